@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.h"
+
+/// Every bound in the product, in one place. A test reaches each.
+namespace holdfast::limits {
+
+// Requests
+inline constexpr std::size_t request_id_bytes_max = 64;
+inline constexpr std::size_t keyspace_name_bytes_max = 64;
+inline constexpr std::size_t key_bytes_max = 64_KiB;
+inline constexpr std::size_t inline_command_bytes_max = 64_KiB;  // as Redis
+inline constexpr std::size_t resp_line_bytes_max = 64_KiB;       // a length line and its CRLF
+inline constexpr std::size_t arguments_max = 1'048'576;          // as Redis
+inline constexpr std::size_t bulk_bytes_max = 512_MiB;           // as Redis' proto-max-bulk-len
+inline constexpr std::size_t request_bytes_max = 1_GiB;
+inline constexpr std::size_t unauthenticated_arguments_max = 10;
+inline constexpr std::size_t unauthenticated_bulk_bytes_max = 16_KiB;
+inline constexpr std::size_t transaction_commands_max = 65'536;  // queued in one MULTI
+inline constexpr std::size_t watched_keys_max = 4'096;           // by one connection
+
+// Connections
+inline constexpr std::size_t connections_max_default = 10'000;
+inline constexpr std::size_t read_buffer_bytes = 16_KiB;
+inline constexpr std::size_t output_bytes_max_default = 64_MiB;  // a reader slower than this is cut off
+inline constexpr std::size_t pipeline_outstanding_max = 65'536;  // commands of one connection under way
+inline constexpr std::size_t client_name_bytes_max = 256;
+
+// HTTP
+inline constexpr std::size_t http_header_bytes_max = 16_KiB;
+inline constexpr std::size_t http_body_bytes_max = 16_MiB;
+inline constexpr std::size_t json_depth_max = 128;
+
+// The log
+inline constexpr std::size_t entry_bytes_max = 1_GiB;        // one entry of the embedded engine
+inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is closed at this many
+inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
+inline constexpr std::size_t segment_bytes = 64_MiB;
+
+// Checkpoints
+inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one
+
+}  // namespace holdfast::limits

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/logging.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+namespace holdfast::logging {
+namespace {
+
+std::atomic<bool> as_json{false};
+
+spdlog::level::level_enum level_of(Level level) {
+  switch (level) {
+    case Level::debug: return spdlog::level::debug;
+    case Level::info: return spdlog::level::info;
+    case Level::warning: return spdlog::level::warn;
+    case Level::error: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+spdlog::logger& logger() {
+  static const auto instance = [] {
+    auto made = spdlog::stderr_logger_mt("holdfast");
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+    return made;
+  }();
+  return *instance;
+}
+
+}  // namespace
+
+void configure(Level least, Format format) {
+  as_json = format == Format::json;
+  logger().set_level(level_of(least));
+  logger().set_pattern(format == Format::json
+                           ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})"
+                           : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+                       spdlog::pattern_time_type::utc);
+}
+
+bool enabled(Level level) { return logger().should_log(level_of(level)); }
+
+void write(Level level, std::string_view message) {
+  if (!as_json) {
+    logger().log(level_of(level), message);
+    return;
+  }
+  using Json = nlohmann::json;
+  const std::string quoted =
+      Json(message).dump(-1, ' ', false, Json::error_handler_t::replace);
+  logger().log(level_of(level), quoted);
+}
+
+}  // namespace holdfast::logging

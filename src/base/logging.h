@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fmt/core.h>
+
+#include <string_view>
+
+/// The one global of the product: its logger. Lines go to standard error as
+/// `time level message key=value …`, or as JSON. Any thread. spdlog does the
+/// work, behind this header so that it is compiled once.
+namespace holdfast::logging {
+
+enum class Level { debug, info, warning, error };
+enum class Format { text, json };
+
+void configure(Level least, Format format);
+void write(Level level, std::string_view message);
+bool enabled(Level level);
+
+template <typename... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::info)) write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace holdfast::logging

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/small_string.h"
+
+#include <cstring>
+#include <limits>
+
+#include "base/assert.h"
+
+namespace holdfast {
+
+SmallString::SmallString(std::string_view text) {
+  if (text.size() <= inline_max) {
+    if (!text.empty()) std::memcpy(inline_.bytes, text.data(), text.size());
+    inline_.length = static_cast<std::uint8_t>(text.size());
+    return;
+  }
+  HF_ASSERT(text.size() <= std::numeric_limits<std::uint32_t>::max());
+  char* bytes = new char[text.size()];
+  std::memcpy(bytes, text.data(), text.size());
+  heap_ = Heap{bytes, static_cast<std::uint32_t>(text.size()), {}, heap_tag};
+}
+
+SmallString::SmallString(const SmallString& other) : SmallString(other.view()) {}
+
+SmallString::SmallString(SmallString&& other) noexcept {
+  std::memcpy(static_cast<void*>(this), &other, sizeof(*this));
+  other.inline_.length = 0;
+}
+
+SmallString& SmallString::operator=(const SmallString& other) {
+  if (this != &other) *this = SmallString(other.view());
+  return *this;
+}
+
+SmallString& SmallString::operator=(SmallString&& other) noexcept {
+  if (this != &other) {
+    release();
+    std::memcpy(static_cast<void*>(this), &other, sizeof(*this));
+    other.inline_.length = 0;
+  }
+  return *this;
+}
+
+SmallString::~SmallString() { release(); }
+
+void SmallString::release() noexcept {
+  if (on_heap()) delete[] heap_.bytes;
+  inline_.length = 0;
+}
+
+std::string_view SmallString::view() const noexcept {
+  if (on_heap()) return {heap_.bytes, heap_.length};
+  return {inline_.bytes, inline_.length};
+}
+
+std::size_t SmallString::size() const noexcept {
+  return on_heap() ? heap_.length : inline_.length;
+}
+
+std::size_t SmallString::heap_bytes() const noexcept { return on_heap() ? heap_.length : 0; }
+
+}  // namespace holdfast

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <compare>
+#include <string_view>
+#include <utility>
+
+namespace holdfast {
+
+/// An immutable byte string in 16 bytes: up to 15 bytes inline, else one heap
+/// block. Half of std::string's size; keys and fields are stored as these.
+/// Binary safe. Length up to 4 GiB - 1.
+class SmallString {
+ public:
+  static constexpr std::size_t inline_max = 15;
+
+  SmallString() noexcept = default;
+  explicit SmallString(std::string_view text);
+  SmallString(const SmallString& other);
+  SmallString(SmallString&& other) noexcept;
+  SmallString& operator=(const SmallString& other);
+  SmallString& operator=(SmallString&& other) noexcept;
+  ~SmallString();
+
+  std::string_view view() const noexcept;
+  operator std::string_view() const noexcept { return view(); }  // NOLINT: it is one
+  std::size_t size() const noexcept;
+  /// Bytes on the heap, 0 when inline.
+  std::size_t heap_bytes() const noexcept;
+
+  friend bool operator==(const SmallString& a, const SmallString& b) noexcept {
+    return a.view() == b.view();
+  }
+  friend bool operator==(const SmallString& a, std::string_view b) noexcept {
+    return a.view() == b;
+  }
+  friend auto operator<=>(const SmallString& a, const SmallString& b) noexcept {
+    return a.view() <=> b.view();
+  }
+
+  template <typename H>
+  friend H AbslHashValue(H h, const SmallString& s) {
+    return H::combine(std::move(h), s.view());
+  }
+
+ private:
+  static constexpr std::uint8_t heap_tag = 0xFF;
+  bool on_heap() const noexcept { return inline_.length == heap_tag; }
+  void release() noexcept;
+
+  struct Inline {
+    char bytes[inline_max];
+    std::uint8_t length;
+  };
+  struct Heap {
+    char* bytes;
+    std::uint32_t length;
+    char padding[3];
+    std::uint8_t tag;
+  };
+  union {
+    Inline inline_{{}, 0};
+    Heap heap_;
+  };
+};
+static_assert(sizeof(SmallString) == 16);
+
+}  // namespace holdfast

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/reply.h"
+#include "base/units.h"
+#include "command/effect.h"
+#include "table/table.h"
+
+namespace holdfast {
+
+namespace server {
+class Session;  // named only, so that a row can point at a session's command
+}
+struct CatalogContext;  // likewise, from catalog/
+namespace node {
+class Node;  // likewise, from node/
+}
+
+/// A command's arguments, its name first.
+using Args = std::span<const std::string_view>;
+
+/// What a strong write runs on. Deterministic: the time is the entry's, the
+/// seed comes from the position.
+struct Context {
+  Table& table;
+  Instant now;
+  std::uint64_t seed = 0;
+};
+
+/// What an eventual write decides its effects on: it reads the table, it
+/// changes it only through the sink.
+struct EventualContext {
+  Table& table;
+  Instant now;
+  EffectSink& effects;
+};
+
+using WriteFunction = void (*)(Context&, Args, Reply&);
+using ReadFunction = void (*)(Table&, Instant now, Args, Reply&);
+using EffectFunction = void (*)(EventualContext&, Args, Reply&);
+using SessionFunction = void (*)(server::Session&, Args, Reply&);
+using CatalogFunction = void (*)(CatalogContext&, Args, Reply&);
+using NodeFunction = void (*)(node::Node&, ServiceId caller, Args, Reply&);
+
+enum class Access : std::uint8_t {
+  read,     // of one keyspace's keys
+  write,    // of one keyspace's keys
+  catalog,  // changes or shows the catalog
+  session,  // about the connection
+  node,     // about all keyspaces or the node as a whole: DBSIZE, SCAN, INFO
+  wrapper,  // carries another command: ONCE, LOCAL, …
+};
+
+/// Where the keys are among the arguments, as Redis counts: the name is 0,
+/// a negative last counts from the end. first 0: no keys.
+struct KeySpec {
+  int first = 0;
+  int last = 0;
+  int step = 1;
+};
+inline constexpr KeySpec no_keys{};
+inline constexpr KeySpec first_key{1, 1, 1};
+inline constexpr KeySpec all_keys{1, -1, 1};
+inline constexpr KeySpec every_other_key{1, -1, 2};
+
+/// Redis' command flags that clients read.
+enum Flags : std::uint32_t {
+  flag_none = 0,
+  flag_fast = 1 << 0,
+  flag_denyoom = 1 << 1,    // may grow memory: refused over the limit
+  flag_noscript = 1 << 2,
+  flag_loading = 1 << 3,
+  flag_no_auth = 1 << 4,    // allowed before signing in
+  flag_no_multi = 1 << 5,
+  flag_admin = 1 << 6,
+  flag_immediate = 1 << 7,  // session: needs no earlier command of the connection to be done
+};
+
+/// One command: everything the product knows about it. COMMAND's output, the
+/// documentation, key extraction and what eventual keyspaces refuse all come
+/// from here.
+struct Row {
+  std::string_view name;     // upper case; a subcommand is "CLIENT LIST"
+  std::uint16_t code = 0;    // stable and never reused: it is in logs. 0 for what is never logged.
+  int arity = 0;             // as Redis: counts the name; negative means at least
+  KeySpec keys;
+  Access access = Access::read;
+  std::uint32_t flags = 0;
+  ReadFunction read = nullptr;
+  WriteFunction strong = nullptr;
+  EffectFunction eventual = nullptr;  // a write without one is UNSUPPORTED there
+  SessionFunction session = nullptr;
+  CatalogFunction catalog = nullptr;
+  NodeFunction node = nullptr;
+  std::string_view group;    // "string", "hash", …
+  std::string_view since;    // ours
+  std::string_view syntax;   // arguments, as in Redis' documentation
+  std::string_view summary;
+  std::string_view complexity;
+  std::string_view on_eventual;  // its meaning there, or why there is none
+};
+
+}  // namespace holdfast

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/reply.h"
+#include "base/units.h"
+#include "command/row.h"
+
+namespace holdfast::server {
+
+/// Where a reply belongs: a connection and the place of the command in it.
+struct Ticket {
+  std::uint64_t connection = 0;
+  std::uint64_t sequence = 0;
+};
+
+enum class Replay : std::uint8_t {
+  none,    // this reply is of this request's own run
+  reply,   // the first try's reply, given again
+  effect,  // eventual: the effect is once, the reply this replica's view
+};
+
+/// Versions of watched keys, filled when the WATCH runs, checked in the EXEC.
+struct WatchSet {
+  struct Key {
+    std::string key;
+    std::uint64_t version;
+  };
+  std::vector<Key> keys;
+};
+
+struct QueuedCommand {
+  const Row* row;
+  std::vector<std::string> args;
+};
+
+enum class ReadMode : std::uint8_t { normal, local, fresh };
+
+/// One request, parsed and checked for form. Views live for the call only.
+struct Request {
+  const Row* row = nullptr;
+  Args args;
+  std::string_view request_id;  // empty: none
+  ServiceId caller;
+  ReadMode read_mode = ReadMode::normal;
+  Millis fresh_within{0};
+  std::string_view after_token;                    // AFTER's, empty: none
+  std::span<const QueuedCommand> transaction;      // EXEC's commands
+  std::shared_ptr<WatchSet> watched;               // WATCH fills it, EXEC checks it
+};
+
+/// The order a connection's commands must keep: a command may be handed over
+/// while earlier ones are under way only on the same path.
+enum class Path : std::uint8_t { immediate, strong, eventual };
+
+/// The node, as its sessions see it. One thread.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// Which path the request takes; errors are those of 3-contract section 2
+  /// that are decided before anything is done (CROSSKEYSPACE, UNSUPPORTED, …).
+  virtual Result<Path> route(const Request& request) = 0;
+
+  /// Runs the request: a read, a write, a catalog or a node row. (Session and
+  /// wrapper rows are the session's own.) A node row is submitted only when
+  /// nothing of the connection is under way. True: the canonical reply was appended to `now`. False:
+  /// it will be handed to ReplySink::complete with this ticket, after this
+  /// call has returned. Every request is answered once, within its deadline.
+  virtual bool submit(const Request& request, Ticket ticket, Path path, Reply& now) = 0;
+
+  /// The wall clock, as of this turn of the loop.
+  virtual Instant now() const = 0;
+};
+
+/// Where finished requests go.
+class ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+  /// Ignored when the connection is gone.
+  virtual void complete(Ticket ticket, std::string_view canonical_reply, Replay replay) = 0;
+};
+
+}  // namespace holdfast::server

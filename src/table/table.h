@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "table/store.h"
+#include "value/value.h"
+
+namespace holdfast {
+
+/// The live values of one keyspace, in memory over the store's last
+/// checkpoint. Pure: time is given; the store is asked only for keys that are
+/// not in memory. One thread owns it.
+///
+/// Keys lie in `slot_count` slots by the top bits of their hash (seeded with
+/// nothing: the same on every node), so that no rehash stalls more than a
+/// slot, and a scan in hash order needs no memory of its own.
+class Table {
+ public:
+  Table(KeyspaceId keyspace, Store& store);
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  struct Found {
+    const Value* value;      // nullptr: no such key, or it has expired by `now`
+    std::uint64_t version;   // of its last change; 0 when there is none
+  };
+
+  // -- Reading. Pointers hold until the next call that changes the table.
+  Found read(std::string_view key, Instant now);
+  const Value* find(std::string_view key, Instant now) { return read(key, now).value; }
+  /// The time at which the key goes, if one is set and it is still there.
+  std::optional<Instant> expiry(std::string_view key, Instant now);
+
+  // -- Changing. `version` marks what changes; set it before each operation.
+  void set_version(std::uint64_t version) { version_ = version; }
+  /// The value to change in place; nullptr when there is none. A key expired by
+  /// `now` is erased first.
+  Value* change(std::string_view key, Instant now);
+  /// Makes or replaces the value. Keeps an expiry that is set: the caller
+  /// clears it where its command does.
+  Value& put(std::string_view key, Value value);
+  bool erase(std::string_view key);
+  /// Sets or (nothing) clears. The key must be there.
+  void set_expiry(std::string_view key, std::optional<Instant> at);
+  /// Erases everything.
+  void clear();
+
+  /// Live keys, expired but unerased ones included. O(1).
+  std::uint64_t size() const;
+
+  /// The earliest expiry set; nothing when there is none. O(1).
+  std::optional<Instant> next_expiry() const;
+  /// Erases up to `max` keys that are due; calls `each` with every one before.
+  std::size_t expire(Instant now, std::size_t max,
+                     const std::function<void(std::string_view key)>& each);
+
+  // -- Walking
+  using Visit = std::function<void(std::string_view key, const Value& value)>;
+  /// Visits some keys whose hash is at or after the cursor's, at least `count`
+  /// unless the end is met; returns the next cursor, 0 at the end. Cursors
+  /// hold the upper 48 bits of the hash. Every key that is there throughout a
+  /// whole walk is met, whatever else changes.
+  std::uint64_t scan(std::uint64_t cursor, std::size_t count, Instant now, const Visit& visit);
+  void for_each(Instant now, const Visit& visit);
+  /// A number that is equal for equal contents (keys, values, expiries),
+  /// whatever the history. Values compare by content: the order of a set's
+  /// members does not count. O(n).
+  std::uint64_t digest(Instant now);
+
+  // -- Checkpoints: begin freezes the state as it is; slices encode it while
+  // changes go on (a value about to change is encoded first, so that the
+  // checkpoint is of one moment); end tells how the commit went.
+  void begin_checkpoint();
+  /// Encodes up to `max_keys`; true when all are.
+  bool checkpoint_slice(CheckpointRows& rows, std::size_t max_keys);
+  void end_checkpoint(bool committed);
+
+  /// Loads the count and the expiries; values stay on disk until asked for.
+  Status load();
+  /// Reads values into memory until `stop` says so (a memory limit).
+  Status warm(const std::function<bool()>& stop);
+  /// Drops clean values from memory, about `bytes` of them; returns how many bytes.
+  std::size_t evict(std::size_t bytes);
+  /// Memory held, roughly. O(1).
+  std::size_t memory_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "value/dense_table.h"
+
+namespace holdfast {
+
+/// Fields and their values, both byte strings. Places as in Set.
+class Hash {
+ public:
+  /// The field's value; valid until the next change.
+  std::optional<std::string_view> find(std::string_view field) const;
+  /// True when the field was not there. O(1) amortised.
+  bool put(std::string_view field, std::string_view value);
+  bool erase(std::string_view field);
+  std::size_t size() const { return fields_.size(); }
+  std::string_view field_at(std::size_t place) const { return fields_.at(place).key.view(); }
+  std::string_view value_at(std::size_t place) const { return fields_.at(place).value.view(); }
+  std::size_t heap_bytes() const { return fields_.heap_bytes(); }
+
+ private:
+  struct Item {
+    SmallString key;
+    SmallString value;
+    std::size_t heap_bytes() const { return key.heap_bytes() + value.heap_bytes(); }
+  };
+  DenseTable<Item> fields_;
+};
+
+}  // namespace holdfast
