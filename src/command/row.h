@@ -12,6 +12,8 @@
 
 namespace holdfast {
 
+class IdTable;
+
 namespace server {
 class Session;  // named only, so that a row can point at a session's command
 }
@@ -39,6 +41,14 @@ struct EventualContext {
   EffectSink& effects;
 };
 
+/// What OUTCOME and VOID run on: what a keyspace remembers of request ids.
+struct IdContext {
+  IdTable& ids;
+  ServiceId caller;
+  Instant now;
+};
+
+using IdFunction = void (*)(IdContext&, Args, Reply&);
 using WriteFunction = void (*)(Context&, Args, Reply&);
 using ReadFunction = void (*)(Table&, Instant now, Args, Reply&);
 using EffectFunction = void (*)(EventualContext&, Args, Reply&);
@@ -49,6 +59,7 @@ using NodeFunction = void (*)(node::Node&, ServiceId caller, Args, Reply&);
 enum class Access : std::uint8_t {
   read,     // of one keyspace's keys
   write,    // of one keyspace's keys
+  ids,      // of what one keyspace remembers of a request id: name, id, keyspace
   catalog,  // changes or shows the catalog
   session,  // about the connection
   node,     // about all keyspaces or the node as a whole: DBSIZE, SCAN, INFO
@@ -77,6 +88,8 @@ enum Flags : std::uint32_t {
   flag_no_auth = 1 << 4,    // allowed before signing in
   flag_no_multi = 1 << 5,
   flag_admin = 1 << 6,
+  flag_write_ids = 1 << 8,  // Access::ids: changes (VOID), so it is logged; strong only
+  flag_write_catalog = 1 << 9,  // Access::catalog: changes, so it is logged
   flag_immediate = 1 << 7,  // session: needs no earlier command of the connection to be done
 };
 
@@ -93,6 +106,7 @@ struct Row {
   ReadFunction read = nullptr;
   WriteFunction strong = nullptr;
   EffectFunction eventual = nullptr;  // a write without one is UNSUPPORTED there
+  IdFunction ids = nullptr;           // with flag_write_ids it goes through the log
   SessionFunction session = nullptr;
   CatalogFunction catalog = nullptr;
   NodeFunction node = nullptr;

@@ -47,5 +47,6 @@ std::span<const Row> string_rows();
 std::span<const Row> hash_rows();
 std::span<const Row> set_rows();
 std::span<const Row> key_rows();  // DEL, EXISTS, TYPE, expiry
+std::span<const Row> id_rows();   // OUTCOME, VOID
 
 }  // namespace holdfast

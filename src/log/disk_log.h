@@ -54,6 +54,11 @@ class DiskLog {
   /// written and no position used.
   virtual Result<Position> append(std::string_view payload, Durability durability) = 0;
 
+  /// Makes sure that the next append of up to `payload_bytes` finds its room on
+  /// disk. Cheap when there is room already. kUnavailable: an append of that
+  /// size would be refused now. For those who must act before they append.
+  virtual Status reserve(std::size_t payload_bytes) = 0;
+
   virtual Position first() const = 0;    // oldest kept; last().next() when empty
   virtual Position last() const = 0;     // last appended, 0 when none ever
   virtual Position synced() const = 0;   // everything up to here is on disk

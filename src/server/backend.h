@@ -11,22 +11,11 @@
 
 #include "base/error.h"
 #include "base/reply.h"
+#include "base/ticket.h"
 #include "base/units.h"
 #include "command/row.h"
 
 namespace holdfast::server {
-
-/// Where a reply belongs: a connection and the place of the command in it.
-struct Ticket {
-  std::uint64_t connection = 0;
-  std::uint64_t sequence = 0;
-};
-
-enum class Replay : std::uint8_t {
-  none,    // this reply is of this request's own run
-  reply,   // the first try's reply, given again
-  effect,  // eventual: the effect is once, the reply this replica's view
-};
 
 /// Versions of watched keys, filled when the WATCH runs, checked in the EXEC.
 struct WatchSet {
@@ -50,6 +39,9 @@ struct Request {
   Args args;
   std::string_view request_id;  // empty: none
   ServiceId caller;
+  /// Earlier requests of this connection are under way: a read must take its
+  /// place behind them.
+  bool behind = false;
   ReadMode read_mode = ReadMode::normal;
   Millis fresh_within{0};
   std::string_view after_token;                    // AFTER's, empty: none
@@ -79,14 +71,11 @@ class Backend {
 
   /// The wall clock, as of this turn of the loop.
   virtual Instant now() const = 0;
-};
 
-/// Where finished requests go.
-class ReplySink {
- public:
-  virtual ~ReplySink() = default;
-  /// Ignored when the connection is gone.
-  virtual void complete(Ticket ticket, std::string_view canonical_reply, Replay replay) = 0;
+  /// The end of a turn: everything the sockets gave has been submitted. Appends
+  /// what was gathered and completes what is done. Called once a turn of the
+  /// loop in which anything was submitted.
+  virtual void end_of_turn() = 0;
 };
 
 }  // namespace holdfast::server

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/hybrid_clock.h"
+#include "base/wire.h"
+
+namespace holdfast::eventual {
+
+/// One incarnation of one node's log. Never reused: a node that may have lost
+/// the end of its log goes on under a new one.
+struct OriginId {
+  std::uint64_t value = 0;
+  auto operator<=>(const OriginId&) const = default;
+};
+
+/// Names an operation's arrival: the `sequence`-th operation of its origin's
+/// log, from 1. Operations, not entries: those of one entry see each other in
+/// order.
+struct Dot {
+  OriginId origin;
+  std::uint64_t sequence = 0;
+  auto operator<=>(const Dot&) const = default;
+};
+
+/// What decides between concurrent writes: later clock, then greater origin.
+/// (The sequence only for completeness: one origin's clock never repeats.)
+struct Stamp {
+  HybridTime time;
+  OriginId origin;
+  auto operator<=>(const Stamp&) const = default;
+};
+
+/// For each origin, up to which operation its log is included. Absent: none.
+class VersionVector {
+ public:
+  struct Part {
+    OriginId origin;
+    std::uint64_t sequence;
+    bool operator==(const Part&) const = default;
+  };
+  std::uint64_t at(OriginId origin) const;
+  bool includes(Dot dot) const { return dot.sequence <= at(dot.origin); }
+  bool includes(const VersionVector& other) const;
+  void raise(OriginId origin, std::uint64_t sequence);  // to the greater
+  void merge(const VersionVector& other);
+  /// For each origin known to either, the lesser: what both include.
+  static VersionVector meet(const VersionVector& a, const VersionVector& b);
+  const std::vector<Part>& parts() const { return parts_; }  // sorted by origin
+  bool operator==(const VersionVector&) const = default;
+
+  void encode(std::string& out) const;
+  static VersionVector decode(wire::Reader& in);
+
+ private:
+  std::vector<Part> parts_;
+};
+
+}  // namespace holdfast::eventual

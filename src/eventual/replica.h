@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/reply.h"
+#include "base/ticket.h"
+#include "base/units.h"
+#include "command/table.h"
+#include "dedup/id_table.h"
+#include "eventual/clock.h"
+#include "table/table.h"
+
+namespace holdfast::eventual {
+
+/// The state of one eventual keyspace that lies outside the replica.
+struct State {
+  Table& table;                     // what readers see: the merged values
+  IdTable& ids;
+  std::uint64_t ids_bytes_max = 0;  // MAX-IDS-BYTES, 0: no limit
+  Millis retain{};                  // RETAIN-IDS
+};
+
+/// Where the replica finds keyspaces: the node gives it.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// Nothing when this node does not know the keyspace (dropped).
+  virtual State* eventual_state(KeyspaceId keyspace) = 0;
+};
+
+/// One node's copy of the eventual keyspaces: decides what local operations do,
+/// merges what other origins did, gives the same state to whoever has the same
+/// operations (3-contract section 5, docs/eventual.md). Operation-based CRDTs
+/// over causal delivery (Shapiro et al., INRIA RR-7506; the bookkeeping of
+/// unstable operations is the pure operation-based framework's PO-Log, Baquero
+/// et al., 2017). Pure: no files, threads or clocks. One thread.
+///
+/// While every other member is known to have an operation (always, on a node
+/// without peers) its effects lie in the table alone and cost nothing more.
+/// The others are kept in full until they are stable: that makes late
+/// arrivals, and a first try that turns up after its retry, merge exactly.
+class Replica {
+ public:
+  struct Options {
+    OriginId self;
+    std::size_t waiting_bytes_max = std::size_t{64} << 20;  // received, not yet causally ready
+  };
+  Replica(const CommandTable& commands, Host& host, Store& store, Options options);
+  ~Replica();
+
+  // -- Local operations
+
+  struct Call {
+    const Row* row;
+    Args args;
+  };
+  struct Request {
+    KeyspaceId keyspace;
+    ServiceId caller;
+    std::string_view request_id;   // empty: none
+    std::span<const Call> calls;   // one, or a MULTI's
+    bool transaction = false;      // the reply is an array; reads are allowed among the calls
+  };
+  struct Executed {
+    Replay replay = Replay::none;
+    bool wrote = false;            // something was added to the open entry: hold the reply
+                                   // until that entry is as durable as the keyspace asks
+  };
+  /// Runs the operation: decides its effects, applies them, adds them to the
+  /// open entry, writes the reply. Nothing is added for an operation without
+  /// effect and without request id. Ids as in 3-contract section 3 (IDEXPIRED,
+  /// IDREUSED, replays, BUSY at MAX-IDS-BYTES; refusals that the state decided
+  /// are recorded); OUTCOME is the caller's affair (IdTable::find).
+  Executed execute(const Request& request, Instant wall, Reply& reply);
+
+  /// The open entry's size so far, 0 when there is none.
+  std::size_t open_bytes() const;
+  /// Closes the open entry: the payload to append to this origin's log before
+  /// any of its replies is sent. docs/formats/origin-entry.md.
+  std::string take_entry();
+
+  // -- Merging
+
+  /// An entry of any origin's log: a peer's, or (at start) this node's own
+  /// past. Repeats are ignored, entries whose causes are missing wait (bounded;
+  /// kBusy over it: send again later). kCorrupt: it is no entry.
+  Status receive(OriginId origin, std::string_view payload);
+
+  /// What has been merged, this node's own operations included.
+  const VersionVector& merged() const;
+
+  /// The origins that must have an operation before it is stable, besides this
+  /// one. None: every operation is stable at once.
+  void set_members(std::span<const OriginId> members);
+  /// A member is known to have merged this much, and everything it had written
+  /// by then has been received. Folds what became stable, in bounded steps from tidy().
+  void acknowledged(OriginId member, const VersionVector& merged);
+
+  /// Bounded housekeeping: folds stable operations, erases keys that expired for
+  /// good, expires ids. True when there is more to do now.
+  bool tidy(Instant wall);
+
+  /// The hybrid clock's last time, and a time to observe (heartbeats).
+  HybridTime clock() const;
+  void observe(HybridTime time);
+
+  /// Equal for replicas of equal content: keyspace by keyspace, values as
+  /// readers see them. O(n).
+  std::uint64_t digest(KeyspaceId keyspace, Instant now);
+
+  /// Erases what it keeps for a keyspace that was dropped.
+  void drop(KeyspaceId keyspace);
+
+  struct Counters {
+    std::uint64_t operations = 0, merged = 0, replayed = 0, mismatched_ids = 0;
+    std::uint64_t unstable = 0, waiting_bytes = 0;
+  };
+  const Counters& counters() const;
+
+  // -- Checkpoints: as Table's. Rows go to Family::open; encode() is what else
+  // must be kept (merged vector, clock, members), for Family::meta.
+  void begin_checkpoint();
+  bool checkpoint_slice(CheckpointRows& rows, std::size_t max_rows);
+  void end_checkpoint(bool committed);
+  std::string encode() const;
+  /// Restores from encode()'s bytes and the store. Before anything else.
+  Status load(std::string_view bytes);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace holdfast::eventual

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/ticket.h"
+#include "base/units.h"
+#include "command/table.h"
+#include "dedup/id_table.h"
+#include "strong/operation.h"
+#include "table/table.h"
+
+namespace holdfast::strong {
+
+/// The state of one strong keyspace.
+struct State {
+  Table& table;
+  IdTable& ids;
+  std::uint64_t ids_bytes_max = 0;  // MAX-IDS-BYTES, 0: no limit
+};
+
+/// What the machine stands on: the node gives it. Both answer the same on
+/// every node at one position.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// The keyspace's state; nothing when it was dropped.
+  virtual State* strong_state(KeyspaceId keyspace) = 0;
+  /// Runs a catalog command that changes.
+  virtual void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
+                             Reply& reply) = 0;
+  /// What the catalog remembers of request ids.
+  virtual IdTable& catalog_ids() = 0;
+};
+
+/// The deterministic function that applies the entries of the strong log.
+/// Pure: time is the entry's, randomness is seeded by the position. One thread.
+class Machine {
+ public:
+  Machine(const CommandTable& commands, Host& host);
+  ~Machine();
+
+  /// Told of each operation of an entry, in order, when it has been applied.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    virtual void on_applied(std::size_t index, std::string_view reply, Replay replay) = 0;
+  };
+
+  /// Applies the entry; positions must grow. An entry whose name was applied
+  /// before does nothing (the observer hears nothing; returns false).
+  /// `observer` may be nullptr. kCorrupt: the entry is no entry; nothing of it
+  /// was applied (it is read through before the first operation runs).
+  ///
+  /// Per operation, in this order (3-contract section 3): a dropped keyspace is
+  /// `UNAVAILABLE`; with a request id: a UUIDv7 older than RETAIN-IDS before
+  /// the entry's time, or over an hour after it, is IDEXPIRED; a remembered
+  /// id answers its first reply, VOIDED, or (other fingerprint) IDREUSED; a new id
+  /// over the keyspace's MAX-IDS-BYTES is BUSY. Then it runs, and its reply is
+  /// recorded under the id, refusals included. A transaction whose watched
+  /// keys changed replies the null array, and that too is recorded.
+  Result<bool> apply(Position position, std::string_view payload, Observer* observer);
+
+  Position applied() const;
+  /// The last entry's time. Entries' times never go back: an entry that says
+  /// an earlier time is applied at the last one's.
+  Instant time() const;
+
+  // What the machine itself must keep across restarts, for the checkpoint:
+  // position, time, and the last counter of every appender.
+  std::string encode() const;
+  Status decode(std::string_view bytes);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace holdfast::strong

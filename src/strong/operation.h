@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "base/wire.h"
+#include "command/table.h"
+
+namespace holdfast::strong {
+
+/// One command as the log carries it. args[0] is the command's name.
+struct Call {
+  const Row* row = nullptr;
+  std::vector<std::string_view> args;
+};
+
+/// A watched key and the version it had when it was watched.
+struct Watched {
+  std::string_view key;
+  std::uint64_t version = 0;
+};
+
+/// One operation: a command, or the commands of one MULTI, with who sent it
+/// and under which request id. Views point into an entry's payload.
+struct Operation {
+  KeyspaceId keyspace;          // 0: the catalog
+  ServiceId caller;
+  std::string_view request_id;  // empty: none
+  bool transaction = false;     // the reply is an array of the calls' replies
+  std::vector<Call> calls;      // one, unless a transaction
+  std::vector<Watched> watched; // transactions only
+  std::uint64_t fingerprint = 0;  // of the calls: same id, same fingerprint = a retry
+};
+
+/// Names an append for ever, so that a copy of it that lands again is skipped.
+struct AppendName {
+  std::uint64_t incarnation = 0;  // drawn at every start of a node
+  std::uint64_t counter = 0;      // 1, 2, … within it
+};
+
+/// Builds the payload of one entry: docs/formats/strong-entry.md.
+class EntryBuilder {
+ public:
+  /// What one operation is, from views that live for the call. For a plain
+  /// command `calls` has one element.
+  struct Part {
+    const Row* row;
+    Args args;
+  };
+  void add(KeyspaceId keyspace, ServiceId caller, std::string_view request_id,
+           std::span<const Part> calls, bool transaction, std::span<const Watched> watched);
+  std::size_t operations() const { return operations_; }
+  std::size_t bytes() const { return body_.size(); }
+  /// The payload; the builder is empty again.
+  std::string take(AppendName name, Instant time);
+
+ private:
+  std::string body_;
+  std::size_t operations_ = 0;
+};
+
+/// Walks an entry's payload.
+class EntryReader {
+ public:
+  /// kCorrupt when the header is no entry's, or of a version this build does not know.
+  static Result<EntryReader> open(std::string_view payload);
+  AppendName name() const { return name_; }
+  Instant time() const { return time_; }
+  std::uint64_t operations() const { return operations_; }
+  /// Fills `operation` (its vectors are reused). False at the end. Commands
+  /// that this build does not know, and malformed bytes, are kCorrupt.
+  Result<bool> next(const CommandTable& commands, Operation& operation);
+
+ private:
+  explicit EntryReader(std::string_view body) : in_(body) {}
+  wire::Reader in_;
+  AppendName name_;
+  Instant time_{};
+  std::uint64_t operations_ = 0;
+  std::uint64_t read_ = 0;
+};
+
+}  // namespace holdfast::strong

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/functional/function_ref.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/reply.h"
+#include "base/ticket.h"
+#include "base/units.h"
+#include "log/log.h"
+#include "strong/machine.h"
+#include "strong/operation.h"
+
+namespace holdfast::strong {
+
+/// A point of a clock that only goes forward; given, never read here.
+using Monotonic = std::chrono::steady_clock::time_point;
+
+/// Puts operations in the log's order and gives each its reply: gathers what
+/// arrives in one turn into one entry (and, while `appends_in_flight_max`
+/// appends are under way, what arrives until one is done), follows the log,
+/// applies every entry, and answers. Reads wait for the log's end, one
+/// question for all that came before it was asked (batched ReadIndex).
+/// Pure but for the Log it is given. One thread.
+class Sequencer {
+ public:
+  struct Options {
+    std::uint64_t incarnation = 0;        // this start's AppendName
+    std::size_t appends_in_flight_max = 8;
+    std::size_t queued_bytes_max = std::size_t{256} << 20;  // waiting and in flight; over it: BUSY
+    Millis request_timeout{5000};
+  };
+  Sequencer(Log& log, Machine& machine, ReplySink& replies, Options options);
+  ~Sequencer();
+
+  /// Loads nothing itself: the machine was given its checkpoint; follows the
+  /// log from machine.applied() and returns once what is there was applied.
+  Status start();
+
+  struct Write {
+    KeyspaceId keyspace;
+    ServiceId caller;
+    std::string_view request_id;
+    std::span<const EntryBuilder::Part> calls;
+    bool transaction = false;
+    std::span<const Watched> watched;
+    Durability durability = Durability::always;
+  };
+  /// Takes the write into the open entry. It is answered through the sink,
+  /// within the timeout: `UNAVAILABLE` or `BUSY` when it was certainly not
+  /// appended, `UNKNOWN` when it may have been. An error here: not taken.
+  Status write(const Write& write, Ticket ticket, Monotonic now);
+
+  /// `run` writes the reply, on a state that has everything that was
+  /// acknowledged to anyone before this call. With `behind`, also everything
+  /// that this sequencer took before. True: it ran, within this call. False:
+  /// it will, and the sink gets its reply. `run` owns what it needs when it is
+  /// kept: `keep` makes it, and is called only then.
+  using ReadNow = std::function<void(Reply&)>;
+  bool read(bool behind, Ticket ticket, Monotonic now, Reply& reply, absl::FunctionRef<void(Reply&)> run,
+            absl::FunctionRef<ReadNow()> keep);
+
+  /// Appends what was gathered, delivers, applies, answers, times out. Call
+  /// at the end of every turn, after every wake of the log, and now and then.
+  void turn(Instant wall, Monotonic now);
+
+  /// Whether a write would be taken now.
+  Status writable() const;
+  std::size_t queued_bytes() const;
+  bool idle() const;  // nothing waits for an answer
+
+  struct Counters {
+    std::uint64_t entries = 0, operations = 0, replayed = 0, timeouts = 0;
+  };
+  const Counters& counters() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace holdfast::strong
