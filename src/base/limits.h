@@ -41,6 +41,10 @@ inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is clos
 inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
 inline constexpr std::size_t segment_bytes = 64_MiB;
 
+// Waiting work
+inline constexpr std::size_t queued_reply_bytes_max = 256_MiB;  // replies that wait for the disk
+inline constexpr std::size_t keyspaces_max = 32'768;            // ever made; SCAN cursors carry 15 bits
+
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one
 
