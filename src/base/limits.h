@@ -41,6 +41,17 @@ inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is clos
 inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
 inline constexpr std::size_t segment_bytes = 64_MiB;
 
+// Request ids
+inline constexpr std::int64_t request_id_ahead_ms_max = 3'600'000;  // a UUIDv7 from the future
+inline constexpr std::int64_t retain_ids_ms_default = 72LL * 3'600'000;
+inline constexpr std::int64_t retain_ids_ms_min = 1'000;
+inline constexpr std::int64_t retain_ids_ms_max = 3'650LL * 24 * 3'600'000;
+
+// Appenders of a strong log that the machine remembers (docs/formats/strong-machine.md)
+inline constexpr std::size_t appenders_kept = 1'024;    // younger ones are kept over it, up to
+inline constexpr std::size_t appenders_max = 65'536;
+inline constexpr std::int64_t appender_kept_ms = 7LL * 24 * 3'600'000;
+
 // Waiting work
 inline constexpr std::size_t queued_reply_bytes_max = 256_MiB;  // replies that wait for the disk
 inline constexpr std::size_t keyspaces_max = 32'768;            // ever made; SCAN cursors carry 15 bits

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/units.h"
+#include "catalog/catalog.h"
+#include "command/row.h"
+
+namespace holdfast {
+
+/// What KEYSPACE INFO tells beside the settings. This node's view.
+struct KeyspaceFacts {
+  std::uint64_t keys = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t ids = 0;        // request ids remembered
+  std::uint64_t ids_bytes = 0;  // memory and disk
+  std::uint64_t replayed = 0;   // requests answered with an earlier try's outcome
+};
+
+/// What the catalog's commands stand on: the node gives it. Where a change is
+/// applied from the log, the first two answer the same on every node.
+class CatalogHost {
+ public:
+  virtual ~CatalogHost() = default;
+  /// Whether `default` holds a live key that would be in a keyspace `name`.
+  virtual bool default_holds_prefix(std::string_view name) = 0;
+  /// Whether a service of that name can own a keyspace.
+  virtual bool service_exists(std::string_view name) {
+    static_cast<void>(name);
+    return false;  // no services are declared yet
+  }
+  virtual KeyspaceFacts facts(KeyspaceId keyspace) = 0;
+
+  // Told when the catalog has changed.
+  virtual void on_created(const Keyspace& keyspace) = 0;
+  virtual void on_altered(const Keyspace& keyspace) = 0;
+  /// The catalog no longer finds it; the object lives for the call.
+  virtual void on_dropped(const Keyspace& keyspace) = 0;
+};
+
+/// What a catalog command runs on. `now` is the entry's time where it came
+/// through the log.
+struct CatalogContext {
+  Catalog& catalog;
+  CatalogHost& host;
+  ServiceId caller;
+  Instant now;
+};
+
+/// KEYSPACE CREATE, ALTER, INFO, LIST, DROP, HELP.
+std::span<const Row> keyspace_rows();
+
+}  // namespace holdfast
