@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/ticket.h"
 #include "base/units.h"
 #include "command/table.h"
@@ -16,12 +17,22 @@
 
 namespace holdfast::strong {
 
-/// The state of one strong keyspace.
+/// The state of one strong keyspace. `ids` must remember for
+/// remembered_for(retain), see there.
 struct State {
   Table& table;
   IdTable& ids;
   std::uint64_t ids_bytes_max = 0;  // MAX-IDS-BYTES, 0: no limit
+  Millis retain{limits::retain_ids_ms_default};  // RETAIN-IDS
 };
+
+/// How long an id table must remember so that no UUIDv7 runs twice. An id may
+/// carry a time up to an hour ahead of its first application; forgotten a
+/// window after that application, it would be accepted again for that hour,
+/// until its own time is a window old.
+inline Millis remembered_for(Millis retain) {
+  return retain + Millis(limits::request_id_ahead_ms_max);
+}
 
 /// What the machine stands on: the node gives it. Both answer the same on
 /// every node at one position.
@@ -33,7 +44,8 @@ class Host {
   /// Runs a catalog command that changes.
   virtual void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                              Reply& reply) = 0;
-  /// What the catalog remembers of request ids.
+  /// What the catalog remembers of request ids, for
+  /// remembered_for(retain_ids_ms_default).
   virtual IdTable& catalog_ids() = 0;
 };
 
