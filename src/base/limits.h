@@ -21,6 +21,7 @@ inline constexpr std::size_t request_bytes_max = 1_GiB;
 inline constexpr std::size_t unauthenticated_arguments_max = 10;
 inline constexpr std::size_t unauthenticated_bulk_bytes_max = 16_KiB;
 inline constexpr std::size_t transaction_commands_max = 65'536;  // queued in one MULTI
+inline constexpr std::size_t random_repeats_max = 1'048'576;     // HRANDFIELD, SRANDMEMBER, count < 0
 inline constexpr std::size_t watched_keys_max = 4'096;           // by one connection
 
 // Connections
@@ -39,6 +40,7 @@ inline constexpr std::size_t json_depth_max = 128;
 inline constexpr std::size_t entry_bytes_max = 1_GiB;        // one entry of the embedded engine
 inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is closed at this many
 inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
+inline constexpr std::int64_t entry_time_ms_max = std::int64_t{1} << 47;  // about the year 6429
 inline constexpr std::size_t segment_bytes = 64_MiB;
 
 // Request ids

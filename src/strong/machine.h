@@ -22,7 +22,7 @@ namespace holdfast::strong {
 struct State {
   Table& table;
   IdTable& ids;
-  std::uint64_t ids_bytes_max = 0;  // MAX-IDS-BYTES, 0: no limit
+  std::uint64_t ids_bytes_max = 0;               // MAX-IDS-BYTES, 0: no limit
   Millis retain{limits::retain_ids_ms_default};  // RETAIN-IDS
 };
 

@@ -29,14 +29,21 @@ struct Watched {
 /// One operation: a command, or the commands of one MULTI, with who sent it
 /// and under which request id. Views point into an entry's payload.
 struct Operation {
-  KeyspaceId keyspace;          // 0: the catalog
+  KeyspaceId keyspace;  // 0: the catalog
   ServiceId caller;
-  std::string_view request_id;  // empty: none
-  bool transaction = false;     // the reply is an array of the calls' replies
-  std::vector<Call> calls;      // one, unless a transaction
-  std::vector<Watched> watched; // transactions only
-  std::uint64_t fingerprint = 0;  // of the calls: same id, same fingerprint = a retry
+  std::string_view request_id;   // empty: none
+  bool transaction = false;      // the reply is an array of the calls' replies
+  std::vector<Call> calls;       // one, unless a transaction
+  std::vector<Watched> watched;  // transactions only
+  // Of the calls' bytes, so that same id and same fingerprint mean a retry;
+  // watched versions do not count. 0 without a request id.
+  std::uint64_t fingerprint = 0;
 };
+
+/// Whether the log may carry the command: one that changes a keyspace (number
+/// not 0), its ids or, under keyspace 0, the catalog; in a transaction only
+/// reads and writes of keys.
+bool loggable(const Row& row, KeyspaceId keyspace, bool transaction);
 
 /// Names an append for ever, so that a copy of it that lands again is skipped.
 struct AppendName {
@@ -53,16 +60,28 @@ class EntryBuilder {
     const Row* row;
     Args args;
   };
+  /// The commands must be loggable() and of right arity, at most
+  /// entry_operations_max in all (asserted).
   void add(KeyspaceId keyspace, ServiceId caller, std::string_view request_id,
            std::span<const Part> calls, bool transaction, std::span<const Watched> watched);
   std::size_t operations() const { return operations_; }
   std::size_t bytes() const { return body_.size(); }
+  /// A bound on what the operation adds to bytes().
+  static std::size_t bytes_bound(std::string_view request_id, std::span<const Part> calls,
+                                 std::span<const Watched> watched);
+  /// Takes the first operations out again. `end` is what position() was after
+  /// the last of them was added.
+  void drop_front(std::size_t operations, std::size_t end);
+  /// bytes(), with what was dropped since the last take().
+  std::size_t position() const { return body_.size() + dropped_; }
   /// The payload; the builder is empty again.
   std::string take(AppendName name, Instant time);
 
  private:
-  std::string body_;
+  std::string body_;  // with room for the header in front
   std::size_t operations_ = 0;
+  std::size_t dropped_ = 0;
+  std::size_t last_bytes_ = 0;  // of the payload taken last: the next one's likely size
 };
 
 /// Walks an entry's payload.
@@ -79,6 +98,7 @@ class EntryReader {
 
  private:
   explicit EntryReader(std::string_view body) : in_(body) {}
+  Status read_call(const CommandTable& commands, const Operation& operation, Call& call);
   wire::Reader in_;
   AppendName name_;
   Instant time_{};

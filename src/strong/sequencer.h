@@ -17,11 +17,9 @@
 #include "log/log.h"
 #include "strong/machine.h"
 #include "strong/operation.h"
+#include "strong/pending_reads.h"
 
 namespace holdfast::strong {
-
-/// A point of a clock that only goes forward; given, never read here.
-using Monotonic = std::chrono::steady_clock::time_point;
 
 /// Puts operations in the log's order and gives each its reply: gathers what
 /// arrives in one turn into one entry (and, while `appends_in_flight_max`
@@ -32,7 +30,7 @@ using Monotonic = std::chrono::steady_clock::time_point;
 class Sequencer {
  public:
   struct Options {
-    std::uint64_t incarnation = 0;        // this start's AppendName
+    std::uint64_t incarnation = 0;  // this start's AppendName
     std::size_t appends_in_flight_max = 8;
     std::size_t queued_bytes_max = std::size_t{256} << 20;  // waiting and in flight; over it: BUSY
     Millis request_timeout{5000};
@@ -42,6 +40,8 @@ class Sequencer {
 
   /// Loads nothing itself: the machine was given its checkpoint; follows the
   /// log from machine.applied() and returns once what is there was applied.
+  /// kCorrupt: an entry is none. Then, and when one turns up later, nothing
+  /// behind it is applied and everything is refused: see writable().
   Status start();
 
   struct Write {
@@ -63,9 +63,9 @@ class Sequencer {
   /// that this sequencer took before. True: it ran, within this call. False:
   /// it will, and the sink gets its reply. `run` owns what it needs when it is
   /// kept: `keep` makes it, and is called only then.
-  using ReadNow = std::function<void(Reply&)>;
-  bool read(bool behind, Ticket ticket, Monotonic now, Reply& reply, absl::FunctionRef<void(Reply&)> run,
-            absl::FunctionRef<ReadNow()> keep);
+  using ReadNow = strong::ReadNow;
+  bool read(bool behind, Ticket ticket, Monotonic now, Reply& reply,
+            absl::FunctionRef<void(Reply&)> run, absl::FunctionRef<ReadNow()> keep);
 
   /// Appends what was gathered, delivers, applies, answers, times out. Call
   /// at the end of every turn, after every wake of the log, and now and then.
@@ -77,7 +77,10 @@ class Sequencer {
   bool idle() const;  // nothing waits for an answer
 
   struct Counters {
-    std::uint64_t entries = 0, operations = 0, replayed = 0, timeouts = 0;
+    std::uint64_t entries = 0;     // applied, others' included
+    std::uint64_t operations = 0;  // of this sequencer, applied
+    std::uint64_t replayed = 0;    // of those, answered with an earlier try's outcome
+    std::uint64_t timeouts = 0;    // writes and reads not answered in time
   };
   const Counters& counters() const;
 

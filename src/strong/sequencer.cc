@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strong/sequencer.h"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/logging.h"
+
+namespace holdfast::strong {
+namespace {
+
+struct Waiting {
+  Ticket ticket;
+  Monotonic deadline;
+  std::size_t end;  // the builder's position behind the operation
+};
+
+// What a deferred read takes, roughly, with its closure.
+constexpr std::size_t read_bytes = 256;
+
+struct Entry {
+  std::uint64_t sequence = 0;  // also the append's token and its name's counter
+  bool appended = false;
+  Durability durability = Durability::everysec;
+  EntryBuilder builder;
+  std::vector<Waiting> operations;
+  std::size_t first = 0;     // those before it were given up before the append
+  std::size_t answered = 0;  // those before it have been
+  std::size_t reached = 0;   // those before it were applied or given up
+  std::size_t bytes = 0;
+};
+
+}  // namespace
+
+struct Sequencer::Impl final : LogFollower, Machine::Observer {
+  Impl(Log& log_, Machine& machine_, ReplySink& replies_, Options options_)
+      : log(log_), machine(machine_), replies(replies_), options(options_), reads(replies_) {}
+
+  void on_entry(const LogEntry& entry) override;
+  void on_append_failed(std::uint64_t token, const Error& error) override;
+  void on_applied(std::size_t index, std::string_view reply, Replay replay) override;
+
+  Status write(const Write& write, Ticket ticket, Monotonic now);
+  Entry& entry_with_room(std::size_t bytes);
+  bool append_gathered(Instant wall);
+  void ask();
+  void take_answer();
+  void expire(Monotonic now);
+  void answer(Entry& entry, std::size_t up_to, const Error& error);
+  void fail(std::size_t i, const Error& error);
+  void remove(std::size_t i);
+  void stop(const Error& error);
+  Entry* open() { return entries.empty() || entries.back().appended ? nullptr : &entries.back(); }
+  Place next_place() {
+    const Entry* entry = open();
+    return entry != nullptr ? Place{entry->sequence, entry->operations.size()}
+                            : Place{next_sequence, 0};
+  }
+  Place settled_place() const {
+    return entries.empty() ? Place{next_sequence, 0}
+                           : Place{entries.front().sequence, entries.front().reached};
+  }
+  std::size_t appended_count() const {
+    std::size_t count = 0;
+    while (count < entries.size() && entries[count].appended) ++count;
+    return count;
+  }
+
+  Log& log;
+  Machine& machine;
+  ReplySink& replies;
+  const Options options;
+  Counters counters;
+  Status broken;  // why everything is refused: an entry of the log is none
+
+  std::deque<Entry> entries;  // appended ones first; the last takes more unless appended
+  std::vector<Entry> spare;   // done, kept for their memory
+  std::uint64_t next_sequence = 1;
+  std::size_t unanswered = 0;
+  std::size_t bytes = 0;
+  bool in_turn = false;
+  Entry* applying = nullptr;
+
+  PendingReads reads;
+  bool question_under_way = false;
+  std::optional<Result<Position>> end_answer;
+};
+
+Status Sequencer::Impl::write(const Write& write, Ticket ticket, Monotonic now) {
+  if (!broken) return broken;
+  const std::size_t bound = EntryBuilder::bytes_bound(write.request_id, write.calls, write.watched);
+  if (bound > limits::entry_bytes_max - 1_KiB)
+    return holdfast::fail(Code::err, "the command is larger than an entry of the log can be");
+  if (bytes + bound > options.queued_bytes_max)
+    return holdfast::fail(Code::busy, "too much waits for the log");
+  if (write.calls.size() > limits::transaction_commands_max ||
+      write.watched.size() > limits::watched_keys_max) {
+    return holdfast::fail(Code::err, "the transaction is too long");
+  }
+  for (const EntryBuilder::Part& call : write.calls) {
+    if (!loggable(*call.row, write.keyspace, write.transaction))
+      return holdfast::fail(Code::err, "the command cannot be part of this");
+  }
+  Entry& entry = entry_with_room(bound);
+  const std::size_t before = entry.builder.bytes();
+  entry.builder.add(write.keyspace, write.caller, write.request_id, write.calls, write.transaction,
+                    write.watched);
+  entry.operations.push_back({ticket, now + options.request_timeout, entry.builder.position()});
+  if (write.durability == Durability::always) entry.durability = Durability::always;
+  const std::size_t added = entry.builder.bytes() - before + sizeof(Waiting);
+  entry.bytes += added;
+  bytes += added;
+  ++unanswered;
+  return {};
+}
+
+Entry& Sequencer::Impl::entry_with_room(std::size_t more) {
+  Entry* entry = open();
+  if (entry != nullptr && (entry->builder.operations() == 0 ||
+                           (entry->builder.operations() < limits::entry_operations_max &&
+                            entry->builder.bytes() + more <= limits::entry_bytes_target))) {
+    return *entry;
+  }
+  if (spare.empty()) {
+    entries.emplace_back();
+  } else {
+    entries.push_back(std::move(spare.back()));
+    spare.pop_back();
+  }
+  entries.back().sequence = next_sequence++;
+  return entries.back();
+}
+
+bool Sequencer::Impl::append_gathered(Instant wall) {
+  bool any = false;
+  std::size_t i = appended_count();
+  while (i < entries.size() && i < options.appends_in_flight_max) {
+    Entry& entry = entries[i];
+    if (entry.builder.operations() == 0) {  // all given up
+      if (&entry == &entries.back()) break;
+      remove(i);
+      continue;
+    }
+    entry.appended = true;
+    const AppendName name{options.incarnation, entry.sequence};
+    const Status taken =
+        log.append(entry.builder.take(name, wall), entry.sequence, entry.durability);
+    any = true;
+    if (taken) {
+      ++i;
+    } else {
+      fail(i, taken.error());
+    }
+  }
+  return any;
+}
+
+void Sequencer::Impl::on_entry(const LogEntry& delivered) {
+  if (!broken) return;
+  applying = nullptr;
+  for (Entry& entry : entries) {
+    if (!entry.appended || delivered.token == 0) break;
+    if (entry.sequence == delivered.token) applying = &entry;
+  }
+  // Reads that came before this entry was appended see all up to here.
+  if (applying != nullptr) reads.reached({applying->sequence, applying->first});
+  const Result<bool> applied =
+      machine.apply(delivered.position, delivered.payload, applying != nullptr ? this : nullptr);
+  if (!applied) {
+    stop({Code::unavailable, "entry " + std::to_string(delivered.position.value) +
+                                 " of the strong log is damaged: " + applied.error().message});
+    return;
+  }
+  if (*applied) ++counters.entries;
+  if (applying == nullptr) return;
+  const std::uint64_t sequence = std::exchange(applying, nullptr)->sequence;
+  const auto entry = std::find_if(entries.begin(), entries.end(),
+                                  [&](const Entry& e) { return e.sequence == sequence; });
+  const auto i = static_cast<std::size_t>(entry - entries.begin());
+  if (*applied) {
+    remove(i);
+  } else {
+    // A copy of it was applied before, or a later entry of ours was: which of
+    // the two is not known here.
+    fail(i, {Code::unknown, "the log delivered the entry out of its order"});
+  }
+}
+
+void Sequencer::Impl::on_applied(std::size_t index, std::string_view reply, Replay replay) {
+  Entry& entry = *applying;
+  ++counters.operations;
+  if (replay != Replay::none) ++counters.replayed;
+  const std::size_t i = entry.first + index;
+  HF_ASSERT(i < entry.operations.size());
+  entry.reached = i + 1;
+  if (i >= entry.answered) {
+    entry.answered = i + 1;
+    --unanswered;
+    replies.complete(entry.operations[i].ticket, reply, replay);
+  }
+  reads.reached({entry.sequence, i + 1});
+}
+
+void Sequencer::Impl::on_append_failed(std::uint64_t token, const Error& error) {
+  for (std::size_t i = 0; i < entries.size() && entries[i].appended; ++i) {
+    if (entries[i].sequence == token) {
+      fail(i, error);
+      return;
+    }
+  }
+}
+
+void Sequencer::Impl::answer(Entry& entry, std::size_t up_to, const Error& error) {
+  if (entry.answered >= up_to) return;
+  std::string text;
+  Reply(text).error(error);
+  while (entry.answered < up_to) {
+    const Ticket ticket = entry.operations[entry.answered++].ticket;
+    --unanswered;
+    replies.complete(ticket, text, Replay::none);
+  }
+}
+
+void Sequencer::Impl::fail(std::size_t i, const Error& error) {
+  const std::uint64_t sequence = entries[i].sequence;
+  answer(entries[i], entries[i].operations.size(), error);
+  remove(i);
+  reads.entry_failed(sequence);
+}
+
+void Sequencer::Impl::remove(std::size_t i) {
+  Entry& entry = entries[i];
+  bytes -= entry.bytes;
+  EntryBuilder builder = std::move(entry.builder);
+  std::vector<Waiting> operations = std::move(entry.operations);
+  operations.clear();
+  entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(i));
+  if (spare.size() <= options.appends_in_flight_max && builder.operations() == 0) {
+    Entry& kept = spare.emplace_back();
+    kept.builder = std::move(builder);
+    kept.operations = std::move(operations);
+  }
+}
+
+void Sequencer::Impl::expire(Monotonic now) {
+  const std::uint64_t before = unanswered;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    Entry& entry = entries[i];
+    std::size_t late = entry.answered;
+    while (late < entry.operations.size() && entry.operations[late].deadline <= now) ++late;
+    const bool all = late == entry.operations.size();
+    if (entry.appended) {
+      answer(entry, late, {Code::unknown, "the log did not answer in time"});
+    } else if (late > entry.first) {
+      const std::size_t end = entry.operations[late - 1].end;
+      const std::size_t size = entry.builder.bytes();
+      entry.builder.drop_front(late - entry.first, end);
+      const std::size_t freed =
+          size - entry.builder.bytes() + (late - entry.first) * sizeof(Waiting);
+      entry.bytes -= freed;
+      bytes -= freed;
+      entry.first = late;
+      entry.reached = late;
+      answer(entry, late, {Code::unavailable, "the log did not take it in time"});
+      reads.entry_failed(entry.sequence);
+    }
+    if (!all) break;
+  }
+  counters.timeouts += before - unanswered + reads.expire(now);
+}
+
+void Sequencer::Impl::stop(const Error& error) {
+  logging::error("{}", error.message);
+  broken = tl::unexpected<Error>(error);
+  applying = nullptr;
+  while (!entries.empty()) {
+    const bool perhaps = entries.front().appended;
+    fail(0, {perhaps ? Code::unknown : Code::unavailable, error.message});
+  }
+  reads.fail_all(error);
+}
+
+void Sequencer::Impl::ask() {
+  question_under_way = true;
+  log.end(options.request_timeout,
+          [this](Result<Position> end) { end_answer.emplace(std::move(end)); });
+}
+
+void Sequencer::Impl::take_answer() {
+  if (!end_answer) return;
+  const Result<Position> end = *std::exchange(end_answer, std::nullopt);
+  question_under_way = false;
+  reads.answered(end);
+}
+
+Sequencer::Sequencer(Log& log, Machine& machine, ReplySink& replies, Options options)
+    : impl_(std::make_unique<Impl>(log, machine, replies, options)) {}
+Sequencer::~Sequencer() = default;
+
+Status Sequencer::start() {
+  if (Status followed = impl_->log.follow(impl_->machine.applied(), *impl_); !followed)
+    return followed;
+  if (!impl_->broken) return holdfast::fail(Code::corrupt, impl_->broken.error().message);
+  return {};
+}
+
+Status Sequencer::write(const Write& write, Ticket ticket, Monotonic now) {
+  return impl_->write(write, ticket, now);
+}
+
+bool Sequencer::read(bool behind, Ticket ticket, Monotonic now, Reply& reply,
+                     absl::FunctionRef<void(Reply&)> run, absl::FunctionRef<ReadNow()> keep) {
+  Impl& s = *impl_;
+  if (!s.broken) {
+    reply.error(s.broken.error());
+    return true;
+  }
+  using Barrier = PendingReads::Barrier;
+  const Entry* open = s.open();
+  PendingReads::Read read;
+  read.place = s.next_place();
+  read.behind = behind;
+  // Behind a write that is still to be appended, its entry is barrier enough.
+  const bool needs_end = !behind || open == nullptr || open->builder.operations() == 0;
+  if (needs_end && s.question_under_way) {
+    read.barrier = Barrier::unasked;
+  } else if (needs_end) {
+    s.ask();
+    read.barrier = Barrier::asked;
+    if (s.end_answer) {
+      const Result<Position> end = *std::exchange(s.end_answer, std::nullopt);
+      s.question_under_way = false;
+      if (!end) {
+        reply.error(end.error());
+        return true;
+      }
+      if (*end <= s.machine.applied() && (!behind || read.place <= s.settled_place())) {
+        run(reply);
+        return true;
+      }
+      read.barrier = Barrier::known;
+      read.end = *end;
+    }
+  }
+  if (s.bytes + s.reads.waiting() * read_bytes > s.options.queued_bytes_max) {
+    reply.error({Code::busy, "too much waits for the log"});
+    return true;
+  }
+  read.ticket = ticket;
+  read.deadline = now + s.options.request_timeout;
+  read.run = keep();
+  s.reads.add(std::move(read));
+  return false;
+}
+
+void Sequencer::turn(Instant wall, Monotonic now) {
+  Impl& s = *impl_;
+  if (s.in_turn) return;  // a sink that calls back
+  s.in_turn = true;
+  s.log.deliver();
+  s.take_answer();
+  s.expire(now);
+  for (bool more = s.broken.has_value(); more;) {
+    more = s.append_gathered(wall);
+    if (s.reads.wants_question() && !s.question_under_way) {
+      s.reads.asked();
+      s.ask();
+      more = true;
+    }
+    if (!more) break;
+    s.log.deliver();
+    s.take_answer();
+  }
+  s.reads.run_ready(s.machine.applied(), s.settled_place());
+  s.in_turn = false;
+}
+
+Status Sequencer::writable() const {
+  if (!impl_->broken) return impl_->broken;
+  if (queued_bytes() > impl_->options.queued_bytes_max)
+    return holdfast::fail(Code::busy, "too much waits for the log");
+  return impl_->log.writable();
+}
+
+std::size_t Sequencer::queued_bytes() const {
+  return impl_->bytes + impl_->reads.waiting() * read_bytes;
+}
+
+bool Sequencer::idle() const {
+  return impl_->unanswered == 0 && impl_->reads.waiting() == 0;
+}
+
+const Sequencer::Counters& Sequencer::counters() const {
+  return impl_->counters;
+}
+
+}  // namespace holdfast::strong
