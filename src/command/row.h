@@ -67,39 +67,44 @@ enum class Access : std::uint8_t {
 };
 
 /// Where the keys are among the arguments, as Redis counts: the name is 0,
-/// a negative last counts from the end. first 0: no keys.
+/// a negative last counts from the end. first 0: no keys, unless count_at says
+/// which argument is the number of keys that follow it (SINTERCARD).
 struct KeySpec {
   int first = 0;
   int last = 0;
   int step = 1;
+  int count_at = 0;
 };
 inline constexpr KeySpec no_keys{};
 inline constexpr KeySpec first_key{1, 1, 1};
 inline constexpr KeySpec all_keys{1, -1, 1};
 inline constexpr KeySpec every_other_key{1, -1, 2};
+inline constexpr KeySpec second_key{2, 2, 1};  // a subcommand's
+inline constexpr KeySpec counted_keys{0, 0, 0, 1};
 
 /// Redis' command flags that clients read.
 enum Flags : std::uint32_t {
   flag_none = 0,
   flag_fast = 1 << 0,
-  flag_denyoom = 1 << 1,    // may grow memory: refused over the limit
+  flag_denyoom = 1 << 1,  // may grow memory: refused over the limit
   flag_noscript = 1 << 2,
   flag_loading = 1 << 3,
-  flag_no_auth = 1 << 4,    // allowed before signing in
+  flag_no_auth = 1 << 4,  // allowed before signing in
   flag_no_multi = 1 << 5,
   flag_admin = 1 << 6,
-  flag_write_ids = 1 << 8,  // Access::ids: changes (VOID), so it is logged; strong only
+  flag_write_ids = 1 << 8,      // Access::ids: changes (VOID), so it is logged; strong only
   flag_write_catalog = 1 << 9,  // Access::catalog: changes, so it is logged
-  flag_immediate = 1 << 7,  // session: needs no earlier command of the connection to be done
+  flag_immediate = 1 << 7,      // session: needs no earlier command of the connection to be done
+  flag_flat_pairs = 1 << 10,    // RESP2 sees the reply's array of pairs as one flat array
 };
 
 /// One command: everything the product knows about it. COMMAND's output, the
 /// documentation, key extraction and what eventual keyspaces refuse all come
 /// from here.
 struct Row {
-  std::string_view name;     // upper case; a subcommand is "CLIENT LIST"
-  std::uint16_t code = 0;    // stable and never reused: it is in logs. 0 for what is never logged.
-  int arity = 0;             // as Redis: counts the name; negative means at least
+  std::string_view name;   // upper case; a subcommand is "CLIENT LIST"
+  std::uint16_t code = 0;  // stable and never reused: it is in logs. 0 for what is never logged.
+  int arity = 0;           // as Redis: counts the name; negative means at least
   KeySpec keys;
   Access access = Access::read;
   std::uint32_t flags = 0;
@@ -110,9 +115,9 @@ struct Row {
   SessionFunction session = nullptr;
   CatalogFunction catalog = nullptr;
   NodeFunction node = nullptr;
-  std::string_view group;    // "string", "hash", …
-  std::string_view since;    // ours
-  std::string_view syntax;   // arguments, as in Redis' documentation
+  std::string_view group;   // "string", "hash", …
+  std::string_view since;   // ours
+  std::string_view syntax;  // arguments, as in Redis' documentation
   std::string_view summary;
   std::string_view complexity;
   std::string_view on_eventual;  // its meaning there, or why there is none

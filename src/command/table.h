@@ -15,7 +15,9 @@ namespace holdfast {
 /// ends with its rows). Immutable afterwards; read from any thread.
 class CommandTable {
  public:
-  /// Asserts that names and codes are unique and rows complete.
+  /// Asserts that names and codes are unique and rows complete: a name, an
+  /// arity, the function that its access needs, a code if it is logged, group,
+  /// since and summary, and for a write what eventual keyspaces make of it.
   explicit CommandTable(std::initializer_list<std::span<const Row>> families);
   ~CommandTable();
 
@@ -26,8 +28,13 @@ class CommandTable {
   /// By the number in logs.
   const Row* by_code(std::uint16_t code) const;
   std::span<const Row* const> rows() const;  // sorted by name
+  /// Whether there are subcommands of that name ("CLIENT"), whatever its case.
+  bool has_subcommands(std::string_view name) const;
 
  private:
+  CommandTable(const CommandTable&) = delete;
+  CommandTable& operator=(const CommandTable&) = delete;
+
   struct Impl;
   Impl* impl_;
 };
@@ -35,8 +42,27 @@ class CommandTable {
 /// kErr with Redis' wording when the count of arguments is wrong.
 Status check_arity(const Row& row, Args args);
 
+/// Where the keys are among these arguments: first, first + step, … before end.
+struct KeyRange {
+  std::size_t first = 0;
+  std::size_t end = 0;
+  std::size_t step = 1;
+};
+KeyRange key_range(const Row& row, Args args);
+
+/// Calls `each` with every key among the arguments, in order; no allocation.
+/// The count of arguments may be wrong: then these are the keys that are there.
+template <typename Each>
+void for_each_key(const Row& row, Args args, Each&& each) {
+  const KeyRange range = key_range(row, args);
+  for (std::size_t i = range.first; i < range.end; i += range.step) each(args[i]);
+}
+
 /// The keys among the arguments.
 std::vector<std::string_view> keys_of(const Row& row, Args args);
+
+/// The refusal of a write that has no meaning in an eventual keyspace.
+Error unsupported_on_eventual(const Row& row);
 
 /// The part of a key before its first ':'; the whole key names no keyspace
 /// when it has none (then "default").
@@ -46,7 +72,7 @@ std::string_view keyspace_of(std::string_view key);
 std::span<const Row> string_rows();
 std::span<const Row> hash_rows();
 std::span<const Row> set_rows();
-std::span<const Row> key_rows();  // DEL, EXISTS, TYPE, expiry
+std::span<const Row> key_rows();  // DEL, EXISTS, TYPE, expiry, OBJECT, MEMORY USAGE
 std::span<const Row> id_rows();   // OUTCOME, VOID
 
 }  // namespace holdfast

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <utility>
+
+#include "command/families.h"
+#include "command/lookup.h"
+#include "command/parse.h"
+#include "value/value.h"
+
+namespace holdfast::command {
+namespace {
+
+// -- Reading
+
+// EXISTS and TOUCH: a key named twice counts twice.
+void count_present(Table& table, Instant now, Args args, Reply& reply) {
+  std::int64_t present = 0;
+  for (const std::string_view key : args.subspan(1)) {
+    present += table.find(key, now) != nullptr ? 1 : 0;
+  }
+  reply.integer(present);
+}
+
+void type(Table& table, Instant now, Args args, Reply& reply) {
+  const Value* value = table.find(args[1], now);
+  reply.simple(value == nullptr ? "none" : type_name(value->type()));
+}
+
+// -- Writing
+
+void del(Context& ctx, Args args, Reply& reply) {
+  std::int64_t erased = 0;
+  for (const std::string_view key : args.subspan(1)) {
+    if (ctx.table.find(key, ctx.now) == nullptr) continue;
+    ctx.table.erase(key);
+    ++erased;
+  }
+  reply.integer(erased);
+}
+
+// Puts a value with its time where another may have been.
+void place(Table& table, std::string_view key, Value value, std::optional<Instant> expiry) {
+  replace(table, key, std::move(value));
+  if (expiry) table.set_expiry(key, expiry);
+}
+
+void move_key(Context& ctx, std::string_view from, std::string_view to) {
+  const auto expiry = ctx.table.expiry(from, ctx.now);
+  // The place left behind must hold something whole: the table looks at it
+  // when it erases it.
+  Value value = std::exchange(*ctx.table.change(from, ctx.now), Value::integer(0));
+  ctx.table.erase(from);
+  place(ctx.table, to, std::move(value), expiry);
+}
+
+void rename(Context& ctx, Args args, Reply& reply) {
+  if (ctx.table.find(args[1], ctx.now) == nullptr) return reply.raw_error("ERR no such key");
+  if (args[1] != args[2]) move_key(ctx, args[1], args[2]);
+  reply.ok();
+}
+
+void renamenx(Context& ctx, Args args, Reply& reply) {
+  if (ctx.table.find(args[1], ctx.now) == nullptr) return reply.raw_error("ERR no such key");
+  // Also refuses a key's own name, as Redis does.
+  if (ctx.table.find(args[2], ctx.now) != nullptr) return reply.integer(0);
+  move_key(ctx, args[1], args[2]);
+  reply.integer(1);
+}
+
+struct CopyOptions {
+  bool replace = false;
+};
+
+std::optional<CopyOptions> copy_options(Args args, Reply& reply) {
+  CopyOptions options;
+  for (std::size_t i = 3; i < args.size(); ++i) {
+    if (equals_nocase(args[i], "REPLACE")) {
+      options.replace = true;
+    } else if (equals_nocase(args[i], "DB") && i + 1 < args.size()) {
+      const auto db = integer_argument(args[++i], reply);
+      if (!db) return std::nullopt;
+      if (*db != 0) {
+        reply.raw_error("ERR DB index is out of range");  // there is one
+        return std::nullopt;
+      }
+    } else {
+      reply.raw_error(errors::syntax);
+      return std::nullopt;
+    }
+  }
+  return options;
+}
+
+void copy(Context& ctx, Args args, Reply& reply) {
+  const auto options = copy_options(args, reply);
+  if (!options) return;
+  if (args[1] == args[2]) {
+    return reply.raw_error("ERR source and destination objects are the same");
+  }
+  const Value* source = ctx.table.find(args[1], ctx.now);
+  if (source == nullptr) return reply.integer(0);
+  Value value = source->clone();
+  const auto expiry = ctx.table.expiry(args[1], ctx.now);
+  if (!options->replace && ctx.table.find(args[2], ctx.now) != nullptr) return reply.integer(0);
+  place(ctx.table, args[2], std::move(value), expiry);
+  reply.integer(1);
+}
+
+// -- In eventual keyspaces
+
+void merge_del(EventualContext& ctx, Args args, Reply& reply) {
+  std::int64_t erased = 0;
+  for (const std::string_view key : args.subspan(1)) {
+    if (ctx.table.find(key, ctx.now) == nullptr) continue;
+    ++erased;
+    ctx.effects.emit({.kind = EffectKind::clear, .key = key});
+  }
+  reply.integer(erased);
+}
+
+constexpr std::string_view local_view = "this replica's view";
+constexpr std::string_view two_places =
+    "needs a strong keyspace: it promises that the value is under one of the two names";
+
+constexpr Row rows[] = {
+    {.name = "DEL",
+     .code = 400,
+     .arity = -2,
+     .keys = all_keys,
+     .access = Access::write,
+     .strong = del,
+     .eventual = merge_del,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key [key ...]",
+     .summary = "Delete keys; reply how many were there",
+     .complexity = "O(keys)",
+     .on_eventual = "removes what it had seen"},
+    {.name = "UNLINK",
+     .code = 401,
+     .arity = -2,
+     .keys = all_keys,
+     .access = Access::write,
+     .flags = flag_fast,
+     .strong = del,
+     .eventual = merge_del,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key [key ...]",
+     .summary = "DEL",
+     .complexity = "O(keys)",
+     .on_eventual = "removes what it had seen"},
+    {.name = "EXISTS",
+     .code = 402,
+     .arity = -2,
+     .keys = all_keys,
+     .access = Access::read,
+     .flags = flag_fast,
+     .read = count_present,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key [key ...]",
+     .summary = "How many of the keys are there",
+     .complexity = "O(keys)",
+     .on_eventual = local_view},
+    {.name = "TYPE",
+     .code = 403,
+     .arity = 2,
+     .keys = first_key,
+     .access = Access::read,
+     .flags = flag_fast,
+     .read = type,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key",
+     .summary = "What a key holds: string, hash, set or none",
+     .complexity = "O(1)",
+     .on_eventual = local_view},
+    {.name = "TOUCH",
+     .code = 404,
+     .arity = -2,
+     .keys = all_keys,
+     .access = Access::read,
+     .flags = flag_fast,
+     .read = count_present,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key [key ...]",
+     .summary = "EXISTS; last use of a key is not kept",
+     .complexity = "O(keys)",
+     .on_eventual = local_view},
+    {.name = "COPY",
+     .code = 405,
+     .arity = -3,
+     .keys = {1, 2, 1},
+     .access = Access::write,
+     .flags = flag_denyoom,
+     .strong = copy,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "source destination [DB destination-db] [REPLACE]",
+     .summary = "Copy a key with its time to live",
+     .complexity = "O(elements)",
+     .on_eventual = condition_needs_strong},
+    {.name = "RENAME",
+     .code = 406,
+     .arity = 3,
+     .keys = {1, 2, 1},
+     .access = Access::write,
+     .strong = rename,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key newkey",
+     .summary = "Give a key another name, in place of what had it",
+     .complexity = "O(1)",
+     .on_eventual = two_places},
+    {.name = "RENAMENX",
+     .code = 407,
+     .arity = 3,
+     .keys = {1, 2, 1},
+     .access = Access::write,
+     .flags = flag_fast,
+     .strong = renamenx,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key newkey",
+     .summary = "RENAME, unless the new name is taken",
+     .complexity = "O(1)",
+     .on_eventual = two_places},
+};
+
+}  // namespace
+
+std::span<const Row> keyword_rows() {
+  return rows;
+}
+
+}  // namespace holdfast::command

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/reply.h"
+#include "command/parse.h"
+#include "command/row.h"
+#include "table/table.h"
+#include "value/hash.h"
+#include "value/set.h"
+
+/// Finding a key's value as the type that a command is about. All give nothing
+/// when the key holds another type, WRONGTYPE written; a null pointer when
+/// there is no such key. Pointers hold until the table changes.
+///
+/// A command that may turn out to change nothing finds first and changes
+/// after: change() alone would count as one, and fail a WATCH for nothing.
+namespace holdfast::command {
+
+namespace internal {
+template <typename Pointer>
+std::optional<Pointer> typed(Pointer value, Type type, Reply& reply) {
+  if (value == nullptr || value->type() == type) return value;
+  reply.raw_error(errors::wrong_type);
+  return std::nullopt;
+}
+}  // namespace internal
+
+inline std::optional<const Value*> find_string(Table& table, std::string_view key, Instant now,
+                                               Reply& reply) {
+  return internal::typed(table.find(key, now), Type::string, reply);
+}
+
+inline std::optional<const Hash*> find_hash(Table& table, std::string_view key, Instant now,
+                                            Reply& reply) {
+  const auto value = internal::typed(table.find(key, now), Type::hash, reply);
+  if (!value) return std::nullopt;
+  return *value == nullptr ? nullptr : &(*value)->as_hash();
+}
+
+inline std::optional<const Set*> find_set(Table& table, std::string_view key, Instant now,
+                                          Reply& reply) {
+  const auto value = internal::typed(table.find(key, now), Type::set, reply);
+  if (!value) return std::nullopt;
+  return *value == nullptr ? nullptr : &(*value)->as_set();
+}
+
+inline std::optional<Value*> change_string(Context& context, std::string_view key, Reply& reply) {
+  return internal::typed(context.table.change(key, context.now), Type::string, reply);
+}
+
+/// The hash to change, made when there is none: for commands that put something.
+inline Hash* hash_to_fill(Context& context, std::string_view key, Reply& reply) {
+  const auto value = internal::typed(context.table.change(key, context.now), Type::hash, reply);
+  if (!value) return nullptr;
+  if (*value != nullptr) return &(*value)->as_hash();
+  return &context.table.put(key, Value::hash(std::make_unique<Hash>())).as_hash();
+}
+
+inline Set* set_to_fill(Context& context, std::string_view key, Reply& reply) {
+  const auto value = internal::typed(context.table.change(key, context.now), Type::set, reply);
+  if (!value) return nullptr;
+  if (*value != nullptr) return &(*value)->as_set();
+  return &context.table.put(key, Value::set(std::make_unique<Set>())).as_set();
+}
+
+/// put() keeps an expiry; this is for the commands that do not. Asks for the
+/// key only when anything in the table has one.
+inline void clear_expiry(Table& table, std::string_view key) {
+  if (table.next_expiry()) table.set_expiry(key, std::nullopt);
+}
+
+/// A new value that knows nothing of what was at the key.
+inline void replace(Table& table, std::string_view key, Value value) {
+  table.put(key, std::move(value));
+  clear_expiry(table, key);
+}
+
+inline void reply_text(const Value* value, Reply& reply) {
+  if (value == nullptr) return reply.null();
+  IntegerText room;
+  reply.bulk(value->text(room));
+}
+
+}  // namespace holdfast::command

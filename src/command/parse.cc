@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command/parse.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+#include "base/assert.h"
+
+namespace holdfast::command {
+namespace {
+
+constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t int64_min = std::numeric_limits<std::int64_t>::min();
+
+// The longest decimal of a long double and what Redis reads of one.
+constexpr std::size_t real_bytes_max = 5 * 1024;
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+void invalid_expiry(std::string_view redis_name, Reply& reply) {
+  reply.raw_error("ERR invalid expire time in '" + std::string(redis_name) + "' command");
+}
+
+}  // namespace
+
+bool equals_nocase(std::string_view text, std::string_view upper) {
+  if (text.size() != upper.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (lower(text[i]) != lower(upper[i])) return false;
+  }
+  return true;
+}
+
+std::string redis_name(std::string_view row_name) {
+  std::string name(row_name);
+  for (char& c : name) c = c == ' ' ? '|' : lower(c);
+  return name;
+}
+
+void wrong_arity(std::string_view redis_name, Reply& reply) {
+  reply.raw_error("ERR wrong number of arguments for '" + std::string(redis_name) + "' command");
+}
+
+std::optional<std::int64_t> integer_argument(std::string_view text, Reply& reply) {
+  const auto number = parse_integer(text);
+  if (!number) reply.raw_error(errors::not_an_integer);
+  return number;
+}
+
+std::optional<std::int64_t> positive_argument(std::string_view text, Reply& reply) {
+  const auto number = parse_integer(text);
+  if (number && *number >= 0) return number;
+  reply.raw_error("ERR value is out of range, must be positive");
+  return std::nullopt;
+}
+
+// strtold, not from_chars: Redis takes what strtold takes, hexadecimal too.
+std::optional<long double> parse_real(std::string_view text) {
+  if (text.empty() || text.size() >= real_bytes_max) return std::nullopt;
+  if (std::isspace(static_cast<unsigned char>(text.front())) != 0) return std::nullopt;
+  const std::string terminated(text);
+  char* end = nullptr;
+  errno = 0;
+  const long double value = std::strtold(terminated.c_str(), &end);
+  if (end != terminated.c_str() + terminated.size()) return std::nullopt;
+  if (errno == ERANGE && (std::isinf(value) || std::fpclassify(value) == FP_ZERO)) {
+    return std::nullopt;
+  }
+  if (std::isnan(value)) return std::nullopt;
+  return value;
+}
+
+std::string real_text(long double value) {
+  char text[real_bytes_max];
+  const int length = std::snprintf(text, sizeof(text), "%.17Lf", value);
+  HF_ASSERT(length > 0 && static_cast<std::size_t>(length) < sizeof(text));
+  std::string_view view(text, static_cast<std::size_t>(length));
+  while (view.ends_with('0')) view.remove_suffix(1);
+  if (view.ends_with('.')) view.remove_suffix(1);
+  return view == "-0" ? "0" : std::string(view);
+}
+
+std::optional<Instant> any_expiry_argument(const ExpiryText& expiry, Instant now,
+                                           std::string_view redis_name, Reply& reply) {
+  const auto number = integer_argument(expiry.text, reply);
+  if (!number) return std::nullopt;
+  std::int64_t ms = *number;
+  const std::int64_t base = expiry.absolute ? 0 : to_ms(now);
+  const bool fits_unit = !expiry.seconds || (ms <= int64_max / 1000 && ms >= int64_min / 1000);
+  if (fits_unit && expiry.seconds) ms *= 1000;
+  if (!fits_unit || ms > int64_max - base) {
+    invalid_expiry(redis_name, reply);
+    return std::nullopt;
+  }
+  return instant_from_ms(ms + base);
+}
+
+std::optional<Instant> expiry_argument(const ExpiryText& expiry, Instant now,
+                                       std::string_view redis_name, Reply& reply) {
+  const auto number = integer_argument(expiry.text, reply);
+  if (!number) return std::nullopt;
+  if (*number <= 0) {
+    invalid_expiry(redis_name, reply);
+    return std::nullopt;
+  }
+  return any_expiry_argument(expiry, now, redis_name, reply);
+}
+
+std::optional<ScanOptions> scan_options(Args args, std::size_t from, Reply& reply) {
+  ScanOptions options;
+  for (std::size_t i = from; i < args.size(); i += 2) {
+    const bool last = i + 1 == args.size();
+    if (!last && equals_nocase(args[i], "COUNT")) {
+      const auto count = integer_argument(args[i + 1], reply);
+      if (!count) return std::nullopt;
+      if (*count < 1) {
+        reply.raw_error(errors::syntax);
+        return std::nullopt;
+      }
+      options.count = static_cast<std::size_t>(*count);
+    } else if (!last && equals_nocase(args[i], "MATCH")) {
+      options.match = args[i + 1];
+    } else {
+      reply.raw_error(errors::syntax);
+      return std::nullopt;
+    }
+  }
+  return options;
+}
+
+std::optional<std::uint64_t> cursor_argument(std::string_view text, Reply& reply) {
+  std::uint64_t cursor = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cursor);
+  if (error == std::errc() && end == text.data() + text.size()) return cursor;
+  reply.raw_error("ERR invalid cursor");
+  return std::nullopt;
+}
+
+}  // namespace holdfast::command
