@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <atomic>
 #include <nlohmann/json.hpp>
 
@@ -11,13 +12,20 @@ namespace holdfast::logging {
 namespace {
 
 std::atomic<bool> as_json{false};
+std::atomic<Level> least_level{Level::info};
+
+constexpr std::array<std::string_view, 4> level_names{"debug", "info", "warning", "error"};
 
 spdlog::level::level_enum level_of(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -35,6 +43,7 @@ spdlog::logger& logger() {
 
 void configure(Level least, Format format) {
   as_json = format == Format::json;
+  least_level = least;
   logger().set_level(level_of(least));
   logger().set_pattern(format == Format::json
                            ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})"
@@ -42,7 +51,24 @@ void configure(Level least, Format format) {
                        spdlog::pattern_time_type::utc);
 }
 
-bool enabled(Level level) { return logger().should_log(level_of(level)); }
+Level level() {
+  return least_level;
+}
+
+std::string_view level_name(Level level) {
+  return level_names[static_cast<std::size_t>(level)];
+}
+
+std::optional<Level> parse_level(std::string_view name) {
+  for (std::size_t i = 0; i < level_names.size(); ++i) {
+    if (level_names[i] == name) return static_cast<Level>(i);
+  }
+  return std::nullopt;
+}
+
+bool enabled(Level level) {
+  return logger().should_log(level_of(level));
+}
 
 void write(Level level, std::string_view message) {
   if (!as_json) {
@@ -50,8 +76,7 @@ void write(Level level, std::string_view message) {
     return;
   }
   using Json = nlohmann::json;
-  const std::string quoted =
-      Json(message).dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string quoted = Json(message).dump(-1, ' ', false, Json::error_handler_t::replace);
   logger().log(level_of(level), quoted);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <optional>
 #include <string_view>
 
 /// The one global of the product: its logger. Lines go to standard error as
@@ -16,6 +17,11 @@ enum class Format { text, json };
 void configure(Level least, Format format);
 void write(Level level, std::string_view message);
 bool enabled(Level level);
+/// What configure() was last given.
+Level level();
+/// "debug", "info", "warning", "error".
+std::string_view level_name(Level level);
+std::optional<Level> parse_level(std::string_view name);
 
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
