@@ -89,8 +89,8 @@ class Catalog {
   Keyspace* add(Keyspace keyspace);
   void changed();
 
-  absl::flat_hash_map<std::string, Keyspace*> by_name_;
-  std::vector<std::unique_ptr<Keyspace>> by_id_;  // [id]; empty where dropped
+  absl::flat_hash_map<std::string_view, Keyspace*> by_name_;  // views of the objects' names
+  std::vector<std::unique_ptr<Keyspace>> by_id_;              // [id]; empty where dropped
   std::uint64_t version_ = 0;
 
   // The last name of_key() met and what it led to: most keys come in runs of

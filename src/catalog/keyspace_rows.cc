@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/keyspace_rows.h"
+
+#include <optional>
+#include <string>
+
+#include "base/text_units.h"
+#include "command/parse.h"
+
+namespace holdfast {
+namespace {
+
+using command::equals_nocase;
+
+struct Settings {
+  std::optional<Guarantee> guarantee;
+  KeyspaceChange change;
+};
+
+void refuse(Reply& reply, std::string message) {
+  reply.error({Code::err, std::move(message)});
+}
+
+std::optional<bool> yes_or_no(std::string_view text) {
+  if (equals_nocase(text, "YES")) return true;
+  if (equals_nocase(text, "NO")) return false;
+  return std::nullopt;
+}
+
+// Reads the value of one option; false, the error written, when it has none of
+// that kind.
+bool read_value(std::string_view option, std::string_view value, Settings& settings, Reply& reply) {
+  KeyspaceChange& change = settings.change;
+  bool good = false;
+  std::string_view wanted;
+  if (equals_nocase(option, "GUARANTEE")) {
+    wanted = "strong or eventual";
+    if (equals_nocase(value, "STRONG")) settings.guarantee = Guarantee::strong;
+    if (equals_nocase(value, "EVENTUAL")) settings.guarantee = Guarantee::eventual;
+    good = settings.guarantee.has_value();
+  } else if (equals_nocase(option, "OWNER")) {
+    change.owner = value;
+    good = true;
+  } else if (equals_nocase(option, "RETAIN-IDS")) {
+    wanted = "a duration such as 72h, 30m, 10s, 500ms or 7d";
+    change.retain_ids = parse_duration(value);
+    good = change.retain_ids.has_value();
+  } else if (equals_nocase(option, "DURABILITY")) {
+    wanted = "always or everysec";
+    if (equals_nocase(value, "ALWAYS")) change.durability = Durability::always;
+    if (equals_nocase(value, "EVERYSEC")) change.durability = Durability::everysec;
+    good = change.durability.has_value();
+  } else if (equals_nocase(option, "MAX-IDS-BYTES")) {
+    wanted = "a size such as 512mb; 0 is no limit";
+    change.ids_bytes_max = parse_bytes(value);
+    good = change.ids_bytes_max.has_value();
+  } else {
+    reply.raw_error(command::errors::syntax);
+    return false;
+  }
+  if (!good) refuse(reply, std::string(option) + " takes " + std::string(wanted));
+  return good;
+}
+
+// The options from args[3] on, in any order. Of one given twice the last counts.
+std::optional<Settings> read_settings(Args args, Reply& reply) {
+  Settings settings;
+  for (std::size_t i = 3; i < args.size(); ++i) {
+    if (equals_nocase(args[i], "REQUIRE-ID")) {
+      const auto said = i + 1 < args.size() ? yes_or_no(args[i + 1]) : std::nullopt;
+      settings.change.require_id = said.value_or(true);
+      if (said) ++i;
+      continue;
+    }
+    if (i + 1 == args.size()) {
+      reply.raw_error(command::errors::syntax);
+      return std::nullopt;
+    }
+    if (!read_value(args[i], args[i + 1], settings, reply)) return std::nullopt;
+    ++i;
+  }
+  return settings;
+}
+
+bool owner_is_known(CatalogContext& ctx, const KeyspaceChange& change, Reply& reply) {
+  if (!change.owner || change.owner->empty() || ctx.host.service_exists(*change.owner)) return true;
+  refuse(reply, "no service '" + *change.owner + "'");
+  return false;
+}
+
+void create(CatalogContext& ctx, Args args, Reply& reply) {
+  const auto settings = read_settings(args, reply);
+  if (!settings) return;
+  if (!settings->guarantee) return refuse(reply, "say GUARANTEE strong or GUARANTEE eventual");
+  if (!owner_is_known(ctx, settings->change, reply)) return;
+  const KeyspaceChange& change = settings->change;
+  Keyspace wanted;
+  wanted.name = args[2];
+  wanted.guarantee = *settings->guarantee;
+  wanted.owner = change.owner.value_or("");
+  wanted.retain_ids = change.retain_ids.value_or(wanted.retain_ids);
+  wanted.require_id = change.require_id.value_or(wanted.require_id);
+  wanted.durability = change.durability.value_or(wanted.durability);
+  wanted.ids_bytes_max = change.ids_bytes_max.value_or(wanted.ids_bytes_max);
+  wanted.created = ctx.now;
+  // Those keys would be hidden by the new keyspace, and come back when it goes.
+  if (is_keyspace_name(wanted.name) && ctx.catalog.find(wanted.name) == nullptr &&
+      ctx.host.default_holds_prefix(wanted.name)) {
+    return refuse(reply, "keyspace 'default' holds keys that start with '" + wanted.name +
+                             ":': delete them first");
+  }
+  const Result<const Keyspace*> created = ctx.catalog.create(std::move(wanted));
+  if (!created) return reply.error(created.error());
+  ctx.host.on_created(**created);
+  reply.ok();
+}
+
+void alter(CatalogContext& ctx, Args args, Reply& reply) {
+  const auto settings = read_settings(args, reply);
+  if (!settings) return;
+  const Keyspace* keyspace = ctx.catalog.find(args[2]);
+  if (keyspace != nullptr && settings->guarantee && *settings->guarantee != keyspace->guarantee) {
+    return refuse(reply, "a keyspace's guarantee never changes in place: create another keyspace");
+  }
+  if (!owner_is_known(ctx, settings->change, reply)) return;
+  const Result<const Keyspace*> altered = ctx.catalog.alter(args[2], settings->change);
+  if (!altered) return reply.error(altered.error());
+  ctx.host.on_altered(**altered);
+  reply.ok();
+}
+
+void drop(CatalogContext& ctx, Args args, Reply& reply) {
+  const auto dropped = ctx.catalog.drop(args[2]);
+  if (!dropped) return reply.error(dropped.error());
+  ctx.host.on_dropped(**dropped);
+  reply.ok();
+}
+
+void info(CatalogContext& ctx, Args args, Reply& reply) {
+  const Keyspace* keyspace = ctx.catalog.find(args[2]);
+  if (keyspace == nullptr) return refuse(reply, "no keyspace '" + std::string(args[2]) + "'");
+  const KeyspaceFacts facts = ctx.host.facts(keyspace->id);
+  const auto text = [&](std::string_view name, std::string_view value) {
+    reply.bulk(name);
+    reply.bulk(value);
+  };
+  const auto number = [&](std::string_view name, std::uint64_t value) {
+    reply.bulk(name);
+    reply.integer(static_cast<std::int64_t>(value));
+  };
+  reply.map(14);
+  text("name", keyspace->name);
+  number("id", keyspace->id.value);
+  text("guarantee", keyspace->guarantee == Guarantee::strong ? "strong" : "eventual");
+  text("owner", keyspace->owner);
+  text("retain-ids", format_duration(keyspace->retain_ids));
+  text("require-id", keyspace->require_id ? "yes" : "no");
+  text("durability", keyspace->durability == Durability::always ? "always" : "everysec");
+  text("max-ids-bytes", std::to_string(keyspace->ids_bytes_max));
+  number("created-ms", static_cast<std::uint64_t>(to_ms(keyspace->created)));
+  number("keys", facts.keys);
+  number("memory-bytes", facts.memory_bytes);
+  number("ids", facts.ids);
+  number("ids-bytes", facts.ids_bytes);
+  number("replayed", facts.replayed);
+}
+
+void list(CatalogContext& ctx, Args, Reply& reply) {
+  const std::vector<const Keyspace*> all = ctx.catalog.all();
+  reply.array(all.size());
+  for (const Keyspace* keyspace : all) reply.bulk(keyspace->name);
+}
+
+void help(CatalogContext&, Args, Reply& reply) {
+  static constexpr std::string_view lines[] = {
+      "KEYSPACE <subcommand> [<arg> ...]. Subcommands are:",
+      "CREATE <name> GUARANTEE strong|eventual [<setting> ...]",
+      "    Declare a keyspace: the keys '<name>:...'.",
+      "ALTER <name> <setting> ...",
+      "    Change settings. The guarantee never changes.",
+      "INFO <name>",
+      "    Settings, and what this node holds.",
+      "LIST",
+      "    The names of all keyspaces.",
+      "DROP <name>",
+      "    Forget the keyspace with all its keys and request ids.",
+      "HELP",
+      "    Print this help.",
+      "Settings are OWNER <service>, RETAIN-IDS <duration>, REQUIRE-ID [yes|no],",
+      "DURABILITY always|everysec, MAX-IDS-BYTES <size>.",
+  };
+  reply.array(std::size(lines));
+  for (const std::string_view line : lines) reply.simple(line);
+}
+
+constexpr std::uint32_t changing = flag_admin | flag_write_catalog | flag_no_multi | flag_noscript;
+constexpr std::uint32_t showing = flag_no_multi | flag_noscript;
+
+constexpr Row rows[] = {
+    {.name = "KEYSPACE CREATE",
+     .code = 900,
+     .arity = -5,
+     .access = Access::catalog,
+     .flags = changing,
+     .catalog = create,
+     .group = "keyspace",
+     .since = "0.1",
+     .syntax = "name GUARANTEE <strong | eventual> [OWNER service] [RETAIN-IDS duration] "
+               "[REQUIRE-ID [yes | no]] [DURABILITY <always | everysec>] [MAX-IDS-BYTES size]",
+     .summary = "Declares a keyspace and its guarantee",
+     .complexity = "O(N) in the keys of keyspace default"},
+    {.name = "KEYSPACE ALTER",
+     .code = 901,
+     .arity = -4,
+     .access = Access::catalog,
+     .flags = changing,
+     .catalog = alter,
+     .group = "keyspace",
+     .since = "0.1",
+     .syntax = "name [OWNER service] [RETAIN-IDS duration] [REQUIRE-ID [yes | no]] "
+               "[DURABILITY <always | everysec>] [MAX-IDS-BYTES size]",
+     .summary = "Changes a keyspace's settings, never its guarantee",
+     .complexity = "O(1)"},
+    {.name = "KEYSPACE INFO",
+     .arity = 3,
+     .access = Access::catalog,
+     .flags = showing,
+     .catalog = info,
+     .group = "keyspace",
+     .since = "0.1",
+     .syntax = "name",
+     .summary = "A keyspace's settings and what this node holds of it",
+     .complexity = "O(1)"},
+    {.name = "KEYSPACE LIST",
+     .arity = 2,
+     .access = Access::catalog,
+     .flags = showing,
+     .catalog = list,
+     .group = "keyspace",
+     .since = "0.1",
+     .summary = "The names of all keyspaces, oldest first",
+     .complexity = "O(N) in the keyspaces"},
+    {.name = "KEYSPACE DROP",
+     .code = 902,
+     .arity = 3,
+     .access = Access::catalog,
+     .flags = changing,
+     .catalog = drop,
+     .group = "keyspace",
+     .since = "0.1",
+     .syntax = "name",
+     .summary = "Forgets a keyspace with all its keys and request ids",
+     .complexity = "O(N) in its keys"},
+    {.name = "KEYSPACE HELP",
+     .arity = 2,
+     .access = Access::catalog,
+     .flags = showing,
+     .catalog = help,
+     .group = "keyspace",
+     .since = "0.1",
+     .summary = "The subcommands of KEYSPACE",
+     .complexity = "O(1)"},
+};
+
+}  // namespace
+
+std::span<const Row> keyspace_rows() {
+  return rows;
+}
+
+}  // namespace holdfast
