@@ -67,7 +67,7 @@ struct Machine::Impl {
   void execute(const Operation& operation, State* state, std::uint64_t version);
   void transact(const Operation& operation, State& state, std::uint64_t version);
   void call(const Call& call, State& state, std::uint64_t seed, Reply& reply);
-  void catalog_changed();
+  void change_catalog(const Operation& operation, Reply& reply);
 
   const CommandTable& commands;
   Host& host;
@@ -200,7 +200,9 @@ void Machine::Impl::settle(const Operation& operation, State& state) {
   }
   IdContext context{state.ids, operation.caller, time};
   settling.row->ids(context, settling.args, reply);
-  if (!known) last_budget->record(time, 0, remembered_for(state.retain));
+  if (!known && state.ids.find(key, time)) {
+    last_budget->record(time, 0, remembered_for(state.retain));
+  }
 }
 
 bool Machine::Impl::over_budget(const State& state) {
@@ -211,9 +213,7 @@ bool Machine::Impl::over_budget(const State& state) {
 void Machine::Impl::execute(const Operation& operation, State* state, std::uint64_t version) {
   Reply reply(reply_bytes);
   if (state == nullptr) {
-    const Call& change = operation.calls[0];
-    host.apply_catalog(*change.row, change.args, operation.caller, time, reply);
-    catalog_changed();
+    change_catalog(operation, reply);
     return;
   }
   state->table.set_version(version);
@@ -249,10 +249,18 @@ void Machine::Impl::call(const Call& call, State& state, std::uint64_t seed, Rep
   call.row->strong(context, call.args, reply);
 }
 
-void Machine::Impl::catalog_changed() {
+void Machine::Impl::change_catalog(const Operation& operation, Reply& reply) {
+  // What is past its window must stay so where the change makes windows longer,
+  // whether or not this node happens to have swept it: settled now, everywhere.
+  for (auto& [keyspace, budget] : budgets) {
+    if (State* state = host.strong_state({keyspace})) state->ids.expire(time);
+  }
+  const Call& change = operation.calls[0];
+  host.apply_catalog(*change.row, change.args, operation.caller, time, reply);
   last_keyspace = {};
-  absl::erase_if(budgets,
-                 [&](const auto& budget) { return host.strong_state({budget.first}) == nullptr; });
+  absl::erase_if(budgets, [&](const auto& budget) {
+    return host.strong_state({budget.first}) == nullptr;
+  });
 }
 
 Machine::Machine(const CommandTable& commands, Host& host)
