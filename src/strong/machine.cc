@@ -193,7 +193,8 @@ void Machine::Impl::settle(const Operation& operation, State& state) {
     reply.error(*refused);
     return;
   }
-  const bool known = state.ids.find(make_id_key(operation.caller, request_id), time).has_value();
+  const IdKey key = make_id_key(operation.caller, request_id);
+  const bool known = state.ids.find(key, time).has_value();
   if (!known && over_budget(state)) {
     reply.error({Code::busy, "the keyspace's MAX-IDS-BYTES is reached"});
     return;
@@ -258,9 +259,8 @@ void Machine::Impl::change_catalog(const Operation& operation, Reply& reply) {
   const Call& change = operation.calls[0];
   host.apply_catalog(*change.row, change.args, operation.caller, time, reply);
   last_keyspace = {};
-  absl::erase_if(budgets, [&](const auto& budget) {
-    return host.strong_state({budget.first}) == nullptr;
-  });
+  absl::erase_if(budgets,
+                 [&](const auto& budget) { return host.strong_state({budget.first}) == nullptr; });
 }
 
 Machine::Machine(const CommandTable& commands, Host& host)
