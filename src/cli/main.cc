@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/serve.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Holdfast: state for services, with the guarantee each piece of it needs");
+  app.name("holdfast");
+  app.set_version_flag("--version", fmt::format("holdfast {}", holdfast::product_version));
+  app.require_subcommand(1);
+  int exit_code = 0;
+  holdfast::cli::add_serve_command(app, exit_code);
+  holdfast::cli::add_load_command(app, exit_code);
+  holdfast::cli::add_commands_command(app, exit_code);
+  CLI11_PARSE(app, argc, argv);
+  return exit_code;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/serve.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/logging.h"
+#include "base/text_units.h"
+#include "cli/toml_config.h"
+#include "node/node.h"
+
+namespace holdfast::cli {
+namespace {
+
+/// Flags that are not plain strings or numbers, as they are typed.
+struct Texts {
+  std::string memory_limit = "0";
+  std::string ids_memory = "512mb";
+  std::string output_limit = "64mb";
+  std::string checkpoint_log_size = "256mb";
+  std::string request_timeout = "5s";
+  std::string idle_timeout = "0s";
+  std::string checkpoint_interval = "5m";
+  std::string log_level = "info";
+  std::string log_format = "text";
+  bool hints = false;
+};
+
+// Ends at the first flag whose text is none of its kind; CLI11's validators
+// have met every other case.
+void read_texts(const Texts& texts, node::Options& options) {
+  options.memory_limit_bytes = *parse_bytes(texts.memory_limit);
+  options.ids_memory_bytes = *parse_bytes(texts.ids_memory);
+  options.output_bytes_max = *parse_bytes(texts.output_limit);
+  options.checkpoint_log_bytes = *parse_bytes(texts.checkpoint_log_size);
+  options.request_timeout = *parse_duration(texts.request_timeout);
+  options.idle_timeout = *parse_duration(texts.idle_timeout);
+  options.checkpoint_interval = *parse_duration(texts.checkpoint_interval);
+  options.log_level = *logging::parse_level(texts.log_level);
+  options.log_format = texts.log_format == "json" ? logging::Format::json : logging::Format::text;
+}
+
+void print_hints(const node::Options& options) {
+  const std::size_t colon = options.resp.rfind(':');
+  const std::string host = options.resp.substr(0, colon);
+  const std::string port = options.resp.substr(colon + 1);
+  fmt::print(stderr,
+             "\nHoldfast listens. In another terminal:\n\n"
+             "  redis-cli -h {0} -p {1} INCRBY visits 1\n"
+             "  redis-cli -h {0} -p {1} ONCE order-17 INCRBY visits 1     # again: counted once\n"
+             "  redis-cli -h {0} -p {1} KEYSPACE CREATE likes GUARANTEE eventual\n"
+             "  redis-cli -h {0} -p {1} ONCE anna:42 INCRBY likes:42 1\n\n"
+             "or without redis-cli:  printf 'PING\\r\\n' | nc -q1 {0} {1}\n"
+             "Health and metrics:    curl http://{2}/metrics\n\n",
+             host, port, options.http);
+}
+
+int serve(const node::Options& options, bool hints) {
+  logging::configure(options.log_level, options.log_format);
+  auto node = node::Node::open(options);
+  if (!node) {
+    logging::error("cannot start: {}", node.error().message);
+    return 1;
+  }
+  if (hints) print_hints(options);
+  if (const Status stopped = (*node)->run(); !stopped) {
+    logging::error("stopped with an error: {}", stopped.error().message);
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<node::Options>();
+  auto texts = std::make_shared<Texts>();
+  CLI::App* serve_app = app.add_subcommand("serve", "Run a node");
+  const CLI::Validator duration(
+      [](std::string& text) {
+        return parse_duration(text) ? std::string() : "not a duration: " + text;
+      },
+      "DURATION");
+  const CLI::Validator bytes(
+      [](std::string& text) { return parse_bytes(text) ? std::string() : "not a size: " + text; },
+      "SIZE");
+
+  serve_app->config_formatter(std::make_shared<TomlConfig>());
+  serve_app->set_config("--config", "", "A TOML file; its keys are these flags' names");
+  serve_app->allow_config_extras(CLI::config_extras_mode::error);
+  const auto flag = [&](const char* name, auto& value, const char* help) {
+    return serve_app->add_option(name, value, help)->capture_default_str();
+  };
+  flag("--data", options->data, "The folder of this node's data; made when missing");
+  flag("--resp", options->resp,
+       "HOST:PORT for Redis clients; loopback only while no service signs in");
+  flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
+  flag("--engine", options->engine, "What orders the strong log: embedded (this machine's disk)");
+  flag("--cluster", options->cluster, "The cluster's name");
+  flag("--node", options->node, "This node's id; a data folder belongs to one node");
+  flag("--memory-limit", texts->memory_limit,
+       "Writes that need more are refused; 0: three quarters of the machine's (or cgroup's)")
+      ->check(bytes);
+  flag("--ids-memory", texts->ids_memory,
+       "Memory for one keyspace's request ids; what is more lies on disk")
+      ->check(bytes);
+  flag("--connections-max", options->connections_max, "RESP connections")
+      ->check(CLI::Range(1, 1'000'000));
+  flag("--output-limit", texts->output_limit,
+       "Unsent replies of one connection; a slower reader is cut off")
+      ->check(bytes);
+  flag("--request-timeout", texts->request_timeout, "Every request is answered within it")
+      ->check(duration);
+  flag("--idle-timeout", texts->idle_timeout, "Close connections that say nothing; 0s: never")
+      ->check(duration);
+  flag("--checkpoint-interval", texts->checkpoint_interval, "At most this long between checkpoints")
+      ->check(duration);
+  flag("--checkpoint-log-size", texts->checkpoint_log_size,
+       "A checkpoint is due after this much log; bounds the replay at start")
+      ->check(bytes);
+  flag("--log-level", texts->log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  flag("--log-format", texts->log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  serve_app->add_flag("--hints", texts->hints, "Print what to type next");
+  serve_app->callback([options, texts, &exit_code] {
+    read_texts(*texts, *options);
+    exit_code = serve(*options, texts->hints);
+  });
+}
+
+}  // namespace holdfast::cli

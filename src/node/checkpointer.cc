@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/checkpointer.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/logging.h"
+#include "base/wire.h"
+
+namespace holdfast::node {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Keys of Family::meta: docs/formats/checkpoint.md.
+constexpr std::string_view catalog_key = "catalog";
+constexpr std::string_view machine_key = "machine";
+constexpr std::string_view replica_key = "replica";
+constexpr std::string_view origin_position_key = "origin-position";
+
+// One slice is about a millisecond of work: what a command may have to wait.
+constexpr std::size_t slice_rows = 2'000;
+
+}  // namespace
+
+Checkpointer::Checkpointer(Parts parts, std::function<void()> wake)
+    : parts_(parts), wake_(std::move(wake)), thread_([this] { commit_loop(); }) {}
+
+Checkpointer::~Checkpointer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+Result<Position> Checkpointer::load() {
+  const auto stored = [this](std::string_view key) { return parts_.store.get(Family::meta, key); };
+  const auto catalog = stored(catalog_key);
+  if (!catalog) return tl::unexpected(catalog.error());
+  if (!*catalog) return Position{};  // no checkpoint yet
+  const auto machine = stored(machine_key);
+  if (!machine) return tl::unexpected(machine.error());
+  const auto replica = stored(replica_key);
+  if (!replica) return tl::unexpected(replica.error());
+  const auto origin = stored(origin_position_key);
+  if (!origin) return tl::unexpected(origin.error());
+  if (!*machine || !*replica || !*origin) {
+    return fail(Code::corrupt, "the checkpoint lacks a part of its own description");
+  }
+  if (Status s = parts_.catalog.decode(**catalog); !s) return tl::unexpected(s.error());
+  if (Status s = parts_.keyspaces.load(); !s) return tl::unexpected(s.error());
+  if (Status s = parts_.machine.decode(**machine); !s) return tl::unexpected(s.error());
+  if (Status s = parts_.replica.load(**replica); !s) return tl::unexpected(s.error());
+  wire::Reader in(**origin);
+  const Position position{in.u64()};
+  if (!in.ok()) return fail(Code::corrupt, "the checkpoint's log position is damaged");
+  return position;
+}
+
+void Checkpointer::begin() {
+  wanted_ = false;
+  began_ = Clock::now();
+  rows_ = CheckpointRows();
+  strong_position_ = parts_.machine.applied();
+  origin_position_ = parts_.origin_log.last();
+  for (const KeyspaceId id : parts_.keyspaces.take_dropped()) erased_.push_back(id);
+  for (const KeyspaceId id : erased_) erase_keyspace(rows_, id);
+
+  rows_.put(Family::meta, std::string(catalog_key), parts_.catalog.encode());
+  rows_.put(Family::meta, std::string(machine_key), parts_.machine.encode());
+  rows_.put(Family::meta, std::string(replica_key), parts_.replica.encode());
+  std::string origin;
+  wire::put_u64(origin, origin_position_.value);
+  rows_.put(Family::meta, std::string(origin_position_key), std::move(origin));
+
+  frozen_ = parts_.keyspaces.all();
+  to_encode_ = frozen_;
+  for (KeyspaceState* state : frozen_) {
+    state->table.begin_checkpoint();
+    state->ids.begin_checkpoint();
+  }
+  parts_.keyspaces.catalog_ids().begin_checkpoint();
+  parts_.replica.begin_checkpoint();
+  catalog_ids_left_ = true;
+  replica_left_ = true;
+  phase_ = Phase::encoding;
+}
+
+bool Checkpointer::encode_slice() {
+  if (!to_encode_.empty()) {
+    KeyspaceState& state = *to_encode_.back();
+    if (state.table.checkpoint_slice(rows_, slice_rows) &&
+        state.ids.checkpoint_slice(rows_, slice_rows)) {
+      to_encode_.pop_back();
+    }
+    return false;
+  }
+  if (catalog_ids_left_) {
+    catalog_ids_left_ = !parts_.keyspaces.catalog_ids().checkpoint_slice(rows_, slice_rows);
+    return false;
+  }
+  if (replica_left_) replica_left_ = !parts_.replica.checkpoint_slice(rows_, slice_rows);
+  return !replica_left_;
+}
+
+bool Checkpointer::step() {
+  switch (phase_) {
+    case Phase::idle:
+      if (!wanted_) return false;
+      begin();
+      return true;
+    case Phase::encoding: {
+      if (!encode_slice()) return true;
+      counters_.last_bytes = rows_.bytes();
+      phase_ = Phase::committing;
+      {
+        const std::lock_guard lock(mutex_);
+        to_commit_ = std::move(rows_);
+      }
+      rows_ = CheckpointRows();
+      changed_.notify_all();
+      return false;
+    }
+    case Phase::committing: {
+      std::optional<Status> committed;
+      {
+        const std::lock_guard lock(mutex_);
+        committed = std::exchange(committed_, std::nullopt);
+      }
+      if (!committed) return false;
+      end(*committed);
+      return wanted_;
+    }
+  }
+  return false;
+}
+
+void Checkpointer::end(const Status& committed) {
+  const bool ok = committed.has_value();
+  for (KeyspaceState* state : frozen_) {
+    state->table.end_checkpoint(ok);
+    state->ids.end_checkpoint(ok);
+  }
+  parts_.keyspaces.catalog_ids().end_checkpoint(ok);
+  parts_.replica.end_checkpoint(ok);
+  frozen_.clear();
+  parts_.keyspaces.bury_dropped();
+  phase_ = Phase::idle;
+  last_failed_ = !ok;
+  counters_.last_duration =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
+  if (!ok) {
+    ++counters_.failed;
+    logging::error("checkpoint failed, the last one stands: {}", committed.error().message);
+    return;
+  }
+  ++counters_.completed;
+  last_completed_at_ = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+  erased_.clear();
+  parts_.log.trim(strong_position_);
+  parts_.origin_log.trim(origin_position_);
+  logging::info("checkpoint of {} bytes written in {} ms (strong log to {}, origin log to {})",
+                counters_.last_bytes, counters_.last_duration.count(), strong_position_.value,
+                origin_position_.value);
+}
+
+Status Checkpointer::finish() {
+  if (phase_ == Phase::idle && !wanted_) wanted_ = true;
+  while (phase_ != Phase::idle || wanted_) {
+    if (phase_ == Phase::committing) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return committed_.has_value(); });
+    }
+    step();
+    if (phase_ == Phase::idle && last_failed_) {
+      return fail(Code::io, "the last checkpoint failed; the logs still hold everything");
+    }
+  }
+  return {};
+}
+
+void Checkpointer::commit_loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stop_ || to_commit_.has_value(); });
+    if (stop_) return;
+    CheckpointRows rows = std::move(*to_commit_);
+    to_commit_.reset();
+    lock.unlock();
+    Status status = parts_.store.commit(std::move(rows));
+    lock.lock();
+    committed_ = std::move(status);
+    changed_.notify_all();
+    wake_();
+  }
+}
+
+}  // namespace holdfast::node

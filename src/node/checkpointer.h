@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "catalog/keyspace_rows.h"
+#include "eventual/replica.h"
+#include "log/disk_log.h"
+#include "log/log.h"
+#include "node/keyspace_states.h"
+#include "strong/machine.h"
+#include "table/store.h"
+
+namespace holdfast::node {
+
+/// Writes checkpoints: freezes everything at one moment, encodes it in slices
+/// between the turns' work, hands the rows to a thread of its own that commits
+/// them, and then lets the logs forget what they hold of it.
+class Checkpointer {
+ public:
+  struct Parts {
+    Store& store;
+    Catalog& catalog;
+    KeyspaceStates& keyspaces;
+    strong::Machine& machine;
+    eventual::Replica& replica;
+    Log& log;
+    DiskLog& origin_log;
+  };
+  /// `wake` is called from the commit thread when there is something for step().
+  Checkpointer(Parts parts, std::function<void()> wake);
+  ~Checkpointer();
+
+  /// Restores what the last checkpoint holds. Gives the position of the origin
+  /// log that it includes.
+  Result<Position> load();
+
+  /// Asks for one; another after that if one is under way.
+  void request() { wanted_ = true; }
+  bool running() const { return phase_ != Phase::idle; }
+  /// Does a bounded piece of work. True: call again soon, there is more. At the
+  /// end of a turn, when no entry is open.
+  bool step();
+  /// Runs the rest, and one more if `request`ed, to the end. For stopping.
+  Status finish();
+
+  struct Counters {
+    std::uint64_t completed = 0, failed = 0;
+    std::chrono::milliseconds last_duration{0};
+    std::size_t last_bytes = 0;
+  };
+  const Counters& counters() const { return counters_; }
+  bool last_failed() const { return last_failed_; }
+  /// By the wall clock; 1970 when there was none since the start.
+  Instant last_completed_at() const { return last_completed_at_; }
+
+ private:
+  enum class Phase { idle, encoding, committing };
+  void begin();
+  bool encode_slice();
+  void commit_loop();
+  void end(const Status& committed);
+
+  Parts parts_;
+  std::function<void()> wake_;
+  Phase phase_ = Phase::idle;
+  bool wanted_ = false;
+  bool last_failed_ = false;
+  Instant last_completed_at_{};
+  std::chrono::steady_clock::time_point began_;
+  Position strong_position_;
+  Position origin_position_;
+  CheckpointRows rows_;
+  std::vector<KeyspaceState*> to_encode_;  // of those frozen, what is left
+  std::vector<KeyspaceState*> frozen_;
+  std::vector<KeyspaceId> erased_;  // dropped, their rows not yet erased for good
+  bool catalog_ids_left_ = false;
+  bool replica_left_ = false;
+  Counters counters_;
+
+  // Shared with the commit thread.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<CheckpointRows> to_commit_;
+  std::optional<Status> committed_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace holdfast::node

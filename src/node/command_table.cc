@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/command_table.h"
+
+#include "catalog/keyspace_rows.h"
+#include "node/node_rows.h"
+#include "server/session_rows.h"
+
+namespace holdfast::node {
+
+std::unique_ptr<CommandTable> make_command_table() {
+  return std::make_unique<CommandTable>(std::initializer_list<std::span<const Row>>{
+      string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), keyspace_rows(),
+      server::session_rows(), node_rows()});
+}
+
+}  // namespace holdfast::node

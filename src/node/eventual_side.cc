@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/eventual_side.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/logging.h"
+
+namespace holdfast::node {
+namespace {
+
+// What the effects of these calls can take in an entry, at most: every argument
+// once, and the key and an operation's frame again for each.
+std::size_t entry_bytes_bound(const eventual::Replica::Request& request) {
+  constexpr std::size_t frame_bytes = 96;
+  std::size_t bytes = frame_bytes + request.request_id.size();
+  for (const auto& call : request.calls) {
+    const std::size_t key_bytes = call.args.size() > 1 ? call.args[1].size() : 0;
+    for (const std::string_view arg : call.args) bytes += arg.size() + key_bytes + frame_bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+EventualSide::EventualSide(eventual::Replica& replica, DiskLog& log, ReplySink& replies,
+                           Options options)
+    : replica_(replica), log_(log), replies_(replies), options_(std::move(options)) {}
+
+bool EventualSide::write(const eventual::Replica::Request& request, Durable& keyspace,
+                         Ticket ticket, Instant wall, Monotonic now, Reply& reply) {
+  if (held_bytes_ > options_.queued_bytes_max) {
+    reply.error({Code::busy, "too many replies wait for the disk"});
+    return true;
+  }
+  // The operation acts on the table before its entry is appended, so the room
+  // is made sure of first: a full disk refuses here, with nothing changed.
+  const std::size_t bytes = replica_.open_bytes() + entry_bytes_bound(request);
+  if (bytes > limits::entry_bytes_max) {
+    reply.error({Code::err, "the command is larger than an entry of the log can be"});
+    return true;
+  }
+  if (Status room = log_.reserve(bytes); !room) {
+    reply.error(room.error());
+    return true;
+  }
+  const eventual::Replica::Executed executed = replica_.execute(request, wall, reply);
+  if (!executed.wrote) {
+    if (executed.replay == Replay::none) return shown(keyspace, ticket, now, reply);
+    hold(ticket, keyspace.last_write, now, executed.replay, reply);
+    return false;
+  }
+  const Position position = log_.last().next();
+  if (keyspace.durability == Durability::always) {
+    open_durability_ = Durability::always;
+    keyspace.last_write = position;
+    hold(ticket, position, now, executed.replay, reply);
+    return false;
+  }
+  if (executed.replay == Replay::none) {
+    open_replied_ = true;
+    return true;
+  }
+  hold(ticket, Position{}, now, executed.replay, reply);
+  return false;
+}
+
+bool EventualSide::shown(const Durable& keyspace, Ticket ticket, Monotonic now, Reply& reply) {
+  if (keyspace.last_write <= log_.synced()) return true;
+  hold(ticket, keyspace.last_write, now, Replay::none, reply);
+  return false;
+}
+
+void EventualSide::hold(Ticket ticket, Position position, Monotonic now, Replay replay,
+                        Reply& reply) {
+  held_bytes_ += reply.written().size();
+  held_.push_back(
+      Held{ticket, position, now + options_.request_timeout, replay, std::string(reply.written())});
+  reply.clear();
+}
+
+void EventualSide::append_open() {
+  if (replica_.open_bytes() == 0) return;
+  const Position expected = log_.last().next();
+  const Result<Position> appended = log_.append(replica_.take_entry(), open_durability_);
+  if (appended) {
+    HF_ASSERT(*appended == expected);
+  } else {
+    // Applied, but not in the log: held replies of it will say UNKNOWN, those
+    // already in output buffers must not leave.
+    logging::error("origin log: an entry could not be written: {}", appended.error().message);
+    if (open_replied_) options_.on_broken();
+  }
+  open_durability_ = Durability::everysec;
+  open_replied_ = false;
+}
+
+void EventualSide::release() {
+  const Position synced = log_.synced();
+  while (!held_.empty() && held_.front().position <= synced) {
+    Held& first = held_.front();
+    replies_.complete(first.ticket, first.reply, first.replay);
+    held_bytes_ -= first.reply.size();
+    held_.pop_front();
+  }
+}
+
+void EventualSide::turn(Monotonic now) {
+  append_open();
+  release();
+  const bool broken = !log_.health().has_value();
+  while (!held_.empty() && (broken || held_.front().deadline <= now)) {
+    Held& first = held_.front();
+    std::string text;
+    Reply(text).error({Code::unknown, broken ? "the log's disk failed while this was under way"
+                                             : "the disk did not answer in time"});
+    replies_.complete(first.ticket, text, Replay::none);
+    held_bytes_ -= first.reply.size();
+    held_.pop_front();
+  }
+}
+
+}  // namespace holdfast::node

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+
+#include "base/ticket.h"
+#include "base/units.h"
+#include "eventual/replica.h"
+#include "log/disk_log.h"
+
+namespace holdfast::node {
+
+using Monotonic = std::chrono::steady_clock::time_point;
+
+/// The replica with its own log under it: what it decides is appended before
+/// any reply leaves, and replies of `always` keyspaces wait for the disk.
+/// One thread.
+class EventualSide {
+ public:
+  struct Options {
+    Millis request_timeout{5000};
+    std::size_t queued_bytes_max = limits::queued_reply_bytes_max;
+    /// The log refused an entry whose operations had been applied and some of
+    /// whose replies are in output buffers: none of those may be sent.
+    std::function<void()> on_broken;
+  };
+  EventualSide(eventual::Replica& replica, DiskLog& log, ReplySink& replies, Options options);
+
+  /// Hears of each keyspace's last write that its readers must not outrun.
+  struct Durable {
+    Durability durability = Durability::always;
+    Position last_write;  // of this keyspace; kept here by EventualSide
+  };
+
+  /// Runs a write (or a MULTI). True: the reply is in `reply`, good to send
+  /// once end_of_turn() has run. False: the sink gets it.
+  bool write(const eventual::Replica::Request& request, Durable& keyspace, Ticket ticket,
+             Instant wall, Monotonic now, Reply& reply);
+
+  /// For a reply that shows the keyspace's state: true when all it shows is
+  /// as durable as promised. False: it was taken, the sink gets it when it is.
+  bool shown(const Durable& keyspace, Ticket ticket, Monotonic now, Reply& reply);
+
+  /// Appends the open entry, releases what the disk has, times out the rest.
+  void turn(Monotonic now);
+  /// Appends the open entry now, in the middle of a turn: for work that is
+  /// larger than an entry should be.
+  void append_open();
+
+  Status writable() const { return log_.health(); }
+  bool idle() const { return held_.empty(); }
+  std::size_t held_bytes() const { return held_bytes_; }
+
+ private:
+  struct Held {
+    Ticket ticket;
+    Position position;  // release when synced; 0: at the end of the turn
+    Monotonic deadline;
+    Replay replay;
+    std::string reply;
+  };
+  void hold(Ticket ticket, Position position, Monotonic now, Replay replay, Reply& reply);
+  void release();
+
+  eventual::Replica& replica_;
+  DiskLog& log_;
+  ReplySink& replies_;
+  Options options_;
+  Durability open_durability_ = Durability::everysec;
+  bool open_replied_ = false;  // replies of the open entry are in output buffers
+  std::deque<Held> held_;
+  std::size_t held_bytes_ = 0;
+};
+
+}  // namespace holdfast::node

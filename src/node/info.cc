@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/info.h"
+
+#include <absl/strings/match.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/version.h"
+#include "node/node.h"
+
+namespace holdfast::node {
+namespace {
+
+using Section = void (*)(Node&, std::string&);
+
+template <typename T>
+void line(std::string& out, std::string_view name, const T& value) {
+  fmt::format_to(std::back_inserter(out), "{}:{}\r\n", name, value);
+}
+
+std::string human(std::uint64_t bytes) {
+  if (bytes < 1_MiB) return fmt::format("{:.2f}K", static_cast<double>(bytes) / 1024);
+  if (bytes < 1_GiB) return fmt::format("{:.2f}M", static_cast<double>(bytes) / 1048576);
+  return fmt::format("{:.2f}G", static_cast<double>(bytes) / 1073741824);
+}
+
+void server_section(Node& node, std::string& out) {
+  line(out, "redis_version", redis_version);
+  line(out, "holdfast_version", product_version);
+  line(out, "redis_mode", "standalone");
+  line(out, "os", "Linux");
+  line(out, "arch_bits", 64);
+  line(out, "process_id", getpid());
+  line(out, "tcp_port", node.resp().port());
+  const auto up = std::chrono::duration_cast<std::chrono::seconds>(node.now() - node.started_at());
+  line(out, "uptime_in_seconds", up.count());
+  line(out, "uptime_in_days", up.count() / 86'400);
+  line(out, "node_id", node.options().node);
+  line(out, "cluster_name", node.options().cluster);
+  line(out, "engine", node.options().engine);
+}
+
+void clients_section(Node& node, std::string& out) {
+  const auto& counters = node.resp().counters();
+  line(out, "connected_clients", counters.connections);
+  line(out, "maxclients", node.resp().connections_max());
+  line(out, "rejected_connections", counters.refused_connections);
+  line(out, "evicted_readers", counters.evicted_readers);
+}
+
+void memory_section(Node& node, std::string& out) {
+  node.memory().sample(node.keyspaces().memory_bytes());
+  line(out, "used_memory", node.memory().used());
+  line(out, "used_memory_human", human(node.memory().used()));
+  line(out, "used_memory_rss", resident_bytes());
+  line(out, "used_memory_peak", node.memory().peak());
+  line(out, "used_memory_dataset", node.keyspaces().memory_bytes());
+  line(out, "maxmemory", node.memory().limit());
+  line(out, "maxmemory_human", human(node.memory().limit()));
+  line(out, "maxmemory_policy", "noeviction");
+  std::uint64_t ids_bytes = 0;
+  std::uint64_t ids_disk_bytes = 0;
+  std::uint64_t ids = 0;
+  for (const KeyspaceState* state : node.keyspaces().all()) {
+    ids_bytes += state->ids.memory_bytes();
+    ids_disk_bytes += state->ids.total_bytes();
+    ids += state->ids.size();
+  }
+  line(out, "request_ids", ids);
+  line(out, "request_ids_memory", ids_bytes);
+  line(out, "request_ids_bytes", ids_disk_bytes);
+}
+
+void persistence_section(Node& node, std::string& out) {
+  const auto& checkpoints = node.checkpointer().counters();
+  line(out, "loading", 0);
+  line(out, "aof_enabled", 1);
+  line(out, "aof_last_write_status", node.not_ready() ? "err" : "ok");
+  line(out, "rdb_bgsave_in_progress", node.checkpointer().running() ? 1 : 0);
+  line(out, "rdb_last_save_time", to_ms(node.checkpointer().last_completed_at()) / 1'000);
+  line(out, "rdb_last_bgsave_status", node.checkpointer().last_failed() ? "err" : "ok");
+  line(out, "checkpoints_completed", checkpoints.completed);
+  line(out, "checkpoints_failed", checkpoints.failed);
+  line(out, "checkpoint_last_ms", checkpoints.last_duration.count());
+  line(out, "checkpoint_last_bytes", checkpoints.last_bytes);
+  line(out, "strong_log_position", node.machine().applied().value);
+  line(out, "origin_log_position", node.origin_log().last().value);
+  line(out, "origin_log_synced", node.origin_log().synced().value);
+}
+
+void stats_section(Node& node, std::string& out) {
+  const auto& server = node.resp().counters();
+  const auto& requests = node.requests().counters();
+  const auto& strong = node.sequencer().counters();
+  const auto& eventual = node.replica().counters();
+  line(out, "total_connections_received", server.accepted);
+  line(out, "total_commands_processed", server.commands);
+  line(out, "total_net_input_bytes", server.bytes_in);
+  line(out, "total_net_output_bytes", server.bytes_out);
+  line(out, "strong_reads", requests.strong_reads);
+  line(out, "strong_writes", requests.strong_writes);
+  line(out, "strong_entries", strong.entries);
+  line(out, "strong_replayed", strong.replayed);
+  line(out, "strong_timeouts", strong.timeouts);
+  line(out, "eventual_reads", requests.eventual_reads);
+  line(out, "eventual_writes", requests.eventual_writes);
+  line(out, "eventual_replayed", eventual.replayed);
+  line(out, "eventual_mismatched_ids", eventual.mismatched_ids);
+  line(out, "refused_over_memory", requests.refused_memory);
+}
+
+void replication_section(Node&, std::string& out) {
+  line(out, "role", "master");
+  line(out, "connected_slaves", 0);
+}
+
+void keyspace_section(Node& node, std::string& out) {
+  std::uint64_t keys = 0;
+  for (const KeyspaceState* state : node.keyspaces().all()) keys += state->table.size();
+  if (keys > 0) line(out, "db0", fmt::format("keys={},expires=0,avg_ttl=0", keys));
+  for (const Keyspace* keyspace : node.catalog().all()) {
+    line(out, "keyspace_" + keyspace->name,
+         fmt::format("guarantee={},keys={}",
+                     keyspace->guarantee == Guarantee::strong ? "strong" : "eventual",
+                     node.keyspaces().find(keyspace->id)->table.size()));
+  }
+}
+
+constexpr std::pair<std::string_view, Section> sections[] = {
+    {"Server", server_section},     {"Clients", clients_section},
+    {"Memory", memory_section},     {"Persistence", persistence_section},
+    {"Stats", stats_section},       {"Replication", replication_section},
+    {"Keyspace", keyspace_section},
+};
+
+bool same(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+}  // namespace
+
+std::string info_text(Node& node, const std::vector<std::string_view>& wanted) {
+  bool all = wanted.empty();
+  for (const std::string_view name : wanted) {
+    all = all || same(name, "all") || same(name, "default") || same(name, "everything");
+  }
+  std::string out;
+  for (const auto& [name, write] : sections) {
+    const bool named = all || std::any_of(wanted.begin(), wanted.end(),
+                                          [&](std::string_view w) { return same(w, name); });
+    if (!named) continue;
+    if (!out.empty()) out.append("\r\n");
+    fmt::format_to(std::back_inserter(out), "# {}\r\n", name);
+    write(node, out);
+  }
+  return out;
+}
+
+}  // namespace holdfast::node

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/keyspace_states.h"
+
+#include "base/assert.h"
+
+namespace holdfast::node {
+
+KeyspaceState::KeyspaceState(const Keyspace& keyspace, Store& store, std::uint64_t ids_memory_bytes)
+    : id(keyspace.id),
+      guarantee(keyspace.guarantee),
+      table(keyspace.id, store),
+      ids(keyspace.id, store,
+          {.memory_bytes_max = ids_memory_bytes, .retain = keyspace.retain_ids}),
+      strong{table, ids, keyspace.ids_bytes_max},
+      eventual{table, ids, keyspace.ids_bytes_max, keyspace.retain_ids} {
+  durable.durability = keyspace.durability;
+}
+
+KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes)
+    : catalog_(catalog),
+      store_(store),
+      ids_memory_bytes_(ids_memory_bytes),
+      catalog_ids_(KeyspaceId{0}, store, {.memory_bytes_max = ids_memory_bytes}) {
+  for (const Keyspace* keyspace : catalog_.all()) make(*keyspace);
+}
+
+KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
+  const std::size_t place = keyspace.id.value;
+  HF_ASSERT(place > 0 && place <= limits::keyspaces_max);
+  if (states_.size() <= place) states_.resize(place + 1);
+  states_[place] = std::make_unique<KeyspaceState>(keyspace, store_, ids_memory_bytes_);
+  list_all();
+  return *states_[place];
+}
+
+void KeyspaceStates::list_all() {
+  all_.clear();
+  for (const auto& state : states_) {
+    if (state != nullptr) all_.push_back(state.get());
+  }
+}
+
+Status KeyspaceStates::load() {
+  states_.clear();
+  if (Status s = catalog_ids_.load(); !s) return s;
+  for (const Keyspace* keyspace : catalog_.all()) {
+    KeyspaceState& state = make(*keyspace);
+    if (Status s = state.table.load(); !s) return s;
+    if (Status s = state.ids.load(); !s) return s;
+  }
+  return {};
+}
+
+KeyspaceState* KeyspaceStates::find(KeyspaceId id) {
+  return id.value < states_.size() ? states_[id.value].get() : nullptr;
+}
+
+std::size_t KeyspaceStates::memory_bytes() const {
+  std::size_t bytes = catalog_ids_.memory_bytes();
+  for (const KeyspaceState* state : all_) {
+    bytes += state->table.memory_bytes() + state->ids.memory_bytes();
+  }
+  return bytes;
+}
+
+strong::State* KeyspaceStates::strong_state(KeyspaceId keyspace) {
+  KeyspaceState* state = find(keyspace);
+  return state != nullptr && state->guarantee == Guarantee::strong ? &state->strong : nullptr;
+}
+
+eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
+  KeyspaceState* state = find(keyspace);
+  return state != nullptr && state->guarantee == Guarantee::eventual ? &state->eventual : nullptr;
+}
+
+void KeyspaceStates::apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
+                                   Reply& reply) {
+  CatalogContext context{catalog_, *this, caller, now};
+  row.catalog(context, args, reply);
+}
+
+bool KeyspaceStates::default_holds_prefix(std::string_view name) {
+  bool holds = false;
+  // Walks the whole of `default`: declaring a keyspace is rare, and an index of
+  // prefixes would cost every write there.
+  KeyspaceState* state = find(Catalog::default_id);
+  state->table.for_each(Instant{}, [&](std::string_view key, const Value&) {
+    holds = holds || (key.size() > name.size() && key[name.size()] == ':' && key.starts_with(name));
+  });
+  return holds;
+}
+
+KeyspaceFacts KeyspaceStates::facts(KeyspaceId keyspace) {
+  KeyspaceFacts facts;
+  if (const KeyspaceState* state = find(keyspace); state != nullptr) {
+    facts.keys = state->table.size();
+    facts.memory_bytes = state->table.memory_bytes();
+    facts.ids = state->ids.size();
+    facts.ids_bytes = state->ids.total_bytes();
+    facts.replayed = state->replayed;
+  }
+  return facts;
+}
+
+void KeyspaceStates::on_created(const Keyspace& keyspace) {
+  make(keyspace);
+}
+
+void KeyspaceStates::on_altered(const Keyspace& keyspace) {
+  KeyspaceState& state = *find(keyspace.id);
+  state.ids.set_retain(keyspace.retain_ids);
+  state.strong.ids_bytes_max = keyspace.ids_bytes_max;
+  state.eventual.ids_bytes_max = keyspace.ids_bytes_max;
+  state.eventual.retain = keyspace.retain_ids;
+  state.durable.durability = keyspace.durability;
+}
+
+void KeyspaceStates::on_dropped(const Keyspace& keyspace) {
+  dropped_states_.push_back(std::move(states_[keyspace.id.value]));
+  dropped_.push_back(keyspace.id);
+  list_all();
+  if (on_dropped_hook_) on_dropped_hook_(keyspace.id);
+}
+
+}  // namespace holdfast::node

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/units.h"
+#include "catalog/catalog.h"
+#include "catalog/keyspace_rows.h"
+#include "command/table.h"
+#include "dedup/id_table.h"
+#include "eventual/replica.h"
+#include "node/eventual_side.h"
+#include "strong/machine.h"
+#include "table/table.h"
+
+namespace holdfast::node {
+
+/// One keyspace's state on this node, of either guarantee.
+struct KeyspaceState {
+  KeyspaceState(const Keyspace& keyspace, Store& store, std::uint64_t ids_memory_bytes);
+
+  KeyspaceId id;
+  Guarantee guarantee;
+  Table table;
+  IdTable ids;
+  strong::State strong;
+  eventual::State eventual;
+  EventualSide::Durable durable;
+  std::uint64_t replayed = 0;  // answers that were a first try's, given again
+};
+
+/// The state of every keyspace that the catalog knows; what the machine, the
+/// replica and the catalog's commands stand on. One thread.
+class KeyspaceStates final : public strong::Host, public eventual::Host, public CatalogHost {
+ public:
+  KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes);
+
+  /// Makes and loads the state of every keyspace in the catalog: after the
+  /// catalog was restored, before any log is followed.
+  Status load();
+
+  /// Hears of drops, to let go of what others keep.
+  void set_on_dropped(std::function<void(KeyspaceId)> on_dropped) {
+    on_dropped_hook_ = std::move(on_dropped);
+  }
+
+  KeyspaceState* find(KeyspaceId id);
+  /// Every one, in the order of their ids. Holds until the catalog changes.
+  const std::vector<KeyspaceState*>& all() const { return all_; }
+  /// Keyspaces dropped since the last call: their rows are to be erased.
+  std::vector<KeyspaceId> take_dropped() { return std::exchange(dropped_, {}); }
+  /// The state of a dropped keyspace stays until this is called, because a
+  /// checkpoint under way may still be encoding it.
+  void bury_dropped() { dropped_states_.clear(); }
+
+  std::size_t memory_bytes() const;
+
+  // strong::Host
+  strong::State* strong_state(KeyspaceId keyspace) override;
+  void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
+                     Reply& reply) override;
+  IdTable& catalog_ids() override { return catalog_ids_; }
+
+  // eventual::Host
+  eventual::State* eventual_state(KeyspaceId keyspace) override;
+
+  // CatalogHost
+  bool default_holds_prefix(std::string_view name) override;
+  KeyspaceFacts facts(KeyspaceId keyspace) override;
+  void on_created(const Keyspace& keyspace) override;
+  void on_altered(const Keyspace& keyspace) override;
+  void on_dropped(const Keyspace& keyspace) override;
+
+ private:
+  KeyspaceState& make(const Keyspace& keyspace);
+  void list_all();
+
+  Catalog& catalog_;
+  Store& store_;
+  std::uint64_t ids_memory_bytes_;
+  IdTable catalog_ids_;
+  std::vector<std::unique_ptr<KeyspaceState>> states_;  // by id
+  std::vector<KeyspaceState*> all_;
+  std::vector<KeyspaceId> dropped_;
+  std::vector<std::unique_ptr<KeyspaceState>> dropped_states_;
+  std::function<void(KeyspaceId)> on_dropped_hook_;
+};
+
+}  // namespace holdfast::node

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/keyspace_walk.h"
+
+#include "command/table.h"
+
+namespace holdfast::node {
+namespace {
+
+constexpr std::uint64_t id_mask = 0xFFFF;
+static_assert(limits::keyspaces_max <= id_mask);
+
+}  // namespace
+
+std::optional<KeyspaceId> KeyspaceWalk::confined_to(std::string_view pattern) const {
+  const std::string_view literal = pattern.substr(0, pattern.find_first_of("*?[\\"));
+  if (literal.find(':') == std::string_view::npos) return std::nullopt;
+  return catalog_.of_key(literal).id;
+}
+
+KeyspaceState* KeyspaceWalk::at_or_after(std::uint32_t id) {
+  for (KeyspaceState* state : states_.all()) {
+    if (state->id.value >= id) return state;
+  }
+  return nullptr;
+}
+
+std::uint64_t KeyspaceWalk::step(std::uint64_t cursor, std::size_t count, std::string_view pattern,
+                                 const Table::Visit& visit) {
+  const auto confined = confined_to(pattern);
+  std::uint64_t place = cursor & ~id_mask;
+  KeyspaceState* state = at_or_after(static_cast<std::uint32_t>(cursor & id_mask));
+  if (cursor == 0 && confined) state = states_.find(*confined);
+  // A keyspace that was dropped since: go on at the next one's start.
+  if (state != nullptr && state->id.value != (cursor & id_mask)) place = 0;
+  std::size_t visited = 0;
+  while (state != nullptr) {
+    place = state->table.scan(place, count - visited, time_(*state),
+                              [&](std::string_view key, const Value& value) {
+                                ++visited;
+                                visit(key, value);
+                              });
+    if (place != 0) return place | state->id.value;
+    state = confined ? nullptr : at_or_after(state->id.value + 1);
+    if (state != nullptr && visited >= count) return state->id.value;
+  }
+  return 0;
+}
+
+void KeyspaceWalk::all(std::string_view pattern, const Table::Visit& visit) {
+  const auto confined = confined_to(pattern);
+  for (KeyspaceState* state : states_.all()) {
+    if (!confined || *confined == state->id) state->table.for_each(time_(*state), visit);
+  }
+}
+
+}  // namespace holdfast::node

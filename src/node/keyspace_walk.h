@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "base/units.h"
+#include "catalog/catalog.h"
+#include "node/keyspace_states.h"
+
+namespace holdfast::node {
+
+/// Walks keys across keyspaces in steps. The cursor is stateless: the table's
+/// own cursor with the keyspace's id in the bits that it leaves free.
+class KeyspaceWalk {
+ public:
+  using Time = std::function<Instant(const KeyspaceState&)>;
+  KeyspaceWalk(Catalog& catalog, KeyspaceStates& states, Time time)
+      : catalog_(catalog), states_(states), time_(std::move(time)) {}
+
+  /// Visits at least `count` keys unless the end is met; gives the next cursor,
+  /// 0 at the end. A pattern whose literal start names a keyspace confines the
+  /// walk to it.
+  std::uint64_t step(std::uint64_t cursor, std::size_t count, std::string_view pattern,
+                     const Table::Visit& visit);
+  /// Visits all.
+  void all(std::string_view pattern, const Table::Visit& visit);
+
+ private:
+  std::optional<KeyspaceId> confined_to(std::string_view pattern) const;
+  KeyspaceState* at_or_after(std::uint32_t id);
+
+  Catalog& catalog_;
+  KeyspaceStates& states_;
+  Time time_;
+};
+
+}  // namespace holdfast::node

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/node.h"
+
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <random>
+
+#include "base/assert.h"
+#include "base/logging.h"
+#include "node/command_table.h"
+#include "node/origin_identity.h"
+#include "node/pages.h"
+#include "node/register_settings.h"
+
+namespace holdfast::node {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr Millis tick_interval{100};
+constexpr std::size_t expire_keys_per_tick = 20'000;
+constexpr int tidy_rounds_per_tick = 64;
+// How long a stopping node waits for replies that are under way, beyond the
+// time in which each of them is answered anyway.
+constexpr Millis drain_grace{1'000};
+
+Instant wall_clock() {
+  return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+}
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+Node::Node(const Options& options) : options_(options) {}
+
+Node::~Node() = default;
+
+Result<std::unique_ptr<Node>> Node::open(const Options& options) {
+  std::unique_ptr<Node> node(new Node(options));
+  if (Status s = node->open_data(); !s) return tl::unexpected(s.error());
+  if (Status s = node->recover(); !s) return tl::unexpected(s.error());
+  if (Status s = node->listen(); !s) return tl::unexpected(s.error());
+  return node;
+}
+
+Status Node::open_data() {
+  if (options_.engine != "embedded") {
+    return fail(Code::err, "unknown engine '" + options_.engine + "': this build has embedded");
+  }
+  FileSystem& files = posix_file_system();
+  if (Status s = files.make_directory(options_.data); !s) return s;
+  auto lock = DirectoryLock::acquire(options_.data);
+  if (!lock) return tl::unexpected(lock.error());
+  lock_ = std::move(*lock);
+
+  commands_ = make_command_table();
+  auto store = open_rocks_store(options_.data + "/table");
+  if (!store) return tl::unexpected(store.error());
+  store_ = std::move(*store);
+  keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes);
+
+  const auto log_options = [this](const char* name) {
+    return DiskLogOptions{.directory = options_.data + "/" + name,
+                          .sync_interval = options_.sync_interval,
+                          .wake = [this] { wake(); }};
+  };
+  auto log = open_embedded_log(files, log_options("log"));
+  if (!log) return tl::unexpected(log.error());
+  log_ = std::move(*log);
+  auto origin_log = DiskLog::open(files, log_options("origin"));
+  if (!origin_log) return tl::unexpected(origin_log.error());
+  origin_log_ = std::move(*origin_log);
+  return {};
+}
+
+Status Node::recover() {
+  const auto began = Clock::now();
+  const auto origin =
+      settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
+                    origin_log_->closed_cleanly(), kernel_boot_id(), random_number());
+  if (!origin) return tl::unexpected(origin.error());
+
+  machine_ = std::make_unique<strong::Machine>(*commands_, *keyspaces_);
+  replica_ = std::make_unique<eventual::Replica>(*commands_, *keyspaces_, *store_,
+                                                 eventual::Replica::Options{.self = *origin});
+  keyspaces_->set_on_dropped([this](KeyspaceId id) { replica_->drop(id); });
+  checkpointer_ =
+      std::make_unique<Checkpointer>(Checkpointer::Parts{*store_, catalog_, *keyspaces_, *machine_,
+                                                         *replica_, *log_, *origin_log_},
+                                     [this] { wake(); });
+  const auto origin_position = checkpointer_->load();
+  if (!origin_position) return tl::unexpected(origin_position.error());
+
+  resp_ = std::make_unique<server::RespServer>(
+      io_, *commands_,
+      server::RespServer::Options{.connections_max = options_.connections_max,
+                                  .output_bytes_max = options_.output_bytes_max,
+                                  .idle_timeout = options_.idle_timeout});
+  replies_ = std::make_unique<Replies>(*resp_);
+  sequencer_ = std::make_unique<strong::Sequencer>(
+      *log_, *machine_, *replies_,
+      strong::Sequencer::Options{.incarnation = random_number(),
+                                 .request_timeout = options_.request_timeout});
+  // The strong log first: it says which keyspaces there are.
+  if (Status s = sequencer_->start(); !s) return s;
+
+  if (origin_log_->last() < *origin_position) {
+    // The checkpoint outlived entries that had not been synced: nothing is
+    // missing, but positions go on behind it.
+    if (Status s = origin_log_->start_after(*origin_position); !s) return s;
+  }
+  const Status replayed = origin_log_->replay(
+      *origin_position, [this](Position position, std::string_view payload) -> Status {
+        const auto from = eventual::origin_of(payload);
+        if (!from) {
+          return fail(Code::corrupt, "origin log, entry " + std::to_string(position.value) + ": " +
+                                         from.error().message);
+        }
+        return replica_->receive(*from, payload);
+      });
+  if (!replayed) return replayed;
+
+  eventual_ = std::make_unique<EventualSide>(
+      *replica_, *origin_log_, *replies_,
+      EventualSide::Options{.request_timeout = options_.request_timeout,
+                            .on_broken = [this] { resp_->abort_all(); }});
+  requests_ = std::make_unique<Requests>(
+      Requests::Parts{*this, catalog_, *keyspaces_, *sequencer_, *eventual_, *commands_});
+  requests_->refresh_time();
+
+  const std::uint64_t limit = options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
+                                                               : machine_memory_bytes() / 4 * 3;
+  memory_.set_limit(limit);
+  memory_.sample(keyspaces_->memory_bytes());
+  for (KeyspaceState* state : keyspaces_->all()) {
+    const auto enough = [this, checked = 0]() mutable {
+      if (++checked % 1024 == 0) memory_.sample(keyspaces_->memory_bytes());
+      return memory_.excess() > 0;
+    };
+    if (Status s = state->table.warm(enough); !s) return s;
+    if (Status s = state->ids.warm(enough); !s) return s;
+  }
+  next_checkpoint_ = Clock::now() + options_.checkpoint_interval;
+  started_at_ = wall_clock();
+  const auto took = std::chrono::duration_cast<Millis>(Clock::now() - began);
+  logging::info("recovered in {} ms: strong log at {}, origin log at {}", took.count(),
+                machine_->applied().value, origin_log_->last().value);
+  return {};
+}
+
+Status Node::listen() {
+  register_settings(*this);
+  resp_->set_backend(*requests_);
+  if (Status s = resp_->listen(options_.resp); !s) return s;
+  http_ = std::make_unique<server::HttpServer>(
+      io_, [this](std::string_view path) { return answer_page(*this, path); });
+  if (Status s = http_->listen(options_.http); !s) return s;
+  logging::info("serving RESP on {} and HTTP on {}, data in {}", resp_->address(), http_->address(),
+                options_.data);
+  return {};
+}
+
+void Node::wake() {
+  // Many wakes before the loop gets to it are one.
+  if (woken_.exchange(true)) return;
+  boost::asio::post(io_, [this] { woken_ = false; });
+}
+
+void Node::stop() {
+  boost::asio::post(io_, [this] { stopping_ = true; });
+}
+
+void Node::schedule_tick() {
+  tick_.expires_after(tick_interval);
+  tick_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    tick_due_ = true;
+    schedule_tick();
+  });
+}
+
+Status Node::run() {
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  signals_.async_wait([this](const boost::system::error_code& error, int number) {
+    if (error) return;
+    logging::info("signal {}: stopping", number);
+    stopping_ = true;
+  });
+  schedule_tick();
+  while (!stopping_) {
+    io_.run_one();
+    io_.poll();
+    requests_->end_of_turn();
+    resp_->flush();
+  }
+  return close();
+}
+
+void Node::turn() {
+  sequencer_->turn(requests_->now(), requests_->monotonic());
+  eventual_->turn(requests_->monotonic());
+  if (checkpointer_->step()) wake();
+  if (std::exchange(tick_due_, false)) housekeeping();
+  requests_->forget_time();
+}
+
+void Node::housekeeping() {
+  requests_->refresh_time();
+  std::size_t left = expire_keys_per_tick;
+  const Instant strong_now = machine_->time();
+  for (KeyspaceState* state : keyspaces_->all()) {
+    if (state->guarantee == Guarantee::strong) {
+      // What is past by the log's own time is gone for every entry to come, so
+      // erasing it needs no entry of its own.
+      left -= state->table.expire(strong_now, left, [](std::string_view) {});
+    }
+  }
+  for (int round = 0; round < tidy_rounds_per_tick; ++round) {
+    if (!replica_->tidy(requests_->now())) break;
+  }
+
+  memory_.sample(keyspaces_->memory_bytes());
+  if (const std::uint64_t excess = memory_.excess(); excess > 0) {
+    std::uint64_t to_evict = excess;
+    for (KeyspaceState* state : keyspaces_->all()) {
+      if (to_evict == 0) break;
+      to_evict -= std::min<std::uint64_t>(to_evict, state->table.evict(to_evict));
+    }
+    // Only what a checkpoint holds can be let go of.
+    if (to_evict > 0 && !checkpointer_->running() && !checkpointer_->last_failed()) {
+      checkpointer_->request();
+    }
+    memory_.sample(keyspaces_->memory_bytes());
+  }
+  requests_->set_over_memory(memory_.over());
+  request_checkpoint_if_due();
+  if (checkpointer_->step()) wake();
+}
+
+void Node::request_checkpoint_if_due() {
+  if (checkpointer_->running()) return;
+  const Monotonic now = requests_->monotonic();
+  const std::uint64_t log_bytes = log_->bytes_appended() + origin_log_->bytes_appended();
+  bool wanted = log_bytes - log_bytes_at_checkpoint_ >= options_.checkpoint_log_bytes;
+  for (KeyspaceState* state : keyspaces_->all()) wanted = wanted || state->ids.wants_checkpoint();
+  if (next_checkpoint_ <= now && log_bytes != log_bytes_at_checkpoint_) wanted = true;
+  if (!wanted) return;
+  // After a failed one (a full disk) not at once again.
+  if (checkpointer_->last_failed() && next_checkpoint_ > now &&
+      next_checkpoint_ - now > options_.checkpoint_interval - Millis(5'000)) {
+    return;
+  }
+  log_bytes_at_checkpoint_ = log_bytes;
+  next_checkpoint_ = now + options_.checkpoint_interval;
+  checkpointer_->request();
+}
+
+Status Node::close() {
+  resp_->stop_accepting();
+  http_->stop_accepting();
+  resp_->stop_reading();
+  const auto give_up = Clock::now() + options_.request_timeout + drain_grace;
+  while ((!sequencer_->idle() || !eventual_->idle() || resp_->unsent_bytes() > 0) &&
+         Clock::now() < give_up) {
+    io_.run_one_for(Millis(10));
+    requests_->refresh_time();
+    requests_->end_of_turn();
+    resp_->flush();
+  }
+  resp_->close_all();
+  Status checkpoint = checkpointer_->finish();
+  log_->close();
+  Status closed = origin_log_->close();
+  if (!checkpoint) return checkpoint;
+  if (!closed) return closed;
+  logging::info("stopped: everything acknowledged is on disk");
+  return {};
+}
+
+bool Node::run(const server::Request& request, Ticket ticket, Reply& reply) {
+  running_ = ticket;
+  deferred_ = false;
+  request.row->node(*this, request.caller, request.args, reply);
+  running_.reset();
+  return !deferred_;
+}
+
+Ticket Node::defer() {
+  HF_ASSERT(running_.has_value());
+  deferred_ = true;
+  return *running_;
+}
+
+bool Node::has_seen(const Token& token) const {
+  return token.strong <= machine_->applied() && replica_->merged().includes(token.eventual);
+}
+
+Token Node::token() const {
+  return {machine_->applied(), replica_->merged()};
+}
+
+Instant Node::eventual_time() const {
+  return std::max(requests_->now(), replica_->clock().wall());
+}
+
+std::optional<std::string> Node::not_ready() const {
+  if (stopping_) return "stopping";
+  if (Status s = sequencer_->writable(); !s) return "strong keyspaces: " + s.error().message;
+  if (Status s = eventual_->writable(); !s) return "eventual keyspaces: " + s.error().message;
+  return std::nullopt;
+}
+
+void Node::flush_all(Ticket ticket, const Row& row) {
+  std::vector<KeyspaceState*> strong;
+  std::vector<KeyspaceState*> eventual;
+  for (KeyspaceState* state : keyspaces_->all()) {
+    (state->guarantee == Guarantee::strong ? strong : eventual).push_back(state);
+  }
+  Replies::Split split = replies_->split(ticket, strong.size() + eventual.size(), "+OK\r\n");
+  std::string text;
+  const std::string_view name = row.name;
+  for (KeyspaceState* state : strong) {
+    const strong::EntryBuilder::Part part{&row, Args(&name, 1)};
+    const Status taken = sequencer_->write({.keyspace = state->id,
+                                            .caller = {},
+                                            .request_id = {},
+                                            .calls = std::span(&part, 1),
+                                            .durability = state->durable.durability},
+                                           split.next(), requests_->monotonic());
+    if (taken) continue;
+    text.clear();
+    Reply(text).error(taken.error());
+    replies_->complete(split.next(), text, Replay::none);
+  }
+  for (KeyspaceState* state : eventual) flush_eventual(*state, split.next(), row);
+}
+
+void Node::flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row) {
+  // Removes what this replica has seen, in operations of a bounded size.
+  constexpr std::size_t keys_per_operation = 1'024;
+  std::vector<std::string> keys;
+  state.table.for_each(eventual_time(),
+                       [&](std::string_view key, const Value&) { keys.emplace_back(key); });
+  std::vector<std::string_view> args;
+  std::string text;
+  for (std::size_t at = 0; at == 0 || at < keys.size(); at += keys_per_operation) {
+    const std::size_t end = std::min(keys.size(), at + keys_per_operation);
+    const bool last = end == keys.size();
+    args.assign({row.name});
+    args.insert(args.end(), keys.begin() + static_cast<std::ptrdiff_t>(at),
+                keys.begin() + static_cast<std::ptrdiff_t>(end));
+    const eventual::Replica::Call call{&row, args};
+    text.clear();
+    Reply reply(text);
+    // Only the last operation's reply counts; the disk has the others by then.
+    const Ticket nobody{};
+    const bool now = eventual_->write(
+        {.keyspace = state.id, .caller = {}, .request_id = {}, .calls = std::span(&call, 1)},
+        state.durable, last ? ticket : nobody, requests_->now(), requests_->monotonic(), reply);
+    if (now && (last || reply.is_error())) {
+      replies_->complete(ticket, text, Replay::none);
+      return;
+    }
+    eventual_->append_open();
+  }
+}
+
+}  // namespace holdfast::node

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "catalog/catalog.h"
+#include "log/directory_lock.h"
+#include "log/disk_log.h"
+#include "log/embedded_log.h"
+#include "log/log.h"
+#include "node/checkpointer.h"
+#include "node/eventual_side.h"
+#include "node/keyspace_states.h"
+#include "node/memory.h"
+#include "node/options.h"
+#include "node/replies.h"
+#include "node/requests.h"
+#include "node/settings.h"
+#include "node/token.h"
+#include "server/http_server.h"
+#include "server/resp_server.h"
+#include "strong/sequencer.h"
+
+namespace holdfast::node {
+
+/// A whole node: opens its data, recovers, serves, stops. Everything but the
+/// logs' and the checkpoint's disk work runs on the thread that calls run().
+class Node {
+ public:
+  /// Opens the data, recovers and listens; nothing is served before run().
+  static Result<std::unique_ptr<Node>> open(const Options& options);
+  ~Node();
+
+  /// Serves until SIGTERM, SIGINT or stop(); then answers what is under way,
+  /// writes a checkpoint and closes. An error when closing lost nothing but
+  /// could not be finished as it should.
+  Status run();
+  /// Any thread.
+  void stop();
+
+  // -- For the node's own commands (node_rows.cc) and pages.
+
+  /// Runs a node row. As Backend::submit.
+  bool run(const server::Request& request, Ticket ticket, Reply& reply);
+  /// One turn's end: append, apply, answer, and bounded pieces of housekeeping.
+  void turn();
+
+  bool has_seen(const Token& token) const;
+  Token token() const;
+  Instant strong_time() const { return machine_->time(); }
+  /// The time that eventual reads are made at: never before what was written.
+  Instant eventual_time() const;
+
+  /// Erases every key of every keyspace, as one operation a keyspace; answers
+  /// when all are done.
+  void flush_all(Ticket ticket, const Row& row);
+  /// Called by a row that answers later, through the ticket: submit() is false.
+  Ticket defer();
+
+  const CommandTable& commands() const { return *commands_; }
+  Catalog& catalog() { return catalog_; }
+  KeyspaceStates& keyspaces() { return *keyspaces_; }
+  Requests& requests() { return *requests_; }
+  Checkpointer& checkpointer() { return *checkpointer_; }
+  strong::Sequencer& sequencer() { return *sequencer_; }
+  strong::Machine& machine() { return *machine_; }
+  eventual::Replica& replica() { return *replica_; }
+  DiskLog& origin_log() { return *origin_log_; }
+  Store& store() { return *store_; }
+  server::RespServer& resp() { return *resp_; }
+  MemoryWatch& memory() { return memory_; }
+  Settings& settings() { return settings_; }
+  const Options& options() const { return options_; }
+  Instant now() const { return requests_->now(); }
+  Instant started_at() const { return started_at_; }
+  /// Why the node is not ready to serve everything; nothing: it is.
+  std::optional<std::string> not_ready() const;
+
+ private:
+  explicit Node(const Options& options);
+  Status open_data();
+  Status recover();
+  Status listen();
+  void wake();
+  void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
+  void housekeeping();
+  void request_checkpoint_if_due();
+  void schedule_tick();
+  Status close();
+
+  Options options_;
+  Settings settings_;
+  Instant started_at_{};
+  boost::asio::io_context io_{1};
+  boost::asio::steady_timer tick_{io_};
+  boost::asio::signal_set signals_{io_};
+  std::atomic<bool> woken_{false};
+  std::atomic<bool> stopping_{false};
+  bool tick_due_ = false;
+
+  std::unique_ptr<CommandTable> commands_;
+  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<Store> store_;
+  Catalog catalog_;
+  std::unique_ptr<KeyspaceStates> keyspaces_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<DiskLog> origin_log_;
+  std::unique_ptr<strong::Machine> machine_;
+  std::unique_ptr<eventual::Replica> replica_;
+  std::unique_ptr<Replies> replies_;
+  std::unique_ptr<strong::Sequencer> sequencer_;
+  std::unique_ptr<EventualSide> eventual_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<Requests> requests_;
+  std::unique_ptr<server::RespServer> resp_;
+  std::unique_ptr<server::HttpServer> http_;
+  MemoryWatch memory_;
+  std::optional<Ticket> running_;  // the node row that runs now
+  bool deferred_ = false;
+  Monotonic next_checkpoint_{};
+  std::uint64_t log_bytes_at_checkpoint_ = 0;
+};
+
+}  // namespace holdfast::node

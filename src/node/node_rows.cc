@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/node_rows.h"
+
+#include <absl/strings/match.h>
+#include <fmt/format.h>
+
+#include <array>
+
+#include "command/glob.h"
+#include "node/info.h"
+#include "node/keyspace_walk.h"
+#include "node/node.h"
+#include "value/value.h"
+
+namespace holdfast::node {
+namespace {
+
+constexpr std::size_t scan_count_default = 10;
+
+bool same(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+KeyspaceWalk walk_of(Node& node) {
+  return {node.catalog(), node.keyspaces(), [&node](const KeyspaceState& state) {
+            return state.guarantee == Guarantee::strong ? std::max(node.now(), node.strong_time())
+                                                        : node.eventual_time();
+          }};
+}
+
+void info(Node& node, ServiceId, Args args, Reply& reply) {
+  reply.verbatim_text(info_text(node, {args.begin() + 1, args.end()}));
+}
+
+void dbsize(Node& node, ServiceId, Args, Reply& reply) {
+  std::uint64_t keys = 0;
+  for (const KeyspaceState* state : node.keyspaces().all()) keys += state->table.size();
+  reply.integer(static_cast<std::int64_t>(keys));
+}
+
+void keys(Node& node, ServiceId, Args args, Reply& reply) {
+  const std::string_view pattern = args[1];
+  std::string found;
+  Reply elements(found);
+  std::size_t count = 0;
+  walk_of(node).all(pattern, [&](std::string_view key, const Value&) {
+    if (!command::glob_match(pattern, key)) return;
+    elements.bulk(key);
+    ++count;
+  });
+  reply.array(count);
+  reply.buffer().append(found);
+}
+
+void scan(Node& node, ServiceId, Args args, Reply& reply) {
+  std::uint64_t cursor = 0;
+  const auto [end, error] =
+      std::from_chars(args[1].data(), args[1].data() + args[1].size(), cursor);
+  if (error != std::errc() || end != args[1].data() + args[1].size()) {
+    return reply.error({Code::err, "invalid cursor"});
+  }
+  std::string_view pattern = "*";
+  std::string_view type;
+  std::int64_t count = scan_count_default;
+  for (std::size_t i = 2; i < args.size(); i += 2) {
+    if (i + 1 == args.size()) return reply.error({Code::err, "syntax error"});
+    if (same(args[i], "MATCH")) {
+      pattern = args[i + 1];
+    } else if (same(args[i], "TYPE")) {
+      type = args[i + 1];
+    } else if (same(args[i], "COUNT")) {
+      const auto number = parse_integer(args[i + 1]);
+      if (!number) return reply.error({Code::err, "value is not an integer or out of range"});
+      if (*number < 1) return reply.error({Code::err, "syntax error"});
+      count = *number;
+    } else {
+      return reply.error({Code::err, "syntax error"});
+    }
+  }
+  std::string found;
+  Reply elements(found);
+  std::size_t matched = 0;
+  const std::uint64_t next =
+      walk_of(node).step(cursor, static_cast<std::size_t>(count), pattern,
+                         [&](std::string_view key, const Value& value) {
+                           if (!type.empty() && !same(type, type_name(value.type()))) return;
+                           if (!command::glob_match(pattern, key)) return;
+                           elements.bulk(key);
+                           ++matched;
+                         });
+  reply.array(2);
+  reply.bulk(fmt::format_int(next).str());
+  reply.array(matched);
+  reply.buffer().append(found);
+}
+
+void random_key(Node& node, ServiceId, Args, Reply& reply) {
+  // The first key at or after a place drawn from the clock: cheap, not uniform.
+  const auto nanos = std::chrono::steady_clock::now().time_since_epoch().count();
+  const std::uint64_t place = static_cast<std::uint64_t>(nanos) * 0x9E3779B97F4A7C15ULL;
+  std::optional<std::string> chosen;
+  const auto take = [&](std::string_view key, const Value&) {
+    if (!chosen) chosen = key;
+  };
+  const auto& all = node.keyspaces().all();
+  const std::size_t first = place % all.size();
+  KeyspaceWalk walk = walk_of(node);
+  for (std::size_t i = 0; i < all.size() && !chosen; ++i) {
+    const std::uint64_t id = all[(first + i) % all.size()]->id.value;
+    walk.step((place & ~std::uint64_t{0xFFFF}) | id, 1, "*", take);
+    if (!chosen) walk.step(id, 1, "*", take);
+  }
+  chosen ? reply.bulk(*chosen) : reply.null();
+}
+
+void flush_all(Node& node, ServiceId, Args args, Reply& reply) {
+  const bool plain = args.size() == 1;
+  if (!plain && (args.size() > 2 || (!same(args[1], "ASYNC") && !same(args[1], "SYNC")))) {
+    return reply.error({Code::err, "syntax error"});
+  }
+  node.flush_all(node.defer(), *node.commands().find(args[0]));
+}
+
+void flush_strong(Context& context, Args, Reply& reply) {
+  context.table.clear();
+  reply.ok();
+}
+
+// The node gives the keys, in portions: args[1] and on.
+void flush_eventual(EventualContext& context, Args args, Reply& reply) {
+  for (const std::string_view key : args.subspan(1)) {
+    if (context.table.find(key, context.now) == nullptr) continue;
+    Effect effect;
+    effect.kind = EffectKind::clear;
+    effect.key = key;
+    context.effects.emit(effect);
+  }
+  reply.ok();
+}
+
+void config_get(Node& node, ServiceId, Args args, Reply& reply) {
+  const auto found = node.settings().get({args.begin() + 2, args.end()});
+  reply.map(found.size());
+  for (const auto& [name, value] : found) {
+    reply.bulk(name);
+    reply.bulk(value);
+  }
+}
+
+void config_set(Node& node, ServiceId, Args args, Reply& reply) {
+  if (args.size() % 2 != 0) {
+    return reply.error({Code::err, "wrong number of arguments for 'config|set' command"});
+  }
+  std::vector<std::pair<std::string_view, std::string_view>> changes;
+  for (std::size_t i = 2; i < args.size(); i += 2) changes.emplace_back(args[i], args[i + 1]);
+  const Status set = node.settings().set(changes);
+  set ? reply.ok() : reply.error(set.error());
+}
+
+void config_resetstat(Node&, ServiceId, Args, Reply& reply) {
+  reply.ok();
+}
+
+void config_rewrite(Node&, ServiceId, Args, Reply& reply) {
+  reply.error({Code::err, "The server is running without a config file"});
+}
+
+void token(Node& node, ServiceId, Args, Reply& reply) {
+  reply.bulk(node.token().encode());
+}
+
+void time(Node&, ServiceId, Args, Reply& reply) {
+  using std::chrono::duration_cast;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto seconds = duration_cast<std::chrono::seconds>(now);
+  reply.array(2);
+  reply.bulk(fmt::format_int(seconds.count()).str());
+  reply.bulk(
+      fmt::format_int(duration_cast<std::chrono::microseconds>(now - seconds).count()).str());
+}
+
+void bgsave(Node& node, ServiceId, Args, Reply& reply) {
+  node.checkpointer().request();
+  reply.simple("Background saving started");
+}
+
+void lastsave(Node& node, ServiceId, Args, Reply& reply) {
+  reply.integer(to_ms(node.checkpointer().last_completed_at()) / 1'000);
+}
+
+constexpr std::uint32_t read_flags = flag_no_multi;
+
+constexpr std::array rows{
+    Row{.name = "INFO",
+        .arity = -1,
+        .access = Access::node,
+        .flags = flag_loading | flag_no_multi,
+        .node = info,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "[section [section ...]]",
+        .summary = "Facts and counters of this node",
+        .complexity = "O(1)"},
+    Row{.name = "DBSIZE",
+        .arity = 1,
+        .access = Access::node,
+        .flags = read_flags | flag_fast,
+        .node = dbsize,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "",
+        .summary = "The number of keys in all keyspaces",
+        .complexity = "O(keyspaces)"},
+    Row{.name = "KEYS",
+        .arity = 2,
+        .access = Access::node,
+        .flags = read_flags,
+        .node = keys,
+        .group = "generic",
+        .since = "0.1",
+        .syntax = "pattern",
+        .summary = "All keys that match a glob pattern, of all keyspaces",
+        .complexity = "O(keys)"},
+    Row{.name = "SCAN",
+        .arity = -2,
+        .access = Access::node,
+        .flags = read_flags,
+        .node = scan,
+        .group = "generic",
+        .since = "0.1",
+        .syntax = "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+        .summary = "Walk the keys of all keyspaces in steps",
+        .complexity = "O(count) a step"},
+    Row{.name = "RANDOMKEY",
+        .arity = 1,
+        .access = Access::node,
+        .flags = read_flags,
+        .node = random_key,
+        .group = "generic",
+        .since = "0.1",
+        .syntax = "",
+        .summary = "Some key",
+        .complexity = "O(keyspaces)"},
+    Row{.name = "FLUSHALL",
+        .code = 800,
+        .arity = -1,
+        .access = Access::node,
+        .flags = flag_no_multi,
+        .strong = flush_strong,
+        .eventual = flush_eventual,
+        .node = flush_all,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "[ASYNC | SYNC]",
+        .summary = "Remove all keys of all keyspaces, one operation a keyspace",
+        .complexity = "O(keys)",
+        .on_eventual = "Removes the keys this replica has."},
+    Row{.name = "FLUSHDB",
+        .code = 801,
+        .arity = -1,
+        .access = Access::node,
+        .flags = flag_no_multi,
+        .strong = flush_strong,
+        .eventual = flush_eventual,
+        .node = flush_all,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "[ASYNC | SYNC]",
+        .summary = "As FLUSHALL: there is one database",
+        .complexity = "O(keys)",
+        .on_eventual = "Removes the keys this replica has."},
+    Row{.name = "CONFIG GET",
+        .arity = -3,
+        .access = Access::node,
+        .flags = flag_admin | flag_no_multi | flag_loading,
+        .node = config_get,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "parameter [parameter ...]",
+        .summary = "Settings that match glob patterns",
+        .complexity = "O(settings)"},
+    Row{.name = "CONFIG SET",
+        .arity = -4,
+        .access = Access::node,
+        .flags = flag_admin | flag_no_multi | flag_loading,
+        .node = config_set,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "parameter value [parameter value ...]",
+        .summary = "Change settings until the node stops",
+        .complexity = "O(settings)"},
+    Row{.name = "CONFIG RESETSTAT",
+        .arity = 2,
+        .access = Access::node,
+        .flags = flag_admin | flag_no_multi | flag_loading,
+        .node = config_resetstat,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "",
+        .summary = "Accepted for Redis' tools; counters only grow here",
+        .complexity = "O(1)"},
+    Row{.name = "CONFIG REWRITE",
+        .arity = 2,
+        .access = Access::node,
+        .flags = flag_admin | flag_no_multi | flag_loading,
+        .node = config_rewrite,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "",
+        .summary = "Refused: the configuration file is its writer's",
+        .complexity = "O(1)"},
+    Row{.name = "TOKEN",
+        .arity = 1,
+        .access = Access::node,
+        .flags = flag_fast | flag_no_multi,
+        .node = token,
+        .group = "consistency",
+        .since = "0.1",
+        .syntax = "",
+        .summary = "What this connection has seen so far, for AFTER on any node",
+        .complexity = "O(nodes)"},
+    Row{.name = "TIME",
+        .arity = 1,
+        .access = Access::node,
+        .flags = flag_fast | flag_no_multi,
+        .node = time,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "",
+        .summary = "This node's wall clock: seconds and microseconds",
+        .complexity = "O(1)"},
+    Row{.name = "BGSAVE",
+        .arity = -1,
+        .access = Access::node,
+        .flags = flag_admin | flag_no_multi,
+        .node = bgsave,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "[SCHEDULE]",
+        .summary = "Ask for a checkpoint now",
+        .complexity = "O(changed keys)"},
+    Row{.name = "LASTSAVE",
+        .arity = 1,
+        .access = Access::node,
+        .flags = flag_admin | flag_fast | flag_no_multi,
+        .node = lastsave,
+        .group = "server",
+        .since = "0.1",
+        .syntax = "",
+        .summary = "When the last checkpoint was completed",
+        .complexity = "O(1)"},
+};
+
+}  // namespace
+
+std::span<const Row> node_rows() {
+  return rows;
+}
+
+}  // namespace holdfast::node

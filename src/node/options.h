@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/limits.h"
+#include "base/logging.h"
+#include "base/units.h"
+
+namespace holdfast::node {
+
+/// Everything a node can be told at start. `holdfast serve --help` and
+/// docs/configuration.md are made from the same names (cli/serve.cc).
+struct Options {
+  std::string data = "data";
+  std::string resp = "127.0.0.1:7379";
+  std::string http = "127.0.0.1:7380";
+  std::string engine = "embedded";
+  std::string cluster = "holdfast";
+  std::string node = "1";
+  std::uint64_t memory_limit_bytes = 0;      // 0: three quarters of what this machine gives us
+  std::uint64_t ids_memory_bytes = 512_MiB;  // of one keyspace's request ids; the rest lies on disk
+  std::size_t connections_max = limits::connections_max_default;
+  std::size_t output_bytes_max = limits::output_bytes_max_default;
+  Millis request_timeout{5000};
+  Millis idle_timeout{0};  // of a connection that says nothing; 0: none
+  Millis checkpoint_interval{300'000};
+  std::uint64_t checkpoint_log_bytes = limits::checkpoint_dirty_bytes;
+  Millis sync_interval{1000};  // DURABILITY everysec
+  logging::Level log_level = logging::Level::info;
+  logging::Format log_format = logging::Format::text;
+};
+
+}  // namespace holdfast::node

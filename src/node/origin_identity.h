@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "eventual/clock.h"
+#include "log/file_system.h"
+
+namespace holdfast::node {
+
+/// Which incarnation of this node's log goes on: the same one when the end of
+/// the log cannot have been lost (it was closed cleanly, or the kernel that
+/// took its writes is still the one running), else a new one, which is then
+/// kept in `path` before this returns. `boot_id` names the running kernel.
+Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& path,
+                                         const std::string& node, bool closed_cleanly,
+                                         const std::string& boot_id, std::uint64_t random);
+
+/// The running kernel's identity; empty when it has none.
+std::string kernel_boot_id();
+
+}  // namespace holdfast::node

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/pages.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+
+#include "base/version.h"
+#include "node/node.h"
+
+namespace holdfast::node {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::map<std::string, std::string>;
+
+/// Gathers the figures of one answer; every figure is read where it is kept,
+/// so nothing is counted twice.
+class Page {
+ public:
+  void counter(const char* name, const char* help, std::uint64_t value, const Labels& labels = {}) {
+    add(MetricType::Counter, name, help, labels).counter.value = static_cast<double>(value);
+  }
+  void gauge(const char* name, const char* help, double value, const Labels& labels = {}) {
+    add(MetricType::Gauge, name, help, labels).gauge.value = value;
+  }
+  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  ClientMetric& add(MetricType type, const char* name, const char* help, const Labels& labels) {
+    const std::string full = std::string("holdfast_") + name;
+    if (families_.empty() || families_.back().name != full) {
+      families_.push_back({full, help, type, {}});
+    }
+    ClientMetric& metric = families_.back().metric.emplace_back();
+    for (const auto& [label, value] : labels) metric.label.push_back({label, value});
+    return metric;
+  }
+  std::vector<MetricFamily> families_;
+};
+
+void server_metrics(Node& node, Page& page) {
+  const auto& server = node.resp().counters();
+  page.gauge("info", "What runs here.", 1,
+             {{"version", std::string(product_version)}, {"node", node.options().node}});
+  page.gauge("ready", "1 when writes of every guarantee are taken.", node.not_ready() ? 0 : 1);
+  page.gauge("connections", "Open RESP connections.", static_cast<double>(server.connections));
+  page.counter("connections_accepted_total", "RESP connections accepted.", server.accepted);
+  page.counter("connections_refused_total", "Connections over the limit.",
+               server.refused_connections);
+  page.counter("readers_evicted_total", "Connections cut off at the output limit.",
+               server.evicted_readers);
+  page.counter("commands_total", "Commands received.", server.commands);
+  page.counter("network_bytes_total", "Bytes over RESP.", server.bytes_in, {{"direction", "in"}});
+  page.counter("network_bytes_total", "Bytes over RESP.", server.bytes_out, {{"direction", "out"}});
+}
+
+void request_metrics(Node& node, Page& page) {
+  const auto& requests = node.requests().counters();
+  const auto& strong = node.sequencer().counters();
+  const auto& eventual = node.replica().counters();
+  const char* const help = "Requests by guarantee and kind.";
+  page.counter("requests_total", help, requests.strong_reads,
+               {{"guarantee", "strong"}, {"kind", "read"}});
+  page.counter("requests_total", help, requests.strong_writes,
+               {{"guarantee", "strong"}, {"kind", "write"}});
+  page.counter("requests_total", help, requests.eventual_reads,
+               {{"guarantee", "eventual"}, {"kind", "read"}});
+  page.counter("requests_total", help, requests.eventual_writes,
+               {{"guarantee", "eventual"}, {"kind", "write"}});
+  page.counter("requests_replayed_total", "Retries answered without a second effect.",
+               strong.replayed, {{"guarantee", "strong"}});
+  page.counter("requests_replayed_total", "Retries answered without a second effect.",
+               eventual.replayed, {{"guarantee", "eventual"}});
+  page.counter("requests_timed_out_total", "Strong requests not done within their deadline.",
+               strong.timeouts);
+  page.counter("requests_refused_memory_total", "Writes refused at the memory limit.",
+               requests.refused_memory);
+  page.counter("ids_mismatched_total", "Ids used for two operations at two origins.",
+               eventual.mismatched_ids);
+  page.counter("log_entries_total", "Entries applied of the strong log.", strong.entries);
+  page.gauge("log_position", "Last position.", static_cast<double>(node.machine().applied().value),
+             {{"log", "strong"}});
+  page.gauge("log_position", "Last position.", static_cast<double>(node.origin_log().last().value),
+             {{"log", "origin"}});
+}
+
+void state_metrics(Node& node, Page& page) {
+  page.gauge("memory_used_bytes", "Memory in use.", static_cast<double>(node.memory().used()));
+  page.gauge("memory_limit_bytes", "Writes are refused above it.",
+             static_cast<double>(node.memory().limit()));
+  const auto& checkpoints = node.checkpointer().counters();
+  page.counter("checkpoints_total", "Checkpoints.", checkpoints.completed,
+               {{"result", "completed"}});
+  page.counter("checkpoints_total", "Checkpoints.", checkpoints.failed, {{"result", "failed"}});
+  page.gauge("checkpoint_last_seconds", "How long the last one took.",
+             static_cast<double>(checkpoints.last_duration.count()) / 1'000);
+  const auto each = [&](const char* name, const char* help, auto figure) {
+    for (const Keyspace* keyspace : node.catalog().all()) {
+      const KeyspaceState* state = node.keyspaces().find(keyspace->id);
+      page.gauge(name, help, static_cast<double>(figure(*state)), {{"keyspace", keyspace->name}});
+    }
+  };
+  each("keys", "Keys.", [](const KeyspaceState& s) { return s.table.size(); });
+  each("keyspace_memory_bytes", "Memory of the values.",
+       [](const KeyspaceState& s) { return s.table.memory_bytes(); });
+  each("request_ids", "Request ids remembered.",
+       [](const KeyspaceState& s) { return s.ids.size(); });
+  each("request_ids_bytes", "What they take, in memory and on disk.",
+       [](const KeyspaceState& s) { return s.ids.total_bytes(); });
+}
+
+}  // namespace
+
+server::HttpAnswer answer_page(Node& node, std::string_view path) {
+  if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
+  if (path == "/readyz") {
+    if (const auto why = node.not_ready()) return {503, "text/plain; charset=utf-8", *why + "\n"};
+    return {200, "text/plain; charset=utf-8", "ready\n"};
+  }
+  if (path == "/metrics") {
+    Page page;
+    server_metrics(node, page);
+    request_metrics(node, page);
+    state_metrics(node, page);
+    return {200, "text/plain; version=0.0.4; charset=utf-8", page.text()};
+  }
+  return server::not_found(path);
+}
+
+}  // namespace holdfast::node

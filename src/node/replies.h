@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "base/ticket.h"
+
+namespace holdfast::node {
+
+/// Stands between those who finish requests and the server: hands replies on,
+/// and gathers those of a request that the node itself split in several.
+class Replies final : public ReplySink {
+ public:
+  explicit Replies(ReplySink& next) : next_(next) {}
+
+  /// Tickets for `parts` requests of the node's own. When all have been
+  /// answered, `ticket` gets the first error among them, or `reply`.
+  class Split {
+   public:
+    Ticket next() { return {own_connection, group_}; }
+
+   private:
+    friend class Replies;
+    explicit Split(std::uint64_t group) : group_(group) {}
+    std::uint64_t group_;
+  };
+  Split split(Ticket ticket, std::size_t parts, std::string reply) {
+    const std::uint64_t group = ++last_group_;
+    groups_.emplace(group, Group{ticket, parts, std::move(reply)});
+    return Split(group);
+  }
+
+  void complete(Ticket ticket, std::string_view reply, Replay replay) override {
+    if (ticket.connection != own_connection) return next_.complete(ticket, reply, replay);
+    const auto found = groups_.find(ticket.sequence);
+    if (found == groups_.end()) return;
+    Group& group = found->second;
+    if (reply.starts_with('-') && !group.reply.starts_with('-')) group.reply = reply;
+    if (--group.left > 0) return;
+    next_.complete(group.ticket, group.reply, Replay::none);
+    groups_.erase(found);
+  }
+
+ private:
+  struct Group {
+    Ticket ticket;
+    std::size_t left;
+    std::string reply;
+  };
+  static constexpr std::uint64_t own_connection = ~std::uint64_t{0};  // no connection's number
+
+  ReplySink& next_;
+  std::uint64_t last_group_ = 0;
+  std::unordered_map<std::uint64_t, Group> groups_;
+};
+
+}  // namespace holdfast::node

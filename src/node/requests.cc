@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/requests.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "node/node.h"
+#include "node/token.h"
+
+namespace holdfast::node {
+namespace {
+
+using server::Path;
+using server::Request;
+
+bool is_exec(const Request& request) {
+  return request.row->access == Access::session && request.row->keys.first == 0;
+}
+bool is_watch(const Request& request) {
+  return request.row->access == Access::session && request.row->keys.first != 0;
+}
+
+bool has_writes(const Request& request) {
+  return std::any_of(request.transaction.begin(), request.transaction.end(),
+                     [](const server::QueuedCommand& c) { return c.row->access == Access::write; });
+}
+
+Error dropped() {
+  return {Code::unavailable, "the keyspace was dropped"};
+}
+
+Status no_such_keyspace(std::string_view name) {
+  return fail(Code::err, fmt::format("no such keyspace '{}'", name));
+}
+
+/// A read's commands, owned: kept while it waits for its turn.
+struct KeptRead {
+  struct Call {
+    const Row* row;
+    std::vector<std::string> strings;
+    std::vector<std::string_view> args;
+  };
+  std::vector<Call> calls;
+  std::shared_ptr<server::WatchSet> watched;
+
+  void add(const Row* row, std::vector<std::string> strings) {
+    calls.push_back({row, std::move(strings), {}});
+  }
+};
+
+void set_views(KeptRead::Call& call) {
+  call.args.assign(call.strings.begin(), call.strings.end());
+}
+
+}  // namespace
+
+Requests::Requests(Parts parts) : parts_(parts) {}
+
+Result<const Keyspace*> Requests::keyspace_of_keys(const Row& row, Args args) const {
+  const int count = static_cast<int>(args.size());
+  const int first = row.keys.first;
+  if (first == 0 || first >= count) return fail(Code::err, "the command names no key");
+  const int last = row.keys.last < 0 ? count + row.keys.last : row.keys.last;
+  const std::string_view key = args[static_cast<std::size_t>(first)];
+  const Keyspace& keyspace = parts_.catalog.of_key(key);
+  for (int i = first; i <= last && i < count; i += row.keys.step) {
+    const std::string_view other = args[static_cast<std::size_t>(i)];
+    if (other.size() > limits::key_bytes_max) {
+      return fail(Code::err, fmt::format("a key is longer than {} bytes", limits::key_bytes_max));
+    }
+    if (i == first) continue;
+    const Keyspace& others = parts_.catalog.of_key(other);
+    if (others.id != keyspace.id) {
+      return fail(Code::cross_keyspace,
+                  fmt::format("the keys are in two keyspaces, '{}' and '{}': nothing atomic spans "
+                              "keyspaces, a workflow does it in steps",
+                              keyspace.name, others.name));
+    }
+  }
+  return &keyspace;
+}
+
+Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) const {
+  if (!is_exec(request)) return keyspace_of_keys(*request.row, request.args);
+  const Keyspace* all = nullptr;
+  std::vector<std::string_view> args;
+  for (const server::QueuedCommand& command : request.transaction) {
+    if (command.row->access != Access::read && command.row->access != Access::write) {
+      return fail(Code::err, fmt::format("{} cannot be part of a transaction", command.row->name));
+    }
+    args.assign(command.args.begin(), command.args.end());
+    const auto one = keyspace_of_keys(*command.row, args);
+    if (!one) return one;
+    if (all != nullptr && (*one)->id != all->id) {
+      return fail(Code::cross_keyspace,
+                  fmt::format("the transaction's keys are in two keyspaces, '{}' and '{}'",
+                              all->name, (*one)->name));
+    }
+    all = *one;
+  }
+  if (request.watched != nullptr) {
+    for (const auto& watched : request.watched->keys) {
+      const Keyspace& one = parts_.catalog.of_key(watched.key);
+      if (all != nullptr && one.id != all->id) {
+        return fail(Code::cross_keyspace,
+                    fmt::format("a watched key is in keyspace '{}', the transaction's are in '{}'",
+                                one.name, all->name));
+      }
+    }
+  }
+  return all;  // nothing for an empty transaction
+}
+
+Status Requests::admit(const Keyspace& keyspace, const Request& request, bool writes) const {
+  if (keyspace.guarantee == Guarantee::eventual) {
+    const auto refuse = [&](const Row& row) {
+      return fail(Code::unsupported,
+                  fmt::format("{} needs a strong keyspace, '{}' is eventual{}{}", row.name,
+                              keyspace.name, row.on_eventual.empty() ? "" : ": ", row.on_eventual));
+    };
+    if (is_watch(request)) return refuse(*request.row);
+    if (request.watched != nullptr && !request.watched->keys.empty()) return refuse(*request.row);
+    if (request.row->access == Access::write && request.row->eventual == nullptr) {
+      return refuse(*request.row);
+    }
+    for (const server::QueuedCommand& command : request.transaction) {
+      if (command.row->access == Access::write && command.row->eventual == nullptr) {
+        return refuse(*command.row);
+      }
+    }
+  }
+  if (!writes) return {};
+  if (keyspace.require_id && request.request_id.empty()) {
+    return fail(Code::no_id, fmt::format("keyspace '{}' requires a request id: ONCE <id> {} …",
+                                         keyspace.name, request.row->name));
+  }
+  return {};
+}
+
+Result<Path> Requests::route(const Request& request) {
+  if (!request.after_token.empty()) {
+    const auto token = Token::decode(request.after_token);
+    if (!token) return fail(Code::err, "AFTER: that is no token of TOKEN's");
+    if (!parts_.node.has_seen(*token)) {
+      return fail(Code::unavailable, "this node has not seen what the token stands for");
+    }
+  }
+  switch (request.row->access) {
+    case Access::read:
+    case Access::write: {
+      const auto keyspace = keyspace_of_keys(*request.row, request.args);
+      if (!keyspace) return tl::unexpected(keyspace.error());
+      const bool writes = request.row->access == Access::write;
+      if (Status s = admit(**keyspace, request, writes); !s) return tl::unexpected(s.error());
+      return (*keyspace)->guarantee == Guarantee::strong ? Path::strong : Path::eventual;
+    }
+    case Access::session: {
+      const auto keyspace = keyspace_of_request(request);
+      if (!keyspace) return tl::unexpected(keyspace.error());
+      if (*keyspace == nullptr) return Path::immediate;
+      if (Status s = admit(**keyspace, request, has_writes(request)); !s) {
+        return tl::unexpected(s.error());
+      }
+      return (*keyspace)->guarantee == Guarantee::strong ? Path::strong : Path::eventual;
+    }
+    case Access::ids: {
+      const Keyspace* keyspace = parts_.catalog.find(request.args[2]);
+      if (keyspace == nullptr) {
+        return tl::unexpected(no_such_keyspace(request.args[2]).error());
+      }
+      if (keyspace->guarantee == Guarantee::strong) return Path::strong;
+      if ((request.row->flags & flag_write_ids) != 0) {
+        return fail(Code::unsupported,
+                    fmt::format("{} needs a strong keyspace, '{}' is eventual: without agreement "
+                                "nothing can be settled",
+                                request.row->name, keyspace->name));
+      }
+      return Path::eventual;
+    }
+    case Access::catalog:
+      return Path::strong;
+    case Access::node:
+    case Access::wrapper:
+      return Path::immediate;
+  }
+  return Path::immediate;
+}
+
+bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& reply) {
+  if (path == Path::immediate) {
+    if (request.row->access == Access::node) return parts_.node.run(request, ticket, reply);
+    reply.array(0);  // an empty transaction
+    return true;
+  }
+  const Keyspace* keyspace = nullptr;
+  if (request.row->access == Access::ids) {
+    keyspace = parts_.catalog.find(request.args[2]);
+  } else if (request.row->access != Access::catalog) {
+    keyspace = keyspace_of_request(request).value_or(nullptr);
+  }
+  if (keyspace == nullptr && request.row->access != Access::catalog) {
+    reply.error(dropped());  // since it was routed
+    return true;
+  }
+  const auto grows = [](const Row& row) { return (row.flags & flag_denyoom) != 0; };
+  if (over_memory_ &&
+      (grows(*request.row) || std::any_of(request.transaction.begin(), request.transaction.end(),
+                                          [&](const auto& c) { return grows(*c.row); }))) {
+    ++counters_.refused_memory;
+    reply.error({Code::busy, "the node's memory limit is reached"});
+    return true;
+  }
+  return path == Path::strong ? submit_strong(request, keyspace, ticket, reply)
+                              : submit_eventual(request, *keyspace, ticket, reply);
+}
+
+bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, Ticket ticket,
+                             Reply& reply) {
+  const Row& row = *request.row;
+  const KeyspaceId id = keyspace == nullptr ? KeyspaceId{0} : keyspace->id;
+  const Durability durability = keyspace == nullptr ? Durability::always : keyspace->durability;
+  const bool writes = row.access == Access::write || has_writes(request) ||
+                      (row.flags & (flag_write_ids | flag_write_catalog)) != 0;
+  return writes ? strong_write(request, id, durability, ticket, reply)
+                : strong_read(request, id, ticket, reply);
+}
+
+bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durability durability,
+                            Ticket ticket, Reply& reply) {
+  ++counters_.strong_writes;
+  strong_calls_.clear();
+  watched_.clear();
+  const bool transaction = is_exec(request);
+  if (transaction) {
+    arguments_.clear();
+    for (const auto& command : request.transaction) {
+      arguments_.insert(arguments_.end(), command.args.begin(), command.args.end());
+    }
+    std::size_t at = 0;
+    for (const auto& command : request.transaction) {
+      strong_calls_.push_back({command.row, Args(arguments_).subspan(at, command.args.size())});
+      at += command.args.size();
+    }
+    if (request.watched != nullptr) {
+      for (const auto& key : request.watched->keys) watched_.push_back({key.key, key.version});
+    }
+  } else {
+    strong_calls_.push_back({request.row, request.args});
+  }
+  const Status taken = parts_.sequencer.write({.keyspace = keyspace,
+                                               .caller = request.caller,
+                                               .request_id = request.request_id,
+                                               .calls = strong_calls_,
+                                               .transaction = transaction,
+                                               .watched = watched_,
+                                               .durability = durability},
+                                              ticket, monotonic());
+  if (taken) return false;
+  reply.error(taken.error());
+  return true;
+}
+
+void Requests::watch(const Request& request, KeyspaceState& state) {
+  for (std::size_t i = 1; i < request.args.size(); ++i) {
+    const std::string_view key = request.args[i];
+    auto& keys = request.watched->keys;
+    const bool known =
+        std::any_of(keys.begin(), keys.end(), [&](const auto& k) { return k.key == key; });
+    if (!known) keys.push_back({std::string(key), state.table.read(key, now()).version});
+  }
+}
+
+bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket ticket,
+                           Reply& reply) {
+  ++counters_.strong_reads;
+  // The read of one command on the state as it is when it runs.
+  const auto run_call = [this, keyspace, caller = request.caller](const Row& row, Args args,
+                                                                  Reply& out) {
+    const Instant time = std::max(now(), parts_.node.strong_time());
+    if (row.access == Access::catalog) {
+      CatalogContext context{parts_.catalog, parts_.keyspaces, caller, time};
+      row.catalog(context, args, out);
+      return;
+    }
+    KeyspaceState* state = parts_.keyspaces.find(keyspace);
+    if (state == nullptr) {
+      out.error(dropped());
+    } else if (row.access == Access::ids) {
+      IdContext context{state->ids, caller, time};
+      row.ids(context, args, out);
+    } else {
+      row.read(state->table, time, args, out);
+    }
+  };
+
+  if (is_watch(request)) {
+    const auto run = [&](Reply& out) {
+      KeyspaceState* state = parts_.keyspaces.find(keyspace);
+      if (state == nullptr) return out.error(dropped());
+      watch(request, *state);
+      out.ok();
+    };
+    const auto keep = [&]() -> strong::Sequencer::ReadNow {
+      auto kept = std::make_shared<KeptRead>();
+      kept->add(request.row, {request.args.begin(), request.args.end()});
+      set_views(kept->calls[0]);
+      return [this, keyspace, kept, row = request.row, watched = request.watched](Reply& out) {
+        KeyspaceState* state = parts_.keyspaces.find(keyspace);
+        if (state == nullptr) return out.error(dropped());
+        Request again;
+        again.row = row;
+        again.args = kept->calls[0].args;
+        again.watched = watched;
+        watch(again, *state);
+        out.ok();
+      };
+    };
+    return parts_.sequencer.read(request.behind, ticket, monotonic(), reply, run, keep);
+  }
+
+  if (!is_exec(request)) {
+    const auto run = [&](Reply& out) { run_call(*request.row, request.args, out); };
+    if (request.read_mode == server::ReadMode::local && !request.behind) {
+      run(reply);
+      return true;
+    }
+    const auto keep = [&]() -> strong::Sequencer::ReadNow {
+      auto kept = std::make_shared<KeptRead>();
+      kept->add(request.row, {request.args.begin(), request.args.end()});
+      set_views(kept->calls[0]);
+      return
+          [kept, run_call](Reply& out) { run_call(*kept->calls[0].row, kept->calls[0].args, out); };
+    };
+    return parts_.sequencer.read(request.behind, ticket, monotonic(), reply, run, keep);
+  }
+
+  // A transaction that only reads: nothing for the log.
+  auto kept = std::make_shared<KeptRead>();
+  for (const auto& command : request.transaction) kept->add(command.row, command.args);
+  for (auto& call : kept->calls) set_views(call);
+  kept->watched = request.watched;
+  const auto run_all = [this, kept, run_call, keyspace](Reply& out) {
+    KeyspaceState* state = parts_.keyspaces.find(keyspace);
+    if (state == nullptr) return out.error(dropped());
+    if (kept->watched != nullptr) {
+      for (const auto& key : kept->watched->keys) {
+        if (state->table.read(key.key, now()).version != key.version) return out.null_array();
+      }
+    }
+    out.array(kept->calls.size());
+    for (const auto& call : kept->calls) run_call(*call.row, call.args, out);
+  };
+  return parts_.sequencer.read(request.behind, ticket, monotonic(), reply, run_all,
+                               [&]() -> strong::Sequencer::ReadNow { return run_all; });
+}
+
+bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace, Ticket ticket,
+                               Reply& reply) {
+  KeyspaceState* state = parts_.keyspaces.find(keyspace.id);
+  HF_ASSERT(state != nullptr);  // the catalog and the states change together
+  const Row& row = *request.row;
+  if (row.access == Access::read || row.access == Access::ids) {
+    ++counters_.eventual_reads;
+    const Instant time = parts_.node.eventual_time();
+    if (row.access == Access::read) {
+      row.read(state->table, time, request.args, reply);
+    } else {
+      IdContext context{state->ids, request.caller, time};
+      row.ids(context, request.args, reply);
+    }
+    return parts_.eventual.shown(state->durable, ticket, monotonic(), reply);
+  }
+  ++counters_.eventual_writes;
+  eventual_calls_.clear();
+  const bool transaction = is_exec(request);
+  if (transaction) {
+    arguments_.clear();
+    for (const auto& command : request.transaction) {
+      arguments_.insert(arguments_.end(), command.args.begin(), command.args.end());
+    }
+    std::size_t at = 0;
+    for (const auto& command : request.transaction) {
+      eventual_calls_.push_back({command.row, Args(arguments_).subspan(at, command.args.size())});
+      at += command.args.size();
+    }
+  } else {
+    eventual_calls_.push_back({request.row, request.args});
+  }
+  const bool done = parts_.eventual.write({.keyspace = keyspace.id,
+                                           .caller = request.caller,
+                                           .request_id = request.request_id,
+                                           .calls = eventual_calls_,
+                                           .transaction = transaction},
+                                          state->durable, ticket, now(), monotonic(), reply);
+  return done;
+}
+
+void Requests::refresh_time() const {
+  wall_ = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+  monotonic_ = std::chrono::steady_clock::now();
+  time_is_fresh_ = true;
+}
+
+void Requests::end_of_turn() {
+  parts_.node.turn();
+}
+
+}  // namespace holdfast::node

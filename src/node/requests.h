@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "node/eventual_side.h"
+#include "node/keyspace_states.h"
+#include "server/backend.h"
+#include "strong/sequencer.h"
+
+namespace holdfast::node {
+
+class Node;
+
+/// Takes each parsed request to where it belongs: says what cannot be done
+/// before anything is, then hands it to the strong sequencer or the eventual
+/// replica. One thread.
+class Requests final : public server::Backend {
+ public:
+  struct Parts {
+    Node& node;
+    Catalog& catalog;
+    KeyspaceStates& keyspaces;
+    strong::Sequencer& sequencer;
+    EventualSide& eventual;
+    const CommandTable& commands;
+  };
+  explicit Requests(Parts parts);
+
+  /// Why writes that grow memory are refused at present; nothing: they are not.
+  void set_over_memory(bool over) { over_memory_ = over; }
+
+  Result<server::Path> route(const server::Request& request) override;
+  bool submit(const server::Request& request, Ticket ticket, server::Path path,
+              Reply& now) override;
+  Instant now() const override {
+    if (!time_is_fresh_) refresh_time();
+    return wall_;
+  }
+  void end_of_turn() override;
+
+  // The clocks are read once a turn, when the first of it asks.
+  Monotonic monotonic() const {
+    if (!time_is_fresh_) refresh_time();
+    return monotonic_;
+  }
+  void refresh_time() const;
+  void forget_time() { time_is_fresh_ = false; }
+
+  struct Counters {
+    std::uint64_t strong_reads = 0, strong_writes = 0, eventual_reads = 0, eventual_writes = 0;
+    std::uint64_t refused_memory = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  Result<const Keyspace*> keyspace_of_keys(const Row& row, Args args) const;
+  Result<const Keyspace*> keyspace_of_request(const server::Request& request) const;
+  Status admit(const Keyspace& keyspace, const server::Request& request, bool writes) const;
+
+  bool submit_strong(const server::Request& request, const Keyspace* keyspace, Ticket ticket,
+                     Reply& now);
+  bool strong_write(const server::Request& request, KeyspaceId keyspace, Durability durability,
+                    Ticket ticket, Reply& now);
+  bool strong_read(const server::Request& request, KeyspaceId keyspace, Ticket ticket, Reply& now);
+  bool submit_eventual(const server::Request& request, const Keyspace& keyspace, Ticket ticket,
+                       Reply& now);
+  void watch(const server::Request& request, KeyspaceState& state);
+
+  Parts parts_;
+  mutable Instant wall_{};
+  mutable Monotonic monotonic_{};
+  mutable bool time_is_fresh_ = false;
+  bool over_memory_ = false;
+  Counters counters_;
+  // Room that requests reuse.
+  std::vector<std::string_view> arguments_;
+  std::vector<strong::EntryBuilder::Part> strong_calls_;
+  std::vector<strong::Watched> watched_;
+  std::vector<eventual::Replica::Call> eventual_calls_;
+};
+
+}  // namespace holdfast::node
