@@ -30,10 +30,20 @@ inline constexpr std::size_t read_buffer_bytes = 16_KiB;
 inline constexpr std::size_t output_bytes_max_default = 64_MiB;  // a reader slower than this is cut off
 inline constexpr std::size_t pipeline_outstanding_max = 65'536;  // commands of one connection under way
 inline constexpr std::size_t client_name_bytes_max = 256;
+inline constexpr int request_seconds_max = 10;  // from a request's first byte to its last, unless
+inline constexpr std::size_t request_bytes_per_second_min = 64_KiB;  // it keeps this pace
+inline constexpr int reader_seconds_max = 10;  // a reader over its output limit must take in these
+inline constexpr std::size_t reader_share_min = 16;  // at least limit / share, or is cut off
 
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16_KiB;
 inline constexpr std::size_t http_body_bytes_max = 16_MiB;
+inline constexpr std::size_t http_headers_max = 100;
+inline constexpr std::size_t http_connections_max = 1'000;
+inline constexpr int http_header_seconds_max = 9;  // counted in whole ticks: cut within 10 s
+inline constexpr int http_body_seconds_max = 60;
+inline constexpr int http_idle_seconds_max = 60;    // between two requests of a connection
+inline constexpr int http_answer_seconds_max = 30;  // until the peer has taken an answer
 inline constexpr std::size_t json_depth_max = 128;
 
 // The log
