@@ -157,10 +157,6 @@ Replay Machine::Impl::run_once(const Operation& operation, const IdKey& id, Stat
   Reply reply(reply_bytes);
   const Millis retain = state != nullptr ? state->retain : Millis(limits::retain_ids_ms_default);
   IdTable& ids = state != nullptr ? state->ids : host.catalog_ids();
-  if (const auto refused = refuse_by_time(operation.request_id, time, retain)) {
-    reply.error(*refused);
-    return Replay::none;
-  }
   if (const std::optional<Outcome> outcome = ids.find(id, time)) {
     if (outcome->voided) {
       reply.error({Code::voided, "the request id was voided, its operation will never run"});
@@ -172,6 +168,10 @@ Replay Machine::Impl::run_once(const Operation& operation, const IdKey& id, Stat
     }
     reply_bytes.append(outcome->reply);
     return Replay::reply;
+  }
+  if (const auto refused = refuse_by_time(operation.request_id, time, retain)) {
+    reply.error(*refused);
+    return Replay::none;
   }
   if (state != nullptr && over_budget(*state)) {
     reply.error({Code::busy, "the keyspace's MAX-IDS-BYTES is reached"});

@@ -69,12 +69,14 @@ class Machine {
   /// was applied (it is read through before the first operation runs).
   ///
   /// Per operation, in this order (3-contract section 3): a dropped keyspace is
-  /// `UNAVAILABLE`; with a request id: a UUIDv7 older than RETAIN-IDS before
-  /// the entry's time, or over an hour after it, is IDEXPIRED; a remembered
-  /// id answers its first reply, VOIDED, or (other fingerprint) IDREUSED; a new id
-  /// over the keyspace's MAX-IDS-BYTES is BUSY. Then it runs, and its reply is
-  /// recorded under the id, refusals included. A transaction whose watched
-  /// keys changed replies the null array, and that too is recorded.
+  /// `UNAVAILABLE`; with a request id: a remembered one answers its first
+  /// reply, VOIDED, or (other fingerprint) IDREUSED; a UUIDv7 older than
+  /// RETAIN-IDS before the entry's time, or over an hour after it, is
+  /// IDEXPIRED; a new id over the keyspace's MAX-IDS-BYTES is BUSY. Then it
+  /// runs, and its reply is recorded under the id, refusals included. A
+  /// transaction whose watched keys changed replies the null array, and that
+  /// too is recorded. VOID needs no id of its own; one that it cannot settle
+  /// for good is IDEXPIRED.
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);
 
   Position applied() const;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/assert.h"
+#include "command/table.h"
+#include "strong/machine.h"
+#include "strong/operation.h"
+
+/// For this folder's tests: keyspaces in memory under a machine.
+namespace holdfast::strong::testing {
+
+inline constexpr KeyspaceId accounts{1};
+inline constexpr KeyspaceId stock{2};
+
+/// DROPS <keyspace id>, the one command of these tests' catalog.
+inline void no_catalog(CatalogContext&, Args, Reply&) {}
+inline constexpr Row catalog_rows[] = {
+    {.name = "SPACE DROP",
+     .code = 9000,
+     .arity = 3,
+     .access = Access::catalog,
+     .flags = flag_write_catalog,
+     .catalog = no_catalog,
+     .group = "test",
+     .since = "0.1",
+     .summary = "test"},
+};
+
+inline const CommandTable& commands() {
+  static const CommandTable table{string_rows(), hash_rows(), set_rows(),
+                                  key_rows(),    id_rows(),   catalog_rows};
+  return table;
+}
+
+using Line = std::vector<std::string>;  // a command and its arguments
+
+inline const Row* row_of(const Line& line) {
+  return line.size() > 1 ? commands().find(line[0], line[1]) : commands().find(line[0]);
+}
+
+/// Tables and ids of two keyspaces over a store that outlives it.
+class TestHost final : public Host {
+ public:
+  TestHost(Store& store, Millis retain = Millis(limits::retain_ids_ms_default))
+      : store_(store),
+        catalog_ids_({0}, store, {.retain = remembered_for(retain)}),
+        accounts_(accounts, store, retain),
+        stock_(stock, store, retain) {}
+
+  State* strong_state(KeyspaceId keyspace) override {
+    if (keyspace == accounts) return &accounts_.state;
+    if (keyspace == stock && !stock_dropped_) return &stock_.state;
+    return nullptr;
+  }
+  void apply_catalog(const Row&, Args args, ServiceId, Instant, Reply& reply) override {
+    stock_dropped_ = args[2] == "2";
+    ++catalog_changes;
+    reply.ok();
+  }
+  IdTable& catalog_ids() override { return catalog_ids_; }
+
+  void load() {
+    HF_ASSERT(catalog_ids_.load());
+    for (Keyspace* each : {&accounts_, &stock_}) {
+      HF_ASSERT(each->table.load());
+      HF_ASSERT(each->ids.load());
+    }
+  }
+
+  /// Commits everything, and what the machine keeps, in one checkpoint.
+  void checkpoint(const Machine& machine) {
+    CheckpointRows rows;
+    catalog_ids_.begin_checkpoint();
+    while (!catalog_ids_.checkpoint_slice(rows, 7)) {
+    }
+    for (Keyspace* each : {&accounts_, &stock_}) {
+      each->table.begin_checkpoint();
+      each->ids.begin_checkpoint();
+      while (!each->table.checkpoint_slice(rows, 7)) {
+      }
+      while (!each->ids.checkpoint_slice(rows, 7)) {
+      }
+    }
+    rows.put(Family::meta, "machine", machine.encode());
+    rows.put(Family::meta, "dropped", stock_dropped_ ? "1" : "0");
+    HF_ASSERT(store_.commit(std::move(rows)));
+    catalog_ids_.end_checkpoint(true);
+    for (Keyspace* each : {&accounts_, &stock_}) {
+      each->table.end_checkpoint(true);
+      each->ids.end_checkpoint(true);
+    }
+  }
+  /// Back to the last checkpoint; into a fresh host and machine.
+  void restore(Machine& machine) {
+    const auto bytes = store_.get(Family::meta, "machine");
+    HF_ASSERT(bytes);
+    if (!*bytes) return;
+    load();
+    stock_dropped_ = **store_.get(Family::meta, "dropped") == "1";
+    HF_ASSERT(machine.decode(**bytes));
+  }
+
+  std::uint64_t digest(Instant now) {
+    return accounts_.table.digest(now) * 31 + stock_.table.digest(now);
+  }
+
+  int catalog_changes = 0;
+
+ private:
+  struct Keyspace {
+    Keyspace(KeyspaceId id, Store& store, Millis retain)
+        : table(id, store),
+          ids(id, store, {.retain = remembered_for(retain)}),
+          state{.table = table, .ids = ids, .retain = retain} {}
+    Table table;
+    IdTable ids;
+    State state;
+  };
+
+  Store& store_;
+  IdTable catalog_ids_;
+  Keyspace accounts_;
+  Keyspace stock_;
+  bool stock_dropped_ = false;
+};
+
+/// What one operation is, owned.
+struct Request {
+  KeyspaceId keyspace = accounts;
+  ServiceId caller;
+  std::string id;
+  std::vector<Line> lines;
+  bool transaction = false;
+  std::vector<std::pair<std::string, std::uint64_t>> watched;
+};
+
+/// The views of a request that EntryBuilder and Sequencer take.
+struct Parts {
+  explicit Parts(const Request& request) {
+    args.reserve(request.lines.size());
+    for (const Line& line : request.lines) {
+      args.emplace_back(line.begin(), line.end());
+      calls.push_back({row_of(line), args.back()});
+    }
+    for (const auto& [key, version] : request.watched) watched.push_back({key, version});
+  }
+  std::vector<std::vector<std::string_view>> args;
+  std::vector<EntryBuilder::Part> calls;
+  std::vector<Watched> watched;
+};
+
+inline void add(EntryBuilder& builder, const Request& request) {
+  const Parts parts(request);
+  builder.add(request.keyspace, request.caller, request.id, parts.calls, request.transaction,
+              parts.watched);
+}
+
+/// Keeps what an entry's operations answered.
+struct Answers final : Machine::Observer {
+  void on_applied(std::size_t index, std::string_view reply, Replay replay) override {
+    HF_ASSERT(index == replies.size());
+    replies.emplace_back(reply);
+    replays.push_back(replay);
+  }
+  std::vector<std::string> replies;
+  std::vector<Replay> replays;
+};
+
+}  // namespace holdfast::strong::testing
