@@ -70,5 +70,6 @@ inline constexpr std::size_t keyspaces_max = 32'768;            // ever made; SC
 
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one
+inline constexpr std::uint32_t ids_pages_erased_max = 65'536;    // of one keyspace, in one checkpoint
 
 }  // namespace holdfast::limits

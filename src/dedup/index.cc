@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dedup/index.h"
+
+#include <bit>
+#include <new>
+
+#include "base/assert.h"
+
+namespace holdfast::dedup {
+namespace {
+
+constexpr std::uint32_t page_lines_max = 256;   // 16 KiB; then it is split
+constexpr std::uint32_t depth_max = 16;         // past it pages grow without limit
+constexpr std::uint32_t buckets_max = 1 << 22;  // what a directory slot can say
+
+// The next of the allocator's size classes, which are four to a doubling: a
+// page of any other size would waste the rest of its class.
+std::uint32_t next_lines(std::uint32_t lines) {
+  if (lines < 8) return lines + 1;
+  return lines + (std::bit_floor(lines) >> 2);
+}
+
+std::uint32_t capacity(std::uint32_t buckets) {
+  return buckets * 7;
+}  // seven eighths
+
+}  // namespace
+
+Index::Slot Index::make_slot(const Page* page) {
+  const auto address = reinterpret_cast<std::uint64_t>(page);
+  HF_ASSERT((address & ~address_mask) == 0);
+  return address | std::uint64_t{page->buckets >> 6} << 48 | (page->buckets & 63);
+}
+
+Index::Index() {
+  directory_.push_back(make_slot(make_page(1, 0)));
+}
+
+Index::~Index() {
+  for (std::uint64_t i = 0; i < directory_.size(); ++i) {
+    Page* page = page_at(directory_[i]);
+    // Several slots may name one page; the last of them frees it.
+    if (i + (std::uint64_t{1} << page->depth) >= directory_.size()) free_page(page);
+  }
+}
+
+Index::Page* Index::make_page(std::uint32_t buckets, std::uint32_t depth) {
+  HF_ASSERT(buckets < buckets_max);
+  const std::size_t bytes = sizeof(Page) + std::size_t{buckets} * sizeof(Bucket);
+  void* memory = ::operator new (bytes, std::align_val_t{alignof(Page)});
+  std::memset(memory, 0, bytes);
+  memory_bytes_ += bytes;
+  return new (memory) Page{buckets, 0, depth};
+}
+
+void Index::free_page(Page* page) {
+  memory_bytes_ -= sizeof(Page) + std::size_t{page->buckets} * sizeof(Bucket);
+  ::operator delete (page, std::align_val_t{alignof(Page)});
+}
+
+void Index::place(Page* page, std::uint32_t tag, Ref ref) {
+  Bucket* const buckets = reinterpret_cast<Bucket*>(page + 1);
+  std::uint32_t i = home(tag, page->buckets);
+  while (buckets[i].refs[slots - 1] != 0) {
+    if (++i == page->buckets) i = 0;
+  }
+  Bucket& bucket = buckets[i];
+  std::uint32_t slot = 0;
+  while (bucket.refs[slot] != 0) ++slot;
+  bucket.tags[slot] = tag;
+  bucket.refs[slot] = ref;
+  ++page->used;
+}
+
+void Index::insert(std::uint64_t hash, Ref ref) {
+  const std::uint32_t tag = tag_of(hash);
+  Page* page = page_at(directory_[tag & mask_]);
+  while (page->used >= capacity(page->buckets)) {
+    grow(page, tag);
+    page = page_at(directory_[tag & mask_]);
+  }
+  place(page, tag, ref);
+  ++size_;
+}
+
+void Index::repoint(std::uint64_t hash, Ref old, Ref ref) {
+  const std::uint32_t tag = tag_of(hash);
+  Page* page = page_at(directory_[tag & mask_]);
+  Bucket* const buckets = reinterpret_cast<Bucket*>(page + 1);
+  std::uint32_t i = home(tag, page->buckets);
+  for (std::uint32_t probes = 0; probes < page->buckets; ++probes) {
+    for (Ref& there : buckets[i].refs) {
+      if (there == old) {
+        there = ref;
+        return;
+      }
+    }
+    if (++i == page->buckets) i = 0;
+  }
+  HF_ASSERT(false && "the old place is in the index");
+}
+
+void Index::point_at(Page* page, std::uint32_t tag) {
+  const std::uint64_t step = std::uint64_t{1} << page->depth;
+  for (std::uint64_t i = tag & (step - 1); i < directory_.size(); i += step) {
+    directory_[i] = make_slot(page);
+  }
+}
+
+void Index::grow(Page* page, std::uint32_t tag) {
+  if (page->buckets + 1 >= page_lines_max && page->depth < depth_max) {
+    split(page, tag);
+    return;
+  }
+  Page* larger = make_page(next_lines(page->buckets + 1) - 1, page->depth);
+  const Bucket* const buckets = reinterpret_cast<const Bucket*>(page + 1);
+  for (std::uint32_t i = 0; i < page->buckets; ++i) {
+    for (std::uint32_t slot = 0; slot < slots && buckets[i].refs[slot] != 0; ++slot) {
+      place(larger, buckets[i].tags[slot], buckets[i].refs[slot]);
+    }
+  }
+  point_at(larger, tag);
+  free_page(page);
+}
+
+void Index::split(Page* page, std::uint32_t tag) {
+  if (directory_.size() == std::uint64_t{1} << page->depth) {
+    const std::size_t before = directory_.size();
+    directory_.resize(before * 2);
+    for (std::size_t i = 0; i < before; ++i) directory_[before + i] = directory_[i];
+    mask_ = static_cast<std::uint32_t>(directory_.size() - 1);
+  }
+  const std::uint32_t bit = std::uint32_t{1} << page->depth;
+  const Bucket* const buckets = reinterpret_cast<const Bucket*>(page + 1);
+  std::uint32_t counts[2] = {0, 0};
+  for (std::uint32_t i = 0; i < page->buckets; ++i) {
+    for (std::uint32_t slot = 0; slot < slots && buckets[i].refs[slot] != 0; ++slot) {
+      ++counts[(buckets[i].tags[slot] & bit) != 0];
+    }
+  }
+  Page* halves[2];
+  for (int half = 0; half < 2; ++half) {
+    std::uint32_t lines = 2;
+    while (capacity(lines - 1) <= counts[half]) lines = next_lines(lines);
+    halves[half] = make_page(lines - 1, page->depth + 1);
+  }
+  for (std::uint32_t i = 0; i < page->buckets; ++i) {
+    for (std::uint32_t slot = 0; slot < slots && buckets[i].refs[slot] != 0; ++slot) {
+      const std::uint32_t its = buckets[i].tags[slot];
+      place(halves[(its & bit) != 0], its, buckets[i].refs[slot]);
+    }
+  }
+  point_at(halves[0], tag & ~bit);
+  point_at(halves[1], tag | bit);
+  free_page(page);
+}
+
+}  // namespace holdfast::dedup
