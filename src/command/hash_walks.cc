@@ -70,14 +70,15 @@ void hrandfield(Table& table, Instant now, Args args, Reply& reply) {
   std::int64_t count = 1;
   const bool with_values = args.size() == 4;
   if (args.size() >= 3) {
-    const auto number = integer_argument(args[2], reply);
+    const auto number = signed_count_argument(args[2], reply);
     if (!number) return;
     if (args.size() > 4 || (with_values && !equals_nocase(args[3], "WITHVALUES"))) {
       return reply.raw_error(errors::syntax);
     }
-    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-    const std::int64_t bound = with_values ? most / 2 : most;
-    if (*number < -bound || *number > bound) return reply.raw_error(errors::out_of_range);
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 2;
+    if (with_values && (*number < -most || *number > most)) {
+      return reply.raw_error(errors::out_of_range);
+    }
     count = *number;
   }
   const auto hash = find_hash(table, args[1], now, reply);

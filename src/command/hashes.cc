@@ -126,6 +126,7 @@ void hincrby(Context& ctx, Args args, Reply& reply) {
 void hincrbyfloat(Context& ctx, Args args, Reply& reply) {
   const auto delta = parse_real(args[3]);
   if (!delta) return reply.raw_error(errors::not_a_float);
+  if (!std::isfinite(*delta)) return reply.raw_error("ERR value is NaN or Infinity");
   const auto hash = find_hash(ctx.table, args[1], ctx.now, reply);
   if (!hash) return;
   const auto field = *hash == nullptr ? std::nullopt : (*hash)->find(args[2]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command/parse.h"
 
+#include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -57,6 +57,15 @@ std::optional<std::int64_t> positive_argument(std::string_view text, Reply& repl
   const auto number = parse_integer(text);
   if (number && *number >= 0) return number;
   reply.raw_error("ERR value is out of range, must be positive");
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> signed_count_argument(std::string_view text, Reply& reply) {
+  const auto number = integer_argument(text, reply);
+  if (!number || *number >= -int64_max) return number;
+  reply.raw_error(
+      "ERR value is out of range, value must between -9223372036854775807 and "
+      "9223372036854775807");
   return std::nullopt;
 }
 
@@ -134,10 +143,14 @@ std::optional<ScanOptions> scan_options(Args args, std::size_t from, Reply& repl
   return options;
 }
 
+// As strtoul reads it: Redis takes a sign and an empty text too.
 std::optional<std::uint64_t> cursor_argument(std::string_view text, Reply& reply) {
-  std::uint64_t cursor = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cursor);
-  if (error == std::errc() && end == text.data() + text.size()) return cursor;
+  const std::string terminated(text);
+  const bool space = !text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0;
+  char* end = nullptr;
+  errno = 0;
+  const std::uint64_t cursor = std::strtoull(terminated.c_str(), &end, 10);
+  if (!space && errno == 0 && end == terminated.c_str() + terminated.size()) return cursor;
   reply.raw_error("ERR invalid cursor");
   return std::nullopt;
 }

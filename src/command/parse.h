@@ -39,6 +39,9 @@ std::optional<std::int64_t> integer_argument(std::string_view text, Reply& reply
 /// A count that may not be negative.
 std::optional<std::int64_t> positive_argument(std::string_view text, Reply& reply);
 
+/// A count whose sign means something: its negation must fit.
+std::optional<std::int64_t> signed_count_argument(std::string_view text, Reply& reply);
+
 /// A decimal number in Redis' long double. Nothing for what is none, NaN included.
 std::optional<long double> parse_real(std::string_view text);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -67,11 +66,8 @@ void srandmember(Table& table, Instant now, Args args, Reply& reply) {
   std::int64_t count = 1;
   if (args.size() >= 3) {
     if (args.size() > 3) return reply.raw_error(errors::syntax);
-    const auto number = integer_argument(args[2], reply);
+    const auto number = signed_count_argument(args[2], reply);
     if (!number) return;
-    if (*number == std::numeric_limits<std::int64_t>::min()) {
-      return reply.raw_error(errors::out_of_range);
-    }
     count = *number;
   }
   const auto set = find_set(table, args[1], now, reply);

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Redis 7.0 does and what we do, command by command.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <map>
+#include <set>
+#include <string>
+
+#include "command/test_lines.h"
+#include "command/test_redis.h"
+#include "command/test_world.h"
+
+namespace holdfast::command {
+namespace {
+
+#define REQUIRE_REDIS(redis)                      \
+  RealRedis* const redis = RealRedis::instance(); \
+  if (redis == nullptr) GTEST_SKIP() << "no redis-server 7.0"
+
+Instant wall_clock() {
+  return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+}
+
+// How one command's replies are compared.
+enum class As : std::uint8_t {
+  equal,      // after sorting what has no order
+  unordered,  // lists have none either
+  time,       // numbers differ by what passed between the two
+  kind,       // ours says something else by intent
+  random,     // the same count and kinds
+  walk,       // a cursor's: the whole walk
+};
+
+As comparison_of(std::string_view name) {
+  static const std::map<std::string_view, As> special{{"HKEYS", As::unordered},
+                                                      {"HVALS", As::unordered},
+                                                      {"TTL", As::time},
+                                                      {"PTTL", As::time},
+                                                      {"EXPIRETIME", As::time},
+                                                      {"PEXPIRETIME", As::time},
+                                                      {"OBJECT ENCODING", As::kind},
+                                                      {"OBJECT REFCOUNT", As::kind},
+                                                      {"OBJECT IDLETIME", As::kind},
+                                                      {"MEMORY USAGE", As::kind},
+                                                      {"SPOP", As::random},
+                                                      {"SRANDMEMBER", As::random},
+                                                      {"HRANDFIELD", As::random},
+                                                      {"HSCAN", As::walk},
+                                                      {"SSCAN", As::walk}};
+  const auto it = special.find(name);
+  return it == special.end() ? As::equal : it->second;
+}
+
+std::int64_t number_of(const ReplyTree& tree) {
+  std::int64_t number = 0;
+  std::from_chars(tree.text.data(), tree.text.data() + tree.text.size(), number);
+  return number;
+}
+
+bool same_shape(const ReplyTree& a, const ReplyTree& b) {
+  if (a.kind != b.kind || a.items.size() != b.items.size()) return false;
+  for (std::size_t i = 0; i < a.items.size(); ++i) {
+    if (!same_shape(a.items[i], b.items[i])) return false;
+  }
+  return true;
+}
+
+class Pair {
+ public:
+  explicit Pair(RealRedis& redis) : redis_(redis) { redis_.run({"FLUSHALL"}); }
+
+  void step(const Drawn& drawn) {
+    const Line& line = drawn.line;
+    const As as = comparison_of(row_of_line(line)->name);
+    ReplyTree theirs = redis_.run(line);
+    ReplyTree mine = ours(line, drawn.seed);
+    if (!theirs.is_error() && !mine.is_error() && as != As::equal) {
+      return compare_loosely(as, line, mine, theirs);
+    }
+    if (mine.is_error()) mine.text.resize(std::min(mine.text.size(), mine.text.find('\0')));  // C's
+    mine.sort(false);
+    theirs.sort(false);
+    RC_ASSERT(mine.show() == theirs.show());
+  }
+
+  // Everything both hold, with its time.
+  void compare_state() {
+    const Instant now = wall_clock();
+    std::vector<std::string> keys;
+    world_.table().for_each(now,
+                            [&](std::string_view key, const Value&) { keys.emplace_back(key); });
+    RC_ASSERT(redis_.run({"KEYS", "*"}).items.size() == keys.size());
+    for (const std::string& key : keys) {
+      const std::string type = redis_.run({"TYPE", key}).text;
+      const Line look = type == "hash"  ? Line{"HGETALL", key}
+                        : type == "set" ? Line{"SMEMBERS", key}
+                                        : Line{"GET", key};
+      step({look, 0});
+      step({{"TYPE", key}, 0});
+      step({{"PEXPIRETIME", key}, 0});
+    }
+  }
+
+ private:
+  ReplyTree ours(const Line& line, std::uint64_t seed) {
+    const std::string bytes = world_.strong(line, wall_clock(), seed);
+    std::string_view view = bytes;
+    ReplyTree tree = parse_reply(view);
+    RC_ASSERT(view.empty());
+    return tree;
+  }
+
+  void compare_loosely(As as, const Line& line, ReplyTree mine, ReplyTree theirs) {
+    switch (as) {
+      case As::equal:
+        break;
+      case As::unordered:
+        mine.sort(true);
+        theirs.sort(true);
+        RC_ASSERT(mine.show() == theirs.show());
+        break;
+      case As::time: {
+        RC_ASSERT(mine.kind == theirs.kind);
+        const std::int64_t a = number_of(mine), b = number_of(theirs);
+        const bool close = a < 0 || b < 0 ? a == b : a - b < 5000 && b - a < 5000;
+        RC_ASSERT(close);
+        break;
+      }
+      case As::kind:
+        RC_ASSERT(mine.kind == theirs.kind);
+        break;
+      case As::random:
+        RC_ASSERT(same_shape(mine, theirs));
+        if (line[0] == "SPOP") take_what_we_took(line[1], mine, theirs);
+        break;
+      case As::walk:
+        RC_ASSERT(walk(line, [&](const Line& l) { return ours(l, 0); }) ==
+                  walk(line, [&](const Line& l) { return redis_.run(l); }));
+    }
+  }
+
+  // Chance took others there: makes the two sets equal again.
+  void take_what_we_took(const std::string& key, const ReplyTree& mine, const ReplyTree& theirs) {
+    const auto members = [](const ReplyTree& popped) {
+      return popped.kind == '$' ? std::vector<ReplyTree>{popped} : popped.items;
+    };
+    if (redis_.run({"EXISTS", key}).text == "0") return;  // all of them went
+    for (const ReplyTree& member : members(theirs)) redis_.run({"SADD", key, member.text});
+    for (const ReplyTree& member : members(mine)) {
+      RC_ASSERT(redis_.run({"SREM", key, member.text}).text == "1");
+    }
+  }
+
+  template <typename Run>
+  static std::set<std::string> walk(Line line, Run run) {
+    const std::size_t step = line[0] == "HSCAN" ? 2 : 1;
+    std::set<std::string> met;
+    line[2] = "0";
+    do {
+      const ReplyTree reply = run(line);
+      RC_ASSERT(reply.items.size() == 2u);
+      const auto& elements = reply.items[1].items;
+      for (std::size_t i = 0; i < elements.size(); i += step) {
+        met.insert(elements[i].text + (step == 2 ? "=" + elements[i + 1].text : ""));
+      }
+      line[2] = reply.items[0].text;
+    } while (line[2] != "0");
+    return met;
+  }
+
+  RealRedis& redis_;
+  World world_;
+};
+
+RC_GTEST_PROP(AsRedis, RepliesAndStateAreTheSame, ()) {
+  RealRedis* const redis = RealRedis::instance();
+  if (redis == nullptr) return;
+  const auto lines = *gen_lines(false, 3.0, [](const Row&) { return 1; });
+  Pair pair(*redis);
+  for (const Drawn& drawn : lines) pair.step(drawn);
+  pair.compare_state();
+}
+
+// One row at a time among plain writes, so that every row is met often.
+TEST(AsRedis, EveryCommandByItself) {
+  REQUIRE_REDIS(redis);
+  for (const Row* row : all_commands().rows()) {
+    if (row->access != Access::read && row->access != Access::write) continue;
+    const bool holds = rc::check(std::string(row->name), [&] {
+      const auto lines = *gen_lines(false, 0.3, [&](const Row& other) {
+        return &other == row ? 4
+                             : other.name == "SET" || other.name == "HSET" ||
+                                   other.name == "SADD" || other.name == "PEXPIREAT";
+      });
+      Pair pair(*redis);
+      for (const Drawn& drawn : lines) pair.step(drawn);
+      pair.compare_state();
+    });
+    EXPECT_TRUE(holds) << row->name;
+  }
+}
+
+// -- What Redis' table of commands says
+
+std::set<std::string> flags_of(const Row& row) {
+  std::set<std::string> flags;
+  if (row.access == Access::read) flags.insert("readonly");
+  if (row.access == Access::write) flags.insert("write");
+  if ((row.flags & flag_fast) != 0) flags.insert("fast");
+  if ((row.flags & flag_denyoom) != 0) flags.insert("denyoom");
+  if ((row.flags & flag_loading) != 0) flags.insert("loading");
+  if (row.keys.count_at != 0) flags.insert("movablekeys");
+  return flags;
+}
+
+TEST(AsRedis, RowsSayWhatCommandInfoSays) {
+  REQUIRE_REDIS(redis);
+  for (const Row* row : all_commands().rows()) {
+    if (row->access == Access::ids) continue;  // ours alone
+    const ReplyTree info = redis->run({"COMMAND", "INFO", redis_name(row->name)}).items.at(0);
+    ASSERT_EQ(info.kind, '*') << row->name;
+    EXPECT_EQ(number_of(info.items.at(1)), row->arity) << row->name;
+    std::set<std::string> flags;
+    for (const ReplyTree& flag : info.items.at(2).items) {
+      if (flag.text != "stale") flags.insert(flag.text);  // no replica of ours serves stale data
+    }
+    EXPECT_EQ(flags, flags_of(*row)) << row->name;
+    EXPECT_EQ(number_of(info.items.at(3)), row->keys.first) << row->name;
+    EXPECT_EQ(number_of(info.items.at(4)), row->keys.last) << row->name;
+    EXPECT_EQ(number_of(info.items.at(5)), row->keys.first == 0 ? 0 : row->keys.step) << row->name;
+  }
+}
+
+RC_GTEST_PROP(AsRedis, KeysAreWhereCommandGetkeysSays, ()) {
+  RealRedis* const redis = RealRedis::instance();
+  if (redis == nullptr) return;
+  for (const Drawn& drawn : *gen_lines(false, 3.0, [](const Row&) { return 1; })) {
+    Line ask{"COMMAND", "GETKEYS"};
+    ask.insert(ask.end(), drawn.line.begin(), drawn.line.end());
+    const ReplyTree theirs = redis->run(ask);
+    if (theirs.is_error()) continue;  // a wrong count of arguments, or no key
+    std::vector<std::string> keys;
+    for (const ReplyTree& key : theirs.items) keys.push_back(key.text);
+    const std::vector<std::string_view> args(drawn.line.begin(), drawn.line.end());
+    const auto mine = keys_of(*row_of_line(drawn.line), args);
+    RC_ASSERT(std::vector<std::string>(mine.begin(), mine.end()) == keys);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::command

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/assert.h"
+#include "command/lookup.h"
+#include "command/table.h"
+
+/// For this folder's tests: one keyspace in memory, commands run on it by name.
+namespace holdfast::command {
+
+using Line = std::vector<std::string>;  // a command and its arguments
+
+inline const CommandTable& all_commands() {
+  static const CommandTable commands{string_rows(), hash_rows(), set_rows(), key_rows(), id_rows()};
+  return commands;
+}
+
+inline const Row* row_of_line(const Line& line) {
+  return line.size() > 1 ? all_commands().find(line[0], line[1]) : all_commands().find(line[0]);
+}
+
+/// Applies effects as a replica would that is alone: nothing is concurrent, so
+/// each is what Redis does.
+class LoneReplica : public EffectSink {
+ public:
+  explicit LoneReplica(Table& table) : table_(table) {}
+
+  void set_time(Instant now) { now_ = now; }
+
+  struct Seen {
+    EffectKind kind;
+    std::string key, element, text;
+    std::int64_t number;
+    bool keep_expiry;
+    bool operator==(const Seen&) const = default;
+  };
+  std::vector<Seen> seen;
+
+  void emit(const Effect& effect) override {
+    seen.push_back({effect.kind, std::string(effect.key), std::string(effect.element),
+                    std::string(effect.text), effect.number, effect.keep_expiry});
+    Value* value = table_.change(effect.key, now_);
+    switch (effect.kind) {
+      case EffectKind::put_string:
+        table_.put(effect.key, Value::string(effect.text));
+        if (!effect.keep_expiry) table_.set_expiry(effect.key, std::nullopt);
+        break;
+      case EffectKind::add: {
+        const std::int64_t old = value == nullptr ? 0 : value->as_integer().value();
+        table_.put(effect.key, Value::integer(old + effect.number));
+        break;
+      }
+      case EffectKind::clear:
+        table_.erase(effect.key);
+        break;
+      case EffectKind::put_field:
+        hash(effect.key, value).put(effect.element, effect.text);
+        break;
+      case EffectKind::add_field: {
+        Hash& fields = hash(effect.key, value);
+        const auto old = fields.find(effect.element);
+        const std::int64_t number = old ? parse_integer(*old).value() : 0;
+        fields.put(effect.element, std::to_string(number + effect.number));
+        break;
+      }
+      case EffectKind::remove_field:
+        HF_ASSERT(value->as_hash().erase(effect.element));
+        if (value->as_hash().size() == 0) table_.erase(effect.key);
+        break;
+      case EffectKind::add_member:
+        if (value == nullptr) {
+          value = &table_.put(effect.key, Value::set(std::make_unique<Set>()));
+        }
+        value->as_set().insert(effect.element);
+        break;
+      case EffectKind::remove_member:
+        HF_ASSERT(value->as_set().erase(effect.element));
+        if (value->as_set().size() == 0) table_.erase(effect.key);
+        break;
+      case EffectKind::expire:
+        table_.set_expiry(effect.key, instant_from_ms(effect.number));
+        break;
+      case EffectKind::persist:
+        table_.set_expiry(effect.key, std::nullopt);
+        break;
+    }
+  }
+
+ private:
+  Hash& hash(std::string_view key, Value* value) {
+    if (value == nullptr) value = &table_.put(key, Value::hash(std::make_unique<Hash>()));
+    return value->as_hash();
+  }
+
+  Table& table_;
+  Instant now_{};
+};
+
+class World {
+ public:
+  World() : store_(make_memory_store()), table_(KeyspaceId{1}, *store_), replica_(table_) {}
+
+  Table& table() { return table_; }
+  const std::vector<LoneReplica::Seen>& effects() const { return replica_.seen; }
+  void forget_effects() { replica_.seen.clear(); }
+
+  /// The reply of a read or a strong write.
+  std::string strong(const Line& line, Instant now, std::uint64_t seed = 1) {
+    return run(line, now, [&](const Row& row, Args args, Reply& reply) {
+      if (row.access == Access::read) return row.read(table_, now, args, reply);
+      Context context{table_, now, seed};
+      row.strong(context, args, reply);
+    });
+  }
+
+  /// The reply of a read or an eventual write; UNSUPPORTED as a node says it.
+  std::string eventual(const Line& line, Instant now) {
+    return run(line, now, [&](const Row& row, Args args, Reply& reply) {
+      if (row.access == Access::read) return row.read(table_, now, args, reply);
+      if (row.eventual == nullptr) return reply.error(unsupported_on_eventual(row));
+      replica_.set_time(now);
+      EventualContext context{table_, now, replica_};
+      row.eventual(context, args, reply);
+    });
+  }
+
+ private:
+  template <typename Call>
+  std::string run(const Line& line, Instant now, Call call) {
+    (void)now;
+    const std::vector<std::string_view> args(line.begin(), line.end());
+    const Row* row = row_of_line(line);
+    HF_ASSERT(row != nullptr);
+    std::string bytes;
+    Reply reply(bytes);
+    if (const Status fits = check_arity(*row, args); !fits) {
+      reply.error(fits.error());
+    } else {
+      table_.set_version(++version_);
+      call(*row, Args(args), reply);
+    }
+    return bytes;
+  }
+
+  std::unique_ptr<Store> store_;
+  Table table_;
+  LoneReplica replica_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace holdfast::command
