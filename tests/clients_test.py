@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Client libraries as their users install them: hiredis from Debian, ioredis from npm.
+
+    clients_test.py [hiredis] [ioredis]
+"""
+import shutil
+import subprocess
+
+import holdfast
+from holdfast import Server, check, run_cases, skip
+
+FOLDER = holdfast.ROOT / "tests" / "clients"
+
+
+def drive(command):
+    with Server() as server:
+        done = subprocess.run([*map(str, command), str(server.port)], cwd=FOLDER, capture_output=True, text=True,
+                              timeout=120, check=False)
+        print(done.stdout, end="")
+        check(done.returncode == 0, f"ended with {done.returncode}:\n{done.stderr[-3000:]}")
+
+
+def hiredis():
+    binary = holdfast.BUILD / "tests" / "hiredis_client"
+    if not binary.exists():
+        skip("built without hiredis")
+    drive([binary])
+
+
+def ioredis():
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        skip("node or npm is not installed")
+    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=FOLDER, capture_output=True,
+                              text=True, timeout=300, check=False)
+        check(done.returncode == 0, f"npm ci: {done.stderr[-2000:]}")
+    drive([node, "ioredis_client.js"])
+
+
+if __name__ == "__main__":
+    run_cases({f.__name__: f for f in (hiredis, ioredis)})
