@@ -105,6 +105,7 @@ Status Sequencer::Impl::write(const Write& write, Ticket ticket, Monotonic now) 
   for (const EntryBuilder::Part& call : write.calls) {
     if (!loggable(*call.row, write.keyspace, write.transaction))
       return holdfast::fail(Code::err, "the command cannot be part of this");
+    if (Status fits = check_arity(*call.row, call.args); !fits) return fits;
   }
   Entry& entry = entry_with_room(bound);
   const std::size_t before = entry.builder.bytes();
