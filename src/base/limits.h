@@ -60,7 +60,7 @@ inline constexpr std::int64_t retain_ids_ms_min = 1'000;
 inline constexpr std::int64_t retain_ids_ms_max = 3'650LL * 24 * 3'600'000;
 
 // Appenders of a strong log that the machine remembers (docs/formats/strong-machine.md)
-inline constexpr std::size_t appenders_kept = 1'024;    // younger ones are kept over it, up to
+inline constexpr std::size_t appenders_kept = 1'024;  // swept whenever so many more have come
 inline constexpr std::size_t appenders_max = 65'536;
 inline constexpr std::int64_t appender_kept_ms = 7LL * 24 * 3'600'000;
 

@@ -19,7 +19,9 @@ void Appenders::applied(AppendName name, Instant time) {
     found->second = {name.counter, time};
     return;
   }
-  if (last_.size() >= limits::appenders_kept) forget(time);
+  // Not at every one, which would cost a walk each; and by the count alone, so
+  // that a node that restarted forgets at the same entry as the others.
+  if (!last_.empty() && last_.size() % limits::appenders_kept == 0) forget(time);
   last_.emplace(name.incarnation, Last{name.counter, time});
 }
 

@@ -14,9 +14,9 @@ namespace holdfast::strong {
 
 /// The last entry applied of every appender, so that a copy that lands again
 /// is known. Deterministic: what is forgotten depends on the log alone. Every
-/// start of a node is an appender; over limits::appenders_kept of them, those
-/// silent for limits::appender_kept_ms of the log's time are forgotten, and
-/// over limits::appenders_max the one silent longest.
+/// start of a node is an appender; whenever limits::appenders_kept more have come,
+/// those silent for limits::appender_kept_ms of the log's time are forgotten,
+/// and over limits::appenders_max the one silent longest.
 class Appenders {
  public:
   /// False when this entry or a later one of its appender was applied. An

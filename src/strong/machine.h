@@ -31,7 +31,7 @@ struct State {
 /// window after that application, it would be accepted again for that hour,
 /// until its own time is a window old.
 inline Millis remembered_for(Millis retain) {
-  return retain + Millis(limits::request_id_ahead_ms_max);
+  return retain + Millis(limits::request_id_ahead_ms_max) + Millis(1);
 }
 
 /// What the machine stands on: the node gives it. Both answer the same on
