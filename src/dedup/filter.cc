@@ -6,7 +6,7 @@
 namespace holdfast::dedup {
 namespace {
 
-constexpr std::uint64_t bits_per_id = 12;
+constexpr std::uint64_t bits_per_id = 16;
 constexpr std::uint64_t bits_per_block = 256;
 
 // Odd numbers without pattern, one a word: the upper five bits of the product

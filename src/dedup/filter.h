@@ -10,7 +10,7 @@ namespace holdfast::dedup {
 
 /// A Bloom filter of 32-byte blocks: a hash picks one block and one bit in
 /// each of its eight words (Putze, Sanders and Singler, WEA 2007), so asking
-/// costs one line of memory. 12 bits an id let about one stranger in 200 pass.
+/// costs one line of memory. 16 bits an id let about one stranger in 1,000 pass.
 class Filter {
  public:
   Filter() = default;

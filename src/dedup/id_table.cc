@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "base/limits.h"
 #include "base/logging.h"
 #include "dedup/generation.h"
 #include "dedup/rows.h"
@@ -15,10 +14,10 @@
 
 namespace holdfast {
 
-using dedup::DeadSegment;
 using dedup::Entry;
 using dedup::Generation;
 using dedup::Meta;
+using dedup::SegmentName;
 using dedup::SegmentWriter;
 
 IdKey make_id_key(ServiceId caller, std::string_view request_id) {
@@ -85,9 +84,7 @@ struct IdTable::Impl {
 
   // -- Checkpoints
   void plan(Generation& generation);
-  void plan_erasing();
   Meta meta_after_commit() const;
-  bool erase_slice(CheckpointRows& rows, std::size_t max);
   void recount();
 
   KeyspaceId keyspace;
@@ -95,7 +92,7 @@ struct IdTable::Impl {
   Options options;
   dedup::Window window;
   std::vector<std::unique_ptr<Generation>> generations;  // oldest first; the last may take ids
-  std::vector<DeadSegment> dead;
+  std::vector<SegmentName> dead;                         // on disk still, needed by nobody
   std::uint32_t next_generation = 1;
   std::uint32_t next_segment = 1;
   // Of all generations but the one that takes ids, kept because record() asks.
@@ -103,18 +100,12 @@ struct IdTable::Impl {
   std::size_t filter_bytes = 0;
   bool stored = false;  // there is a row of it in the store
 
-  struct Erasing {
-    DeadSegment segment;
-    std::uint32_t end_page;
-  };
   struct Checkpoint {
     std::string meta;  // of the moment it began
-    bool meta_put = false;
+    bool started = false;
     std::vector<SegmentWriter> writers;
     std::size_t writer = 0;
-    std::vector<Erasing> erasing;
-    std::size_t erased = 0;
-    std::vector<DeadSegment> dead_after;
+    std::vector<SegmentName> dead;
   };
   std::optional<Checkpoint> checkpoint;
 };
@@ -236,7 +227,7 @@ void IdTable::Impl::drop_expired() {
          generations.front()->latest() <= window.horizon()) {
     const Generation& gone = *generations.front();
     for (const Generation::Segment& segment : gone.segments()) {
-      dead.push_back({{gone.number(), segment.meta.number}, segment.meta.pages, 0});
+      dead.push_back({gone.number(), segment.meta.number});
     }
     generations.erase(generations.begin());
     dropped = true;
@@ -292,26 +283,14 @@ void IdTable::Impl::plan(Generation& generation) {
     }
   }
   for (std::size_t i = segments.size() - absorbed; i < segments.size(); ++i) {
-    dead.push_back({{generation.number(), segments[i].meta.number}, segments[i].meta.pages, 0});
+    checkpoint->dead.push_back({generation.number(), segments[i].meta.number});
   }
   checkpoint->writers.emplace_back(keyspace, generation, absorbed, next_segment++,
                                    options.hash_seed);
 }
 
-void IdTable::Impl::plan_erasing() {
-  std::uint32_t left = limits::ids_pages_erased_max;
-  for (const DeadSegment& segment : dead) {
-    const std::uint32_t pages = std::min(left, segment.pages - segment.next_page);
-    if (pages > 0) checkpoint->erasing.push_back({segment, segment.next_page + pages});
-    left -= pages;
-    DeadSegment after = segment;
-    after.next_page += pages;
-    if (after.next_page < after.pages) checkpoint->dead_after.push_back(after);
-  }
-}
-
 Meta IdTable::Impl::meta_after_commit() const {
-  Meta meta{next_generation, next_segment, {}, checkpoint->dead_after};
+  Meta meta{next_generation, next_segment, {}};
   for (const auto& generation : generations) {
     dedup::GenerationMeta& its = meta.generations.emplace_back();
     its.number = generation->number();
@@ -330,21 +309,6 @@ Meta IdTable::Impl::meta_after_commit() const {
     if (its.segments.empty()) meta.generations.pop_back();
   }
   return meta;
-}
-
-bool IdTable::Impl::erase_slice(CheckpointRows& rows, std::size_t max) {
-  auto& erasing = checkpoint->erasing;
-  for (auto& next = checkpoint->erased; next < erasing.size(); ++next) {
-    auto& [segment, end_page] = erasing[next];
-    if (segment.next_page == 0) {
-      rows.erase(Family::ids, dedup::filter_key(keyspace, segment.name));
-    }
-    for (; segment.next_page < end_page; ++segment.next_page, --max) {
-      if (max == 0) return false;
-      rows.erase(Family::ids, dedup::page_key(keyspace, segment.name, segment.next_page));
-    }
-  }
-  return true;
 }
 
 // -- IdTable
@@ -413,28 +377,30 @@ void IdTable::begin_checkpoint() {
   Impl& impl = *impl_;
   HF_ASSERT(!impl.checkpoint);
   impl.checkpoint.emplace();
-  const std::size_t dead_before = impl.dead.size();
+  impl.checkpoint->dead = impl.dead;
   for (auto& generation : impl.generations) impl.plan(*generation);
-  impl.plan_erasing();
-  impl.dead.resize(dead_before);  // what the new segments replace is dead once they are there
-  impl.checkpoint->meta = dedup::encode_meta(impl.meta_after_commit(), impl.window);
+  if (impl.stored || !impl.checkpoint->writers.empty() || impl.window.moved()) {
+    impl.checkpoint->meta = dedup::encode_meta(impl.meta_after_commit(), impl.window);
+  }
 }
 
 bool IdTable::checkpoint_slice(CheckpointRows& rows, std::size_t max_ids) {
   Impl& impl = *impl_;
   HF_ASSERT(impl.checkpoint && max_ids > 0);
   Impl::Checkpoint& checkpoint = *impl.checkpoint;
-  if (!checkpoint.meta_put) {
+  if (!std::exchange(checkpoint.started, true)) {
     // Most keyspaces never see a request id; they shall cost nothing.
-    if (!impl.stored && checkpoint.writers.empty()) return true;
-    rows.put(Family::ids, dedup::meta_key(impl.keyspace), std::move(checkpoint.meta));
-    checkpoint.meta_put = true;
+    if (checkpoint.meta.empty()) return true;
+    rows.put(Family::ids, dedup::meta_key(impl.keyspace), checkpoint.meta);
+    for (const SegmentName& name : checkpoint.dead) {
+      rows.erase_prefix(Family::ids, dedup::segment_key(impl.keyspace, name));
+    }
   }
-  if (checkpoint.writer < checkpoint.writers.size()) {
-    if (checkpoint.writers[checkpoint.writer].slice(rows, max_ids)) ++checkpoint.writer;
-    return false;
+  if (checkpoint.writer < checkpoint.writers.size() &&
+      checkpoint.writers[checkpoint.writer].slice(rows, max_ids)) {
+    ++checkpoint.writer;
   }
-  return impl.erase_slice(rows, max_ids);
+  return checkpoint.writer == checkpoint.writers.size();
 }
 
 void IdTable::end_checkpoint(bool committed) {
@@ -444,8 +410,8 @@ void IdTable::end_checkpoint(bool committed) {
     committed ? writer.adopt() : writer.give_back();
   }
   if (committed) {
-    impl.dead = std::move(impl.checkpoint->dead_after);
-    impl.stored = impl.stored || impl.checkpoint->meta_put;
+    impl.dead.clear();
+    impl.stored = impl.stored || !impl.checkpoint->meta.empty();
   }
   impl.checkpoint.reset();
   impl.recount();
@@ -464,12 +430,11 @@ Status IdTable::load() {
   if (Status decoded = dedup::decode_meta(**row, meta, impl.window); !decoded) return decoded;
   impl.next_generation = meta.next_generation;
   impl.next_segment = meta.next_segment;
-  impl.dead = std::move(meta.dead);
   for (const dedup::GenerationMeta& its : meta.generations) {
     auto& generation = impl.generations.emplace_back(std::make_unique<Generation>(its));
     for (Generation::Segment& segment : generation->segments()) {
       const auto filter = impl.store.get(
-          Family::ids, dedup::filter_key(impl.keyspace, {its.number, segment.meta.number}));
+          Family::ids, dedup::segment_key(impl.keyspace, {its.number, segment.meta.number}));
       if (!filter) return tl::unexpected(filter.error());
       if (*filter) segment.filter = dedup::Filter::decode(**filter);
       if (segment.filter.empty()) {
@@ -501,24 +466,6 @@ Status IdTable::warm(const std::function<bool()>& stop) {
     }
   }
   return {};
-}
-
-Result<bool> IdTable::erase_rows(Store& store, KeyspaceId keyspace, CheckpointRows& rows,
-                                 std::size_t max) {
-  const std::string prefix = dedup::keyspace_prefix(keyspace);
-  bool all = true;
-  const Status scanned =
-      store.scan(Family::ids, prefix, prefix, [&](std::string_view key, std::string_view) {
-        if (max == 0) {
-          all = false;
-          return false;
-        }
-        rows.erase(Family::ids, std::string(key));
-        --max;
-        return true;
-      });
-  if (!scanned) return tl::unexpected(scanned.error());
-  return all;
 }
 
 }  // namespace holdfast

@@ -40,7 +40,7 @@ struct Outcome {
 ///
 /// Ids lie in generations (docs/formats/ids.md). The young ones are in memory,
 /// about 46 bytes an id with an integer reply. Over the budget the oldest
-/// leaves memory, once it is durable; a Bloom filter of it stays (1.5 bytes an
+/// leaves memory, once it is durable; a Bloom filter of it stays (2 bytes an
 /// id), so an id never seen is not looked for on disk. Until a checkpoint made
 /// ids durable, memory may pass the budget: see wants_checkpoint().
 ///
@@ -116,13 +116,8 @@ class IdTable {
   /// Reads outcomes into memory, the newest first, until they reach the budget
   /// or `stop` says so; can be called again to go on. Not between
   /// begin_checkpoint and end_checkpoint. Call it after load(): until then each
-  /// hit, and one miss in 200, is a disk read.
+  /// hit, and one miss in 1,000, is a disk read.
   Status warm(const std::function<bool()>& stop);
-
-  /// Erases the rows of a keyspace that is no more, up to `max` of them; true
-  /// when none is left. No IdTable of this keyspace may write any more.
-  static Result<bool> erase_rows(Store& store, KeyspaceId keyspace, CheckpointRows& rows,
-                                 std::size_t max);
 
  private:
   struct Impl;

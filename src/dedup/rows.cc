@@ -2,6 +2,7 @@
 #include "dedup/rows.h"
 
 #include "base/wire.h"
+#include "table/store.h"
 
 namespace holdfast::dedup {
 namespace {
@@ -9,49 +10,33 @@ namespace {
 constexpr std::uint8_t page_version = 1;
 constexpr std::uint8_t meta_version = 1;
 constexpr char kind_meta = 0;
-constexpr char kind_page = 1;
-constexpr char kind_filter = 2;
+constexpr char kind_segment = 1;
 constexpr std::uint8_t flag_voided = 1;
 
 void put_u32_big(std::string& out, std::uint32_t v) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(v >> shift));
 }
 
-std::string key_of(KeyspaceId keyspace, char kind) {
-  std::string key;
-  key.reserve(17);
-  put_u32_big(key, keyspace.value);
-  key.push_back(kind);
+}  // namespace
+
+std::string meta_key(KeyspaceId keyspace) {
+  std::string key = keyspace_row_prefix(keyspace);
+  key.push_back(kind_meta);
   return key;
 }
 
-std::string segment_key(KeyspaceId keyspace, char kind, SegmentName name) {
-  std::string key = key_of(keyspace, kind);
+std::string segment_key(KeyspaceId keyspace, SegmentName name) {
+  std::string key = keyspace_row_prefix(keyspace);
+  key.push_back(kind_segment);
   put_u32_big(key, name.generation);
   put_u32_big(key, name.segment);
   return key;
 }
 
-}  // namespace
-
-std::string keyspace_prefix(KeyspaceId keyspace) {
-  std::string key;
-  put_u32_big(key, keyspace.value);
-  return key;
-}
-std::string meta_key(KeyspaceId keyspace) {
-  return key_of(keyspace, kind_meta);
-}
-std::string page_prefix(KeyspaceId keyspace, SegmentName name) {
-  return segment_key(keyspace, kind_page, name);
-}
 std::string page_key(KeyspaceId keyspace, SegmentName name, std::uint32_t page) {
-  std::string key = segment_key(keyspace, kind_page, name);
+  std::string key = segment_key(keyspace, name);
   put_u32_big(key, page);
   return key;
-}
-std::string filter_key(KeyspaceId keyspace, SegmentName name) {
-  return segment_key(keyspace, kind_filter, name);
 }
 
 std::uint64_t spread(const Hash128& hash, std::uint64_t seed) {
@@ -121,13 +106,6 @@ std::string encode_meta(const Meta& meta, const Window& window) {
       wire::put_u64(out, segment.seed);
     }
   }
-  wire::put_varint(out, meta.dead.size());
-  for (const DeadSegment& dead : meta.dead) {
-    wire::put_varint(out, dead.name.generation);
-    wire::put_varint(out, dead.name.segment);
-    wire::put_varint(out, dead.pages);
-    wire::put_varint(out, dead.next_page);
-  }
   return out;
 }
 
@@ -155,13 +133,6 @@ Status decode_meta(std::string_view bytes, Meta& meta, Window& window) {
       segment.seed = in.u64();
       if (segment.pages == 0) return fail(Code::corrupt, "a segment of request ids has no pages");
     }
-  }
-  for (std::uint64_t n = in.varint(); n > 0 && in.ok(); --n) {
-    DeadSegment& dead = meta.dead.emplace_back();
-    dead.name.generation = number();
-    dead.name.segment = number();
-    dead.pages = number();
-    dead.next_page = number();
   }
   if (!in.ok() || !in.at_end()) {
     return fail(Code::corrupt, "what is remembered of request ids is cut short");

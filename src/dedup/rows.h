@@ -25,10 +25,8 @@ struct SegmentName {
 
 std::string meta_key(KeyspaceId keyspace);
 std::string page_key(KeyspaceId keyspace, SegmentName name, std::uint32_t page);
-std::string page_prefix(KeyspaceId keyspace, SegmentName name);
-std::string filter_key(KeyspaceId keyspace, SegmentName name);
-/// Every row of the keyspace.
-std::string keyspace_prefix(KeyspaceId keyspace);
+/// What the keys of a segment's rows start with; alone, the key of its filter.
+std::string segment_key(KeyspaceId keyspace, SegmentName name);
 
 /// Spreads the id's hash anew with a secret, so that nobody can choose ids
 /// that all fall into one bucket or page.
@@ -62,17 +60,10 @@ struct GenerationMeta {
   Instant latest{};
   std::vector<SegmentMeta> segments;
 };
-/// A segment that nobody needs; its pages from `next_page` on are still there.
-struct DeadSegment {
-  SegmentName name;
-  std::uint32_t pages = 0;
-  std::uint32_t next_page = 0;
-};
 struct Meta {
   std::uint32_t next_generation = 1;
   std::uint32_t next_segment = 1;
   std::vector<GenerationMeta> generations;
-  std::vector<DeadSegment> dead;
 };
 std::string encode_meta(const Meta& meta, const Window& window);
 Status decode_meta(std::string_view bytes, Meta& meta, Window& window);

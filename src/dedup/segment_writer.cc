@@ -61,11 +61,12 @@ bool SegmentWriter::slice(CheckpointRows& rows, std::size_t max_ids) {
     if (max_ids == 0) return false;
     std::string& page = pages_[next_page_];
     if (page.empty()) continue;
-    rows.put(Family::ids, page_key(keyspace_, name, next_page_), std::move(page));
+    rows.put(Family::ids, page_key(keyspace_, name, next_page_), page);
+    page = {};
     max_ids -= std::min<std::size_t>(max_ids, ids_per_page);
   }
   if (!pages_.empty()) {
-    rows.put(Family::ids, filter_key(keyspace_, name), segment_.filter.encode());
+    rows.put(Family::ids, segment_key(keyspace_, name), segment_.filter.encode());
     pages_ = {};
   }
   return true;

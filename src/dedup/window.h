@@ -22,6 +22,8 @@ class Window {
   /// Moves the horizon: all first applied at or before `now` - retain is gone
   /// for good, also if the window is made longer later.
   void expire(Instant now);
+  /// Whether there is anything to keep: an id was added, or the horizon moved.
+  bool moved() const { return total_.ids > 0 || horizon_ >= Instant{}; }
   /// Up to when ids are gone for good.
   Instant horizon() const { return horizon_; }
   bool is_gone(Instant first_applied, Instant now) const {
