@@ -20,22 +20,46 @@ inline constexpr std::size_t family_count = 4;
 
 /// Everything one checkpoint changes, gathered on the owner's thread in any
 /// order; a later row of one key replaces an earlier one. Committed whole or
-/// not at all.
+/// not at all. Movable; rows are views into memory of its own.
 class CheckpointRows {
  public:
   struct Row {
-    std::string key;
-    std::optional<std::string> value;  // nothing: erased
+    std::string_view key;
+    std::optional<std::string_view> value;  // nothing: erased
   };
-  void put(Family family, std::string key, std::string value);
-  void erase(Family family, std::string key);
-  std::vector<Row>& rows(Family family) { return rows_[static_cast<std::size_t>(family)]; }
+  void put(Family family, std::string_view key, std::string_view value);
+  void erase(Family family, std::string_view key);
+  /// Erases every row whose key starts with `prefix` (not empty) and which is
+  /// in the store before this commit; rows of this commit stay.
+  void erase_prefix(Family family, std::string_view prefix);
+
+  std::vector<Row>& rows(Family family) { return of(family).rows; }
+  const std::vector<std::string>& erased_prefixes(Family family) { return of(family).prefixes; }
   std::size_t bytes() const { return bytes_; }
 
  private:
-  std::vector<Row> rows_[family_count];
+  struct FamilyRows {
+    std::vector<Row> rows;
+    std::vector<std::string> prefixes;
+  };
+  FamilyRows& of(Family family) { return families_[static_cast<std::size_t>(family)]; }
+  std::string_view keep(std::string_view bytes);
+
+  FamilyRows families_[family_count];
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* free_ = nullptr;  // what is left of the last block of the ordinary size
+  std::size_t free_bytes_ = 0;
   std::size_t bytes_ = 0;
 };
+
+/// Takes care that a dropped keyspace's rows, in every family, are erased.
+void erase_keyspace(CheckpointRows& rows, KeyspaceId keyspace);
+/// What the key of every row of a keyspace starts with: four bytes, big-endian,
+/// so that keyspaces lie one after the other.
+std::string keyspace_row_prefix(KeyspaceId keyspace);
+
+/// For each key the last of its rows, in key order: what stores commit.
+void sort_rows(std::vector<CheckpointRows::Row>& rows);
 
 /// The checkpoint on disk: reads see the last committed one, whole.
 /// Threads: get and scan on the owner's thread, commit on any one other.
@@ -45,9 +69,9 @@ class Store {
   virtual Result<std::optional<std::string>> get(Family family, std::string_view key) = 0;
   /// Calls `each` in key order for keys that start with `prefix`, from `from`
   /// on, until it returns false.
-  virtual Status scan(Family family, std::string_view prefix, std::string_view from,
-                      const std::function<bool(std::string_view key, std::string_view value)>&
-                          each) = 0;
+  virtual Status scan(
+      Family family, std::string_view prefix, std::string_view from,
+      const std::function<bool(std::string_view key, std::string_view value)>& each) = 0;
   /// Atomic across families and durable when it returns. kNoSpace, kIo: the
   /// last checkpoint stands.
   virtual Status commit(CheckpointRows rows) = 0;

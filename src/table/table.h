@@ -31,8 +31,8 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   struct Found {
-    const Value* value;      // nullptr: no such key, or it has expired by `now`
-    std::uint64_t version;   // of its last change; 0 when there is none
+    const Value* value;     // nullptr: no such key, or it has expired by `now`
+    std::uint64_t version;  // of its last change; 0 when there is none
   };
 
   // -- Reading. Pointers hold until the next call that changes the table.

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "base/assert.h"
+#include "base/wire.h"
+#include "table/table_impl.h"
+
+namespace holdfast {
+namespace table {
+namespace {
+
+// What stands behind the keyspace's id in a row's key.
+constexpr char kind_count = 0;
+constexpr char kind_expiry = 1;
+constexpr char kind_value = 2;
+
+std::string with_kind(KeyspaceId keyspace, char kind) {
+  std::string key = keyspace_row_prefix(keyspace);
+  key.push_back(kind);
+  return key;
+}
+
+}  // namespace
+
+std::string value_row_key(KeyspaceId keyspace, std::uint64_t hash, std::string_view key) {
+  std::string row = with_kind(keyspace, kind_value);
+  for (int shift = 56; shift >= 0; shift -= 8) row.push_back(static_cast<char>(hash >> shift));
+  row.append(key);
+  return row;
+}
+
+std::string expiry_row_key(KeyspaceId keyspace, std::string_view key) {
+  return with_kind(keyspace, kind_expiry).append(key);
+}
+
+std::string count_row_key(KeyspaceId keyspace) {
+  return with_kind(keyspace, kind_count);
+}
+std::string value_rows_prefix(KeyspaceId keyspace) {
+  return with_kind(keyspace, kind_value);
+}
+std::string expiry_rows_prefix(KeyspaceId keyspace) {
+  return with_kind(keyspace, kind_expiry);
+}
+
+}  // namespace table
+
+using table::hash_of;
+
+void Table::Impl::encode(Entry& entry, CheckpointRows& rows) const {
+  const std::string_view key = entry.key.view();
+  std::string value;
+  wire::put_varint(value, entry.version);
+  holdfast::encode(entry.value, value);
+  rows.put(Family::table, table::value_row_key(keyspace, hash_of(key), key), value);
+  if (entry.expires) {
+    value.clear();
+    wire::put_signed(value, expiries.find(key)->second);
+    rows.put(Family::table, table::expiry_row_key(keyspace, key), value);
+  } else if (entry.expiry_stored) {
+    rows.erase(Family::table, table::expiry_row_key(keyspace, key));
+  }
+  entry.stored = true;
+  // Once an expiry row may be there it may be, until it is known to be gone,
+  // which only a commit could tell: an erasure too many does no harm.
+  entry.expiry_stored = entry.expiry_stored || entry.expires;
+}
+
+std::size_t Table::Impl::encode_slot(Slot& slot, CheckpointRows& rows) const {
+  std::size_t encoded = 0;
+  for (std::size_t at = 0; at < slot.size(); ++at) {
+    if (!to_encode(slot.at(at))) continue;
+    encode(slot.at(at), rows);
+    ++encoded;
+  }
+  return encoded;
+}
+
+void Table::Impl::before_change(Place place) {
+  if (!encoding() || place.slot < next_slot) return;
+  Entry& changing = entry(place);
+  if (to_encode(changing)) encode(changing, early);
+}
+
+void Table::begin_checkpoint() {
+  Impl& impl = *impl_;
+  HF_ASSERT(impl.frozen == 0);
+  impl.settle();
+  impl.frozen = impl.epoch++;
+  impl.next_slot = 0;
+  impl.wipe_frozen = impl.cleared_in > impl.committed;
+  impl.frozen_count = size();
+  impl.frozen_gone = std::exchange(impl.gone, {});
+  // What is hidden by a clear() is erased whole; the rest key by key.
+  if (impl.wipe_frozen) impl.early.erase_prefix(Family::table, keyspace_row_prefix(impl.keyspace));
+  for (const auto& [key, expiry_stored] : impl.frozen_gone) {
+    impl.early.erase(Family::table, table::value_row_key(impl.keyspace, hash_of(key), key));
+    if (expiry_stored) impl.early.erase(Family::table, table::expiry_row_key(impl.keyspace, key));
+  }
+}
+
+bool Table::checkpoint_slice(CheckpointRows& rows, std::size_t max_keys) {
+  Impl& impl = *impl_;
+  HF_ASSERT(impl.frozen != 0);
+  for (std::size_t encoded = 0; impl.next_slot < Impl::slot_count; ++impl.next_slot) {
+    if (encoded >= max_keys) return false;
+    encoded += impl.encode_slot(impl.slots[impl.next_slot], rows);
+  }
+  CheckpointRows early = std::exchange(impl.early, {});
+  for (const std::string& prefix : early.erased_prefixes(Family::table)) {
+    rows.erase_prefix(Family::table, prefix);
+  }
+  for (const CheckpointRows::Row& row : early.rows(Family::table)) {
+    if (row.value) {
+      rows.put(Family::table, row.key, *row.value);
+    } else {
+      rows.erase(Family::table, row.key);
+    }
+  }
+  std::string count;
+  wire::put_varint(count, impl.frozen_count);
+  rows.put(Family::table, table::count_row_key(impl.keyspace), count);
+  return true;
+}
+
+void Table::end_checkpoint(bool committed) {
+  Impl& impl = *impl_;
+  HF_ASSERT(impl.frozen != 0);
+  if (committed) {
+    impl.committed = impl.frozen;
+  } else {
+    // The rows are still there: erase them next time.
+    for (auto& [key, expiry_stored] : impl.frozen_gone) {
+      const std::uint64_t hash = hash_of(key);
+      const Impl::Place place{Impl::slot_of(hash), impl.slots[Impl::slot_of(hash)].find(key, hash)};
+      if (!place.found()) {
+        impl.gone.insert_or_assign(key, expiry_stored);
+        continue;
+      }
+      impl.entry(place).stored = true;  // back since then, and to be replaced
+      impl.entry(place).expiry_stored |= expiry_stored;
+    }
+  }
+  impl.frozen_gone = {};
+  impl.early = {};
+  impl.frozen = 0;
+  impl.next_slot = Impl::slot_count;
+}
+
+void Table::clear() {
+  Impl& impl = *impl_;
+  impl.settle();
+  if (impl.encoding()) {
+    // What the checkpoint has not met yet would be gone: now, then. A clear()
+    // in the middle of a checkpoint is rare enough to take as long.
+    for (; impl.next_slot < Impl::slot_count; ++impl.next_slot) {
+      impl.encode_slot(impl.slots[impl.next_slot], impl.early);
+    }
+  }
+  for (Impl::Slot& slot : impl.slots) slot.clear();
+  impl.in_memory = 0;
+  impl.cold = 0;
+  impl.bytes = 0;
+  impl.expiries = {};
+  impl.by_expiry = {};
+  impl.gone = {};
+  impl.cleared_in = impl.epoch;
+}
+
+Status Table::load() {
+  Impl& impl = *impl_;
+  const auto count = impl.store.get(Family::table, table::count_row_key(impl.keyspace));
+  if (!count) return tl::unexpected(count.error());
+  if (!*count) return {};  // made since the last checkpoint, or none yet
+  wire::Reader in(**count);
+  impl.cold = in.varint();
+  bool good = in.ok();
+  const std::string prefix = table::expiry_rows_prefix(impl.keyspace);
+  const Status scanned = impl.store.scan(Family::table, prefix, prefix,
+                                         [&](std::string_view key, std::string_view row) {
+                                           wire::Reader expiry(row);
+                                           const std::int64_t at = expiry.signed_varint();
+                                           good = good && expiry.ok();
+                                           const std::string name(key.substr(prefix.size()));
+                                           impl.expiries.emplace(name, at);
+                                           impl.by_expiry.emplace(at, name);
+                                           return good;
+                                         });
+  if (!scanned) return scanned;
+  if (!good) return fail(Code::corrupt, "the checkpoint's rows of a keyspace are damaged");
+  return {};
+}
+
+Status Table::warm(const std::function<bool()>& stop) {
+  Impl& impl = *impl_;
+  impl.settle();
+  bool good = true;
+  const Status scanned =
+      impl.scan_cold(0, [&](std::uint64_t hash, std::string_view key, std::string_view row) {
+        wire::Reader in(row);
+        const std::uint64_t version = in.varint();
+        auto value = decode_value(in.raw(in.remaining()));
+        good = good && in.ok() && value.has_value();
+        if (!good) return false;
+        table::Entry& entry = impl.entry(impl.insert(key, hash, std::move(*value)));
+        entry.version = version;
+        entry.stored = true;
+        entry.expires = entry.expiry_stored = !impl.expiries.empty() && impl.expiries.contains(key);
+        HF_ASSERT(impl.cold > 0);
+        --impl.cold;
+        return !stop();
+      });
+  if (!scanned) return scanned;
+  if (!good) return fail(Code::corrupt, "a value of the checkpoint is damaged");
+  return {};
+}
+
+Status Table::Impl::scan_cold(
+    std::uint64_t from,
+    const std::function<bool(std::uint64_t, std::string_view, std::string_view)>& each) {
+  if (cold == 0) return {};
+  const std::string prefix = table::value_rows_prefix(keyspace);
+  return store.scan(Family::table, prefix, table::value_row_key(keyspace, from, ""),
+                    [&](std::string_view row_key, std::string_view row) {
+                      std::uint64_t hash = 0;
+                      for (std::size_t i = 0; i < 8; ++i) {
+                        hash = hash << 8 | static_cast<unsigned char>(row_key[prefix.size() + i]);
+                      }
+                      const std::string_view key = row_key.substr(prefix.size() + 8);
+                      const bool here =
+                          slots[slot_of(hash)].find(key, hash) != Slot::none || store_hides(key);
+                      return here || each(hash, key, row);
+                    });
+}
+
+}  // namespace holdfast

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "table/store.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+namespace holdfast {
+namespace {
+
+/// A folder that goes with the test.
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "holdfast-store-XXXXXX").string();
+    path = mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+using Rows = std::map<std::string, std::string>;
+
+Rows all(Store& store, Family family, std::string_view prefix, std::string_view from = "") {
+  Rows found;
+  const Status scanned =
+      store.scan(family, prefix, from, [&](std::string_view key, std::string_view value) {
+        found.emplace(key, value);
+        return true;
+      });
+  EXPECT_TRUE(scanned);
+  return found;
+}
+
+class BothStores : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override { reopen(); }
+  void reopen() {
+    if (GetParam()) {
+      store_.reset();
+      auto opened = open_rocks_store(folder_.path + "/table");
+      ASSERT_TRUE(opened) << opened.error().message;
+      store_ = std::move(*opened);
+    } else if (store_ == nullptr) {
+      store_ = make_memory_store();
+    }
+  }
+  Folder folder_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_P(BothStores, OneCommitHoldsForAllFamiliesAndOutlivesReopening) {
+  CheckpointRows rows;
+  rows.put(Family::table, "b", "2");
+  rows.put(Family::table, "a", "0");
+  rows.put(Family::table, "a", "1");  // the later counts
+  rows.put(Family::meta, "m", "");
+  rows.erase(Family::ids, "never there");
+  ASSERT_TRUE(store_->commit(std::move(rows)));
+  reopen();
+  EXPECT_EQ(store_->get(Family::table, "a").value(), "1");
+  EXPECT_EQ(store_->get(Family::meta, "m").value(), "");
+  EXPECT_EQ(store_->get(Family::table, "c").value(), std::nullopt);
+  EXPECT_EQ(store_->get(Family::ids, "never there").value(), std::nullopt);
+}
+
+TEST_P(BothStores, AnErasedPrefixTakesOlderRowsAndLeavesThoseOfItsOwnCommit) {
+  CheckpointRows first;
+  for (const char* key : {"a1", "a2", "b1"}) first.put(Family::table, key, "old");
+  ASSERT_TRUE(store_->commit(std::move(first)));
+  CheckpointRows second;
+  second.put(Family::table, "a2", "new");
+  second.erase_prefix(Family::table, "a");
+  ASSERT_TRUE(store_->commit(std::move(second)));
+  reopen();
+  EXPECT_EQ(all(*store_, Family::table, ""), (Rows{{"a2", "new"}, {"b1", "old"}}));
+}
+
+TEST_P(BothStores, AScanStaysWithinItsPrefixAndBeginsWhereItIsTold) {
+  CheckpointRows rows;
+  for (const char* key : {"a", "b1", "b2", "b3", "c"}) rows.put(Family::ids, key, "x");
+  rows.put(Family::ids, std::string("\xFF\xFF") + "z", "x");
+  ASSERT_TRUE(store_->commit(std::move(rows)));
+  EXPECT_EQ(all(*store_, Family::ids, "b").size(), 3u);
+  EXPECT_EQ(all(*store_, Family::ids, "b", "b2").size(), 2u);
+  EXPECT_EQ(all(*store_, Family::ids, "\xFF\xFF").size(), 1u);
+}
+
+TEST_P(BothStores, ManyCommitsLeaveWhatAPlainMapHas) {
+  std::mt19937 random(1);
+  Rows model;
+  for (int commit = 0; commit < 40; ++commit) {
+    CheckpointRows rows;
+    if (random() % 8 == 0) {
+      const std::string prefix = "k" + std::to_string(random() % 10);
+      rows.erase_prefix(Family::table, prefix);
+      std::erase_if(model, [&](const auto& row) { return row.first.starts_with(prefix); });
+    }
+    for (int i = 0; i < 200; ++i) {
+      const std::string key = "k" + std::to_string(random() % 1'000);
+      if (random() % 3 == 0) {
+        rows.erase(Family::table, key);
+        model.erase(key);
+      } else {
+        const std::string value(random() % 300, 'v');
+        rows.put(Family::table, key, value);
+        model[key] = value;
+      }
+    }
+    ASSERT_TRUE(store_->commit(std::move(rows)));
+  }
+  EXPECT_EQ(all(*store_, Family::table, ""), model);
+  reopen();
+  EXPECT_EQ(all(*store_, Family::table, ""), model);
+}
+
+INSTANTIATE_TEST_SUITE_P(Store, BothStores, testing::Bool(),
+                         [](const auto& which) { return which.param ? "Rocks" : "Memory"; });
+
+TEST(RocksStore, AFileThatWasBeingWrittenWhenTheProcessEndedIsRemoved) {
+  const Folder folder;
+  { ASSERT_TRUE(open_rocks_store(folder.path)); }
+  std::ofstream(folder.path + "/checkpoint-9.sst") << "half";
+  ASSERT_TRUE(open_rocks_store(folder.path));
+  EXPECT_FALSE(std::filesystem::exists(folder.path + "/checkpoint-9.sst"));
+}
+
+TEST(RocksStore, AFlippedBitIsNoticedNeverServed) {
+  const Folder folder;
+  {
+    auto store = open_rocks_store(folder.path);
+    ASSERT_TRUE(store);
+    CheckpointRows rows;
+    for (int i = 0; i < 2'000; ++i) {
+      rows.put(Family::table, "key" + std::to_string(i), "value" + std::to_string(i));
+    }
+    ASSERT_TRUE((*store)->commit(std::move(rows)));
+  }
+  std::string file;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path)) {
+    if (entry.path().extension() == ".sst") file = entry.path();
+  }
+  ASSERT_FALSE(file.empty());
+  std::ifstream in(file, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  int noticed = 0;
+  std::mt19937 random(3);
+  for (int flip = 0; flip < 60; ++flip) {
+    std::string damaged = whole;
+    const std::size_t at = random() % damaged.size();
+    damaged[at] = static_cast<char>(damaged[at] ^ 1 << random() % 8);
+    std::ofstream(file, std::ios::binary) << damaged;
+    auto store = open_rocks_store(folder.path);
+    if (!store) {
+      ++noticed;
+      EXPECT_EQ(store.error().code, Code::corrupt) << store.error().message;
+      continue;
+    }
+    for (int i = 0; i < 2'000; ++i) {
+      const auto value = (*store)->get(Family::table, "key" + std::to_string(i));
+      if (!value) {
+        ++noticed;
+        EXPECT_EQ(value.error().code, Code::corrupt) << value.error().message;
+        break;
+      }
+      ASSERT_EQ(*value, "value" + std::to_string(i)) << "flip at " << at;
+    }
+  }
+  EXPECT_GT(noticed, 30);
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/container/btree_set.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/string_hash.h"
+#include "table/slot.h"
+#include "table/table.h"
+
+namespace holdfast {
+
+/// A table's insides, shared by table.cc (reading and changing), walk.cc and
+/// checkpoint.cc.
+///
+/// Epochs tell what the store has. `epoch_` grows with every checkpoint begun;
+/// a change marks its entry with it. Everything up to `committed_` is in the
+/// store. So a failed checkpoint needs no undoing, and nothing is listed.
+struct Table::Impl {
+  using Slot = table::Slot;
+  using Entry = table::Entry;
+  static constexpr int slot_bits = 10;
+  static constexpr std::size_t slot_count = std::size_t{1} << slot_bits;
+
+  Impl(KeyspaceId keyspace_id, Store& the_store)
+      : keyspace(keyspace_id), store(the_store), slots(slot_count) {}
+
+  struct Place {
+    std::size_t slot;
+    std::uint32_t at;
+    bool found() const { return at != Slot::none; }
+  };
+  static std::size_t slot_of(std::uint64_t hash) { return hash >> (64 - slot_bits); }
+  Entry& entry(Place place) { return slots[place.slot].at(place.at); }
+
+  // -- table.cc
+  /// Where the key is; read into memory first when only the store has it.
+  Place locate(std::string_view key, std::uint64_t hash);
+  Place insert(std::string_view key, std::uint64_t hash, Value value);
+  void remove(Place place, std::uint64_t hash);
+  /// Call before an entry changes: a checkpoint being written gets it as it is.
+  void before_change(Place place);
+  void mark_changed(Place place, std::uint64_t version);
+  bool expired(const Entry& entry, Instant now) const;
+  void drop_expiry(std::string_view key);
+  /// Counts again what the last change() may have grown or shrunk.
+  void settle();
+  std::optional<Value> read_row(std::string_view key, std::uint64_t hash, std::uint64_t& version);
+  bool store_hides(std::string_view key) const;
+  static std::size_t entry_bytes(const Entry& entry);
+
+  // -- checkpoint.cc
+  bool encoding() const { return frozen != 0 && next_slot < slot_count; }
+  bool to_encode(const Entry& entry) const {
+    return entry.epoch > committed && entry.epoch <= frozen;
+  }
+  void encode(Entry& entry, CheckpointRows& rows) const;
+  std::size_t encode_slot(Slot& slot, CheckpointRows& rows) const;
+  /// Keys that are in the store only, in the order of their hashes from `from`.
+  Status scan_cold(std::uint64_t from,
+                   const std::function<bool(std::uint64_t hash, std::string_view key,
+                                            std::string_view row)>& each);
+
+  KeyspaceId keyspace;
+  Store& store;
+  std::vector<Slot> slots;
+  std::size_t in_memory = 0;
+  std::size_t cold = 0;                  // live keys that are in the store only
+  std::size_t bytes = 0;                 // of all entries and arrays
+  std::optional<Place> unsettled_place;  // change() gave it away
+  std::size_t unsettled_bytes = 0;
+
+  // Every key with an expiry, in memory or not.
+  StringMap<std::int64_t> expiries;
+  absl::btree_set<std::pair<std::int64_t, std::string>> by_expiry;
+
+  // Keys erased whose rows are still in the store, and whether an expiry row
+  // is too: since the last checkpoint began, and before that.
+  using Gone = StringMap<bool>;
+  Gone gone;
+  Gone frozen_gone;
+
+  std::uint32_t epoch = 1;
+  std::uint32_t committed = 0;
+  std::uint32_t frozen = 0;      // the epoch that a checkpoint under way includes; 0: none
+  std::uint32_t cleared_in = 0;  // the epoch of the last clear()
+  bool wipe_frozen = false;      // that checkpoint begins by erasing every row
+  std::size_t next_slot = slot_count;
+  CheckpointRows early;            // encoded ahead of their slot, because they changed
+  std::uint64_t frozen_count = 0;  // live keys at the moment of the checkpoint
+  std::size_t evict_slot = 0;
+};
+
+namespace table {
+
+// Row keys of Family::table: docs/formats/checkpoint.md.
+std::string value_row_key(KeyspaceId keyspace, std::uint64_t hash, std::string_view key);
+std::string expiry_row_key(KeyspaceId keyspace, std::string_view key);
+std::string count_row_key(KeyspaceId keyspace);
+std::string value_rows_prefix(KeyspaceId keyspace);
+std::string expiry_rows_prefix(KeyspaceId keyspace);
+
+}  // namespace table
+}  // namespace holdfast
