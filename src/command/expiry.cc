@@ -21,6 +21,8 @@ constexpr Form pexpire_form{false, false, "pexpire"};
 constexpr Form expireat_form{true, true, "expireat"};
 constexpr Form pexpireat_form{false, true, "pexpireat"};
 
+constexpr std::size_t shown_bytes_max = 128;  // of a word that is not known
+
 struct Conditions {
   bool nx = false;  // only without a time
   bool xx = false;  // only with one
@@ -48,7 +50,7 @@ std::optional<Conditions> conditions_of(Args args, Reply& reply) {
     } else if (equals_nocase(word, "LT")) {
       conditions.lt = true;
     } else {
-      reply.raw_error("ERR Unsupported option " + std::string(word));
+      reply.raw_error("ERR Unsupported option " + std::string(word.substr(0, shown_bytes_max)));
       return std::nullopt;
     }
   }

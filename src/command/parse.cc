@@ -19,6 +19,9 @@ constexpr std::int64_t int64_min = std::numeric_limits<std::int64_t>::min();
 // The longest decimal of a long double and what Redis reads of one.
 constexpr std::size_t real_bytes_max = 5 * 1024;
 
+// Longer ones can only be leading zeros.
+constexpr std::size_t cursor_bytes_max = 64;
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
@@ -145,12 +148,14 @@ std::optional<ScanOptions> scan_options(Args args, std::size_t from, Reply& repl
 
 // As strtoul reads it: Redis takes a sign and an empty text too.
 std::optional<std::uint64_t> cursor_argument(std::string_view text, Reply& reply) {
-  const std::string terminated(text);
+  const std::string terminated(text.substr(0, cursor_bytes_max + 1));
   const bool space = !text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0;
   char* end = nullptr;
   errno = 0;
   const std::uint64_t cursor = std::strtoull(terminated.c_str(), &end, 10);
-  if (!space && errno == 0 && end == terminated.c_str() + terminated.size()) return cursor;
+  if (!space && text.size() <= cursor_bytes_max && errno == 0 &&
+      end == terminated.c_str() + terminated.size())
+    return cursor;
   reply.raw_error("ERR invalid cursor");
   return std::nullopt;
 }

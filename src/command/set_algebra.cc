@@ -28,7 +28,7 @@ std::optional<Sets> find_sets(Table& table, Instant now, Args keys, Reply& reply
 // The three meanings. Each gives its members in an order that follows from the
 // sets' own, the same on every node; views into the sets.
 using Members = std::vector<std::string_view>;
-using Combine = Members (*)(Sets sets);
+using Combine = Members (*)(const Sets& sets);
 
 Members intersection_up_to(Sets sets, std::size_t most) {
   Members members;
@@ -44,11 +44,11 @@ Members intersection_up_to(Sets sets, std::size_t most) {
   return members;
 }
 
-Members intersection(Sets sets) {
-  return intersection_up_to(std::move(sets), std::numeric_limits<std::size_t>::max());
+Members intersection(const Sets& sets) {
+  return intersection_up_to(sets, std::numeric_limits<std::size_t>::max());
 }
 
-Members union_of(Sets sets) {
+Members union_of(const Sets& sets) {
   Members members;
   Set seen;
   for (const Set* set : sets) {
@@ -59,7 +59,7 @@ Members union_of(Sets sets) {
   return members;
 }
 
-Members difference(Sets sets) {
+Members difference(const Sets& sets) {
   Members members;
   if (sets[0] == nullptr) return members;
   const auto others = std::span(sets).subspan(1);
@@ -75,9 +75,9 @@ Members difference(Sets sets) {
 
 template <Combine combine>
 void read_set(Table& table, Instant now, Args args, Reply& reply) {
-  auto sets = find_sets(table, now, args.subspan(1), reply);
+  const auto sets = find_sets(table, now, args.subspan(1), reply);
   if (!sets) return;
-  const Members members = combine(std::move(*sets));
+  const Members members = combine(*sets);
   reply.set(members.size());
   for (const std::string_view member : members) reply.bulk(member);
 }
@@ -85,10 +85,10 @@ void read_set(Table& table, Instant now, Args args, Reply& reply) {
 // Replaces whatever the destination held; an empty result leaves no key.
 template <Combine combine>
 void store(Context& ctx, Args args, Reply& reply) {
-  auto sets = find_sets(ctx.table, ctx.now, args.subspan(2), reply);
+  const auto sets = find_sets(ctx.table, ctx.now, args.subspan(2), reply);
   if (!sets) return;
   auto result = std::make_unique<Set>();
-  for (const std::string_view member : combine(std::move(*sets))) result->insert(member);
+  for (const std::string_view member : combine(*sets)) result->insert(member);
   const std::size_t size = result->size();
   if (size == 0) {
     ctx.table.erase(args[1]);
@@ -100,10 +100,10 @@ void store(Context& ctx, Args args, Reply& reply) {
 
 template <Combine combine>
 void merge_store(EventualContext& ctx, Args args, Reply& reply) {
-  auto sets = find_sets(ctx.table, ctx.now, args.subspan(2), reply);
+  const auto sets = find_sets(ctx.table, ctx.now, args.subspan(2), reply);
   if (!sets) return;
   // Copies: the first effect may change the sets that the views point into.
-  const Members found = combine(std::move(*sets));
+  const Members found = combine(*sets);
   const std::vector<std::string> members(found.begin(), found.end());
   if (ctx.table.find(args[1], ctx.now) != nullptr) {
     ctx.effects.emit({.kind = EffectKind::clear, .key = args[1]});
