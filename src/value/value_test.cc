@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "value/value.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <limits>
+#include <map>
+#include <set>
+
+#include "value/hash.h"
+#include "value/set.h"
+
+namespace holdfast {
+namespace {
+
+std::string stored(const Value& value) {
+  std::string out;
+  encode(value, out);
+  return out;
+}
+
+TEST(Integers, AreReadAsRedisReadsThem) {
+  EXPECT_EQ(parse_integer("0"), 0);
+  EXPECT_EQ(parse_integer("-1"), -1);
+  EXPECT_EQ(parse_integer("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(parse_integer("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
+  for (const char* text : {"", "-", "+1", " 1", "1 ", "01", "-0", "-01", "1.0", "1e3", "0x1",
+                           "9223372036854775808", "-9223372036854775809", "18446744073709551616"}) {
+    EXPECT_EQ(parse_integer(text), std::nullopt) << text;
+  }
+}
+
+RC_GTEST_PROP(Integers, EveryIntegersTextComesBack, (std::int64_t number)) {
+  IntegerText room;
+  const Value value = Value::integer(number);
+  RC_ASSERT(parse_integer(value.text(room)) == number);
+  RC_ASSERT(Value::string(value.text(room)).as_integer() == number);
+  RC_ASSERT(stored(Value::string(value.text(room))) == stored(value));
+}
+
+RC_GTEST_PROP(Value, AStringComesBackByteForByte, (const std::string& text)) {
+  const Value value = Value::string(text);
+  IntegerText room;
+  RC_ASSERT(value.text(room) == text);
+  RC_ASSERT(value.text_bytes() == text.size());
+  const auto back = decode_value(stored(value));
+  RC_ASSERT(back.has_value());
+  RC_ASSERT(back->text(room) == text);
+  RC_ASSERT(stored(back->clone()) == stored(value));
+}
+
+// The order is a function of the operations alone: that is what lets two nodes
+// answer alike.
+RC_GTEST_PROP(Set, IsAPlainSetWithTheOrderOfAppendAndMoveTheLast,
+              (const std::vector<std::pair<bool, std::uint8_t>>& operations)) {
+  Set set;
+  std::vector<std::string> model;
+  for (const auto& [insert, number] : operations) {
+    const std::string member = "member-" + std::to_string(number % 32);
+    const auto place = std::find(model.begin(), model.end(), member);
+    if (insert) {
+      RC_ASSERT(set.insert(member) == (place == model.end()));
+      if (place == model.end()) model.push_back(member);
+    } else {
+      RC_ASSERT(set.erase(member) == (place != model.end()));
+      if (place != model.end()) {
+        *place = model.back();
+        model.pop_back();
+      }
+    }
+  }
+  RC_ASSERT(set.size() == model.size());
+  for (std::size_t i = 0; i < model.size(); ++i) {
+    RC_ASSERT(set.at(i) == model[i]);
+    RC_ASSERT(set.contains(model[i]));
+  }
+}
+
+RC_GTEST_PROP(Hash, IsAPlainMapAndComesBackInItsOrder,
+              (const std::vector<std::tuple<bool, std::uint8_t, std::string>>& operations)) {
+  auto hash = std::make_unique<Hash>();
+  std::map<std::string, std::string> model;
+  for (const auto& [put, number, text] : operations) {
+    const std::string field = "field-" + std::to_string(number % 32);
+    if (put) {
+      RC_ASSERT(hash->put(field, text) == !model.contains(field));
+      model[field] = text;
+    } else {
+      RC_ASSERT(hash->erase(field) == (model.erase(field) > 0));
+    }
+  }
+  RC_ASSERT(hash->size() == model.size());
+  for (const auto& [field, text] : model) RC_ASSERT(hash->find(field) == text);
+  RC_ASSERT(!hash->find("never put"));
+  if (model.empty()) return;
+  const Value value = Value::hash(std::move(hash));
+  const auto back = decode_value(stored(value));
+  RC_ASSERT(back.has_value());
+  for (std::size_t i = 0; i < model.size(); ++i) {
+    RC_ASSERT(back->as_hash().field_at(i) == value.as_hash().field_at(i));
+    RC_ASSERT(back->as_hash().value_at(i) == value.as_hash().value_at(i));
+  }
+}
+
+TEST(ValueFormat, IsAsItsPageSays) {  // docs/formats/value.md
+  EXPECT_EQ(stored(Value::string("hi")), std::string("\x01\x02hi", 4));
+  EXPECT_EQ(stored(Value::string("150")), std::string("\x04\xAC\x02", 3));
+  EXPECT_EQ(stored(Value::integer(-1)), std::string("\x04\x01", 2));
+  auto hash = std::make_unique<Hash>();
+  hash->put("f", "1");
+  hash->put("gg", "");
+  EXPECT_EQ(stored(Value::hash(std::move(hash))), std::string("\x02\x02\x01"
+                                                              "f\x01"
+                                                              "1\x02gg\x00",
+                                                              10));
+  auto set = std::make_unique<Set>();
+  set->insert("a");
+  EXPECT_EQ(stored(Value::set(std::move(set))), std::string("\x03\x01\x01"
+                                                            "a",
+                                                            4));
+}
+
+TEST(ValueFormat, WhatIsNoStoredValueIsCorrupt) {
+  const std::string cases[] = {
+      "",
+      std::string("\x00", 1),
+      "\x05",
+      "\x01",
+      std::string("\x01\x03hi", 4),    // shorter than it says
+      std::string("\x01\x02hi!", 5),   // and longer
+      std::string("\x01\x01\x37", 3),  // an integer stored as text
+      std::string("\x02\x00", 2),      // an empty hash is no value
+      std::string("\x03\x00", 2),      //
+      std::string("\x03\x02\x01"
+                  "a\x01"
+                  "a",
+                  6),                                                   // a member twice
+      std::string("\x03\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 11),  // a count without end
+  };
+  for (const std::string& bytes : cases) {
+    const auto value = decode_value(bytes);
+    ASSERT_FALSE(value) << testing::PrintToString(bytes);
+    EXPECT_EQ(value.error().code, Code::corrupt);
+  }
+}
+
+RC_GTEST_PROP(ValueFormat, AnyBytesAreReadWithoutHarm, (const std::string& bytes)) {
+  if (const auto value = decode_value(bytes)) RC_ASSERT(stored(*value).size() <= bytes.size());
+}
+
+}  // namespace
+}  // namespace holdfast
