@@ -166,6 +166,12 @@ class Bench:
                     self.line(f"INCRBY ×{depth} {durability}", base, *pairs(best, base), *(f"{c:+.1f} %" for c in costs),
                               note=limited(best))
 
+        for durability, synchronous in (("everysec", "off"), ("always", "on")):
+            rate = postgres.increments_with_ids(synchronous, 2 * self.arguments.seconds)
+            if rate:
+                self.record("ids", "PostgreSQL with a table of ids", {"postgres": {"per_second": rate}}, durability=durability)
+                self.line(f"PostgreSQL {durability}", rate)
+
     def memory(self):
         self.title("Memory, bytes each (1,000,000 of each; Redis by used_memory, Holdfast by INFO's used_memory, RSS in brackets)")
         self.line("", "Redis", "strong", "", "eventual", "")
@@ -351,8 +357,9 @@ def main():
     parser.add_argument("--restart-count", type=int, default=5_000_000)
     arguments = parser.parse_args()
     os.environ["HOLDFAST_BUILD"] = arguments.build
-    global holdfast
+    global holdfast, postgres
     import holdfast
+    import postgres
     bench = Bench(arguments)
     facts = machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()), flush=True)
