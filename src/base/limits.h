@@ -33,6 +33,7 @@ inline constexpr std::size_t client_name_bytes_max = 256;
 inline constexpr int request_seconds_max = 10;  // from a request's first byte to its last, unless
 inline constexpr std::size_t request_bytes_per_second_min = 64_KiB;  // it keeps this pace
 inline constexpr int reader_seconds_max = 10;  // a reader over its output limit must take in these
+inline constexpr std::size_t output_shares_max = 4;  // all connections' output, in limits of one
 inline constexpr std::size_t reader_share_min = 16;  // at least limit / share, or is cut off
 
 // HTTP
@@ -52,6 +53,9 @@ inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is clos
 inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
 inline constexpr std::int64_t entry_time_ms_max = std::int64_t{1} << 47;  // about the year 6429
 inline constexpr std::size_t segment_bytes = 64_MiB;
+inline constexpr std::size_t segment_bytes_first = 4_MiB;         // a log's files double from here
+inline constexpr std::size_t segment_bytes_min = 64_KiB;          // a disk without that room is full
+inline constexpr std::size_t log_undelivered_bytes_max = 512_MiB;  // appended, waiting for the disk
 
 // Request ids
 inline constexpr std::int64_t request_id_ahead_ms_max = 3'600'000;  // a UUIDv7 from the future
