@@ -41,7 +41,9 @@ SmallString& SmallString::operator=(SmallString&& other) noexcept {
   return *this;
 }
 
-SmallString::~SmallString() { release(); }
+SmallString::~SmallString() {
+  release();
+}
 
 void SmallString::release() noexcept {
   if (on_heap()) delete[] heap_.bytes;
@@ -57,6 +59,8 @@ std::size_t SmallString::size() const noexcept {
   return on_heap() ? heap_.length : inline_.length;
 }
 
-std::size_t SmallString::heap_bytes() const noexcept { return on_heap() ? heap_.length : 0; }
+std::size_t SmallString::heap_bytes() const noexcept {
+  return on_heap() ? heap_.length : 0;
+}
 
 }  // namespace holdfast

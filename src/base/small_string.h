@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <compare>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -19,12 +20,18 @@ class SmallString {
   SmallString() noexcept = default;
   explicit SmallString(std::string_view text);
   SmallString(const SmallString& other);
-  SmallString(SmallString&& other) noexcept;
+  SmallString(SmallString&& other) noexcept {
+    std::memcpy(static_cast<void*>(this), &other, sizeof(*this));
+    other.inline_.length = 0;
+  }
   SmallString& operator=(const SmallString& other);
   SmallString& operator=(SmallString&& other) noexcept;
-  ~SmallString();
+  ~SmallString() { release(); }
 
-  std::string_view view() const noexcept;
+  std::string_view view() const noexcept {
+    if (on_heap()) return {heap_.bytes, heap_.length};
+    return {inline_.bytes, inline_.length};
+  }
   operator std::string_view() const noexcept { return view(); }  // NOLINT: it is one
   std::size_t size() const noexcept;
   /// Bytes on the heap, 0 when inline.
@@ -48,7 +55,10 @@ class SmallString {
  private:
   static constexpr std::uint8_t heap_tag = 0xFF;
   bool on_heap() const noexcept { return inline_.length == heap_tag; }
-  void release() noexcept;
+  void release() noexcept {
+    if (on_heap()) delete[] heap_.bytes;
+    inline_.length = 0;
+  }
 
   struct Inline {
     char bytes[inline_max];

@@ -63,7 +63,7 @@ void erase_keyspace(CheckpointRows& rows, KeyspaceId keyspace) {
   }
 }
 
-void sort_rows(std::vector<CheckpointRows::Row>& rows) {
+void sort_rows(std::deque<CheckpointRows::Row>& rows) {
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return a.key < b.key; });
   std::size_t kept = 0;

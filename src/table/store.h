@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -33,13 +34,13 @@ class CheckpointRows {
   /// in the store before this commit; rows of this commit stay.
   void erase_prefix(Family family, std::string_view prefix);
 
-  std::vector<Row>& rows(Family family) { return of(family).rows; }
+  std::deque<Row>& rows(Family family) { return of(family).rows; }
   const std::vector<std::string>& erased_prefixes(Family family) { return of(family).prefixes; }
   std::size_t bytes() const { return bytes_; }
 
  private:
   struct FamilyRows {
-    std::vector<Row> rows;
+    std::deque<Row> rows;  // grows without moving what is there
     std::vector<std::string> prefixes;
   };
   FamilyRows& of(Family family) { return families_[static_cast<std::size_t>(family)]; }
@@ -59,7 +60,7 @@ void erase_keyspace(CheckpointRows& rows, KeyspaceId keyspace);
 std::string keyspace_row_prefix(KeyspaceId keyspace);
 
 /// For each key the last of its rows, in key order: what stores commit.
-void sort_rows(std::vector<CheckpointRows::Row>& rows);
+void sort_rows(std::deque<CheckpointRows::Row>& rows);
 
 /// The checkpoint on disk: reads see the last committed one, whole.
 /// Threads: get and scan on the owner's thread, commit on any one other.
