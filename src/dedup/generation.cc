@@ -20,11 +20,12 @@ Generation::Memory& Generation::memory() {
 }
 
 void Generation::append(const Hash128& hash, std::uint64_t spread, std::uint64_t fingerprint,
-                        Instant first_applied, bool voided, std::string_view reply) {
+                        Instant first_applied, bool voided, std::string_view reply, bool is_new) {
   Memory& to = memory();
   if (open_ids_ == 0) open_begin_ = to.arena.end();
   const Ref ref = to.arena.append(hash, fingerprint, first_applied, voided, reply);
-  const Ref old = to.index.find(spread, [&](Ref there) { return to.arena.is(there, hash); });
+  const Ref old =
+      is_new ? 0 : to.index.find(spread, [&](Ref there) { return to.arena.is(there, hash); });
   if (old == 0) {
     to.index.insert(spread, ref);
   } else {

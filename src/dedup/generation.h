@@ -43,8 +43,9 @@ class Generation {
   std::vector<Segment>& segments() { return segments_; }
   const std::vector<Segment>& segments() const { return segments_; }
 
+  /// `is_new`: it is known that the id is not in this generation's memory.
   void append(const Hash128& hash, std::uint64_t spread, std::uint64_t fingerprint,
-              Instant first_applied, bool voided, std::string_view reply);
+              Instant first_applied, bool voided, std::string_view reply, bool is_new);
   /// The outcome in memory; views hold until the next append.
   std::optional<Entry> find_in_memory(const Hash128& hash, std::uint64_t spread) const;
   void prefetch(std::uint64_t spread) const;

@@ -98,6 +98,9 @@ struct IdTable::Impl {
   // Of all generations but the one that takes ids, kept because record() asks.
   std::size_t settled_bytes = 0;
   std::size_t filter_bytes = 0;
+  // What find() has just not found anywhere: record() nearly always comes next
+  // with the same id, and need not look again.
+  std::optional<IdKey> missed;
   bool stored = false;  // there is a row of it in the store
 
   struct Checkpoint {
@@ -131,6 +134,7 @@ std::optional<Outcome> IdTable::Impl::find(const IdKey& id, Instant now) {
       return outcome;
     }
   }
+  missed = id;
   return std::nullopt;
 }
 
@@ -176,7 +180,9 @@ Generation& IdTable::Impl::youngest(Instant now) {
 void IdTable::Impl::record(const IdKey& id, std::uint64_t fingerprint, Instant first_applied,
                            std::string_view reply, bool voided) {
   Generation& generation = youngest(first_applied);
-  generation.append(id.hash, spread(id), fingerprint, first_applied, voided, reply);
+  const bool is_new = missed && *missed == id;
+  missed.reset();
+  generation.append(id.hash, spread(id), fingerprint, first_applied, voided, reply, is_new);
   window.add(first_applied, id_bytes + reply.size());
   if (generation.memory_bytes() >= generation_bytes_max()) {
     seal_youngest();
@@ -450,6 +456,7 @@ Status IdTable::load() {
 Status IdTable::warm(const std::function<bool()>& stop) {
   Impl& impl = *impl_;
   HF_ASSERT(!impl.checkpoint);
+  impl.missed.reset();
   const auto full = [&impl] { return impl.memory_bytes() >= impl.options.memory_bytes_max; };
   for (auto it = impl.generations.rbegin(); it != impl.generations.rend(); ++it) {
     Generation& generation = **it;

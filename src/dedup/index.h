@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <cstdint>
 #include <vector>
 
@@ -61,10 +65,19 @@ class Index {
     std::uint32_t tags[slots];
     Ref refs[slots];  // 0: empty; filled from the front
 
+    /// A bit for each slot that has the tag.
     unsigned matches(std::uint32_t tag) const {
+#ifdef __SSE2__
+      const auto* four = reinterpret_cast<const __m128i*>(tags);
+      const __m128i wanted = _mm_set1_epi32(static_cast<int>(tag));
+      const __m128i equal = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(four), wanted),
+                                            _mm_cmpeq_epi32(_mm_load_si128(four + 1), wanted));
+      return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, equal))) & 0xFF;
+#else
       unsigned found = 0;
       for (unsigned i = 0; i < slots; ++i) found |= static_cast<unsigned>(tags[i] == tag) << i;
       return found;
+#endif
     }
   };
   /// The first line of a page; its buckets follow.
@@ -86,9 +99,13 @@ class Index {
   static Page* page_at(Slot slot) {
     return reinterpret_cast<Page*>(slot & address_mask);  // NOLINT(performance-no-int-to-ptr)
   }
-  static Bucket* buckets_at(Slot slot) { return reinterpret_cast<Bucket*>(page_at(slot) + 1); }
+  static Bucket* buckets_at(Slot slot) {
+    return reinterpret_cast<Bucket*>(page_at(slot) + 1);
+  }
 
-  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
+  static std::uint32_t tag_of(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash);
+  }
   static std::uint32_t home(std::uint32_t tag, std::uint32_t buckets) {
     return static_cast<std::uint32_t>(std::uint64_t{tag} * buckets >> 32);
   }
