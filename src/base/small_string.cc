@@ -22,11 +22,6 @@ SmallString::SmallString(std::string_view text) {
 
 SmallString::SmallString(const SmallString& other) : SmallString(other.view()) {}
 
-SmallString::SmallString(SmallString&& other) noexcept {
-  std::memcpy(static_cast<void*>(this), &other, sizeof(*this));
-  other.inline_.length = 0;
-}
-
 SmallString& SmallString::operator=(const SmallString& other) {
   if (this != &other) *this = SmallString(other.view());
   return *this;
@@ -39,20 +34,6 @@ SmallString& SmallString::operator=(SmallString&& other) noexcept {
     other.inline_.length = 0;
   }
   return *this;
-}
-
-SmallString::~SmallString() {
-  release();
-}
-
-void SmallString::release() noexcept {
-  if (on_heap()) delete[] heap_.bytes;
-  inline_.length = 0;
-}
-
-std::string_view SmallString::view() const noexcept {
-  if (on_heap()) return {heap_.bytes, heap_.length};
-  return {inline_.bytes, inline_.length};
 }
 
 std::size_t SmallString::size() const noexcept {

@@ -30,6 +30,17 @@ std::uint32_t Slot::find(std::string_view key, std::uint64_t hash) const {
   }
 }
 
+void Slot::prefetch_entry(std::uint64_t hash) const {
+  if (cells_.empty()) return;
+  const std::size_t mask = cells_.size() - 1;
+  const std::uint32_t tag = tag_of(hash);
+  for (std::size_t i = home_of(hash); cells_[i] != empty; i = (i + 1) & mask) {
+    if ((cells_[i] & ~place_mask) != tag) continue;
+    __builtin_prefetch(&at(cells_[i] & place_mask));
+    return;
+  }
+}
+
 std::size_t Slot::cell_of(std::uint32_t place, std::uint64_t hash) const {
   const std::size_t mask = cells_.size() - 1;
   const std::uint32_t wanted = tag_of(hash) | place;

@@ -48,6 +48,13 @@ class Slot {
 
   /// The key's place, or `none`. O(1).
   std::uint32_t find(std::string_view key, std::uint64_t hash) const;
+  /// Brings what find() will read towards the caches: the index,
+  void prefetch(std::uint64_t hash) const {
+    if (!cells_.empty()) __builtin_prefetch(&cells_[home_of(hash)]);
+  }
+  /// and, once that has come, the entry.
+  void prefetch_entry(std::uint64_t hash) const;
+
   /// The key must not be there. O(1) amortised.
   std::uint32_t insert(Entry entry, std::uint64_t hash);
   /// Moves the last entry into the gap. O(1).
