@@ -15,11 +15,16 @@
 namespace holdfast {
 
 struct DiskLogOptions {
-  std::string directory;  // made when missing; one log each
-  std::size_t segment_bytes = limits::segment_bytes;
-  Millis sync_interval{1000};  // for Durability::everysec
-  /// Called from the log's own thread when synced() or health() changed.
+  std::string directory;                                          // made when missing; one log each
+  std::size_t segment_bytes = limits::segment_bytes;              // of a full-grown file
+  std::size_t segment_bytes_first = limits::segment_bytes_first;  // of a new log's first
+  Millis sync_interval{1000};                                     // for Durability::everysec
+  /// Called from the log's own threads when synced() or health() changed.
   std::function<void()> wake;
+  /// False: no threads; what they would do happens in sync_now(). For the
+  /// simulator and for tests that replay from a seed.
+  bool own_threads = true;
+  std::uint64_t log_id = 0;  // of a log that is made; 0: by chance. For golden files.
 };
 
 /// An append-only log in segment files on this machine: what the embedded
@@ -31,15 +36,16 @@ struct DiskLogOptions {
 /// for a growing file) and so that a full disk is met before an append is
 /// taken, never during one.
 ///
-/// Threads: one owner thread calls everything; results of the log's thread are
-/// read through synced() and health().
+/// Threads: one owner thread calls everything; results of the log's threads are
+/// read through synced() and health(). Destroyed without close(), it leaves the
+/// files as a crash of the process would.
 class DiskLog {
  public:
   virtual ~DiskLog() = default;
 
-  /// Opens or makes the log. A torn tail (a last record cut or damaged with
-  /// nothing whole behind it) is cut off with a log line; any other damage is
-  /// kCorrupt, naming file and offset.
+  /// Opens or makes the log. What a power cut can have torn (nothing that was
+  /// known to be on disk) is cut off with a log line; any other damage is
+  /// kCorrupt, naming file and offset. What is there when it returns is on disk.
   static Result<std::unique_ptr<DiskLog>> open(FileSystem& files, DiskLogOptions options);
 
   /// Calls `each` for every stored entry after `after`, in order; stops at
@@ -51,7 +57,8 @@ class DiskLog {
   /// After it returns the entry survives the end of the process; with `always`
   /// a sync was asked for and synced() will reach it, with `everysec` within
   /// the interval. kUnavailable when the disk is full or failed: nothing was
-  /// written and no position used.
+  /// written and no position used. kUnknown: the write failed, and so did
+  /// undoing it; the next start may find the entry. kErr: over entry_bytes_max.
   virtual Result<Position> append(std::string_view payload, Durability durability) = 0;
 
   /// Makes sure that the next append of up to `payload_bytes` finds its room on
@@ -59,9 +66,17 @@ class DiskLog {
   /// size would be refused now. For those who must act before they append.
   virtual Status reserve(std::size_t payload_bytes) = 0;
 
-  virtual Position first() const = 0;    // oldest kept; last().next() when empty
-  virtual Position last() const = 0;     // last appended, 0 when none ever
-  virtual Position synced() const = 0;   // everything up to here is on disk
+  /// Whether the log, as it was opened, ended with a close(), nothing after it.
+  /// True for one just made. If false, a power cut may have taken entries that
+  /// others have seen: their positions must not be used again under one name.
+  virtual bool closed_cleanly() const = 0;
+  /// Whether opening cut something off (and so, whatever closed_cleanly() and
+  /// the kernel's age say, entries may be gone).
+  virtual bool tail_was_cut() const = 0;
+
+  virtual Position first() const = 0;   // oldest kept; last().next() when empty
+  virtual Position last() const = 0;    // last appended, 0 when none ever
+  virtual Position synced() const = 0;  // everything up to here is on disk
 
   /// Ok, or why appends are refused. A full disk heals when space returns; a
   /// failed write or sync does not (an fsync that failed once may have dropped
@@ -69,14 +84,24 @@ class DiskLog {
   /// from fsync Failures?", USENIX ATC 2020). Positions after synced() are
   /// then in doubt.
   virtual Status health() const = 0;
+  /// A sync failed: synced() stays where it is for good.
+  virtual bool lost() const = 0;
 
   /// Entries up to here may be forgotten; frees or reuses whole segments.
   virtual void trim(Position up_to) = 0;
-  /// Makes positions start after `last` in an empty log (a fresh checkpoint).
+  /// Forgets all entries and makes positions go on after `last`, not before
+  /// last(): a durable checkpoint includes everything up to there. Only before
+  /// the first append.
   virtual Status start_after(Position last) = 0;
   virtual std::uint64_t bytes_on_disk() const = 0;
+  virtual std::uint64_t bytes_appended() const = 0;  // payloads, since it was opened
 
-  /// Syncs everything and closes, marking the end as clean.
+  /// Does on this thread what the log's own would: syncs all that was written,
+  /// tries again for room. For logs without own threads.
+  virtual void sync_now() = 0;
+
+  /// Syncs everything and closes, marking the end as clean. An error: positions
+  /// after synced() are in doubt. Again: the same answer.
   virtual Status close() = 0;
 };
 

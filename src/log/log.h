@@ -70,6 +70,9 @@ class Log {
   /// Whether an append would be taken now; the reason if not.
   virtual Status writable() const = 0;
 
+  /// Bytes given to append() since this start: what a checkpoint would let go.
+  virtual std::uint64_t bytes_appended() const { return 0; }
+
   /// Makes all that was appended durable, delivers it, and closes.
   virtual void close() = 0;
 };
