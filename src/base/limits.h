@@ -39,6 +39,7 @@ inline constexpr std::size_t reader_share_min = 16;  // at least limit / share, 
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16_KiB;
 inline constexpr std::size_t http_body_bytes_max = 16_MiB;
+inline constexpr std::size_t http_page_body_bytes_max = 64_KiB;  // of requests for pages
 inline constexpr std::size_t http_headers_max = 100;
 inline constexpr std::size_t http_connections_max = 1'000;
 inline constexpr int http_header_seconds_max = 9;  // counted in whole ticks: cut within 10 s
