@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/assert.h"
+#include "command/table.h"
+#include "server/backend.h"
+#include "server/session_rows.h"
+
+/// A node for tests of the server: keeps no data, answers at once or when told
+/// to, and asserts what a session owes a backend.
+namespace holdfast::server::fake {
+
+inline void node_row(node::Node&, ServiceId, Args, Reply&) {}
+
+inline std::span<const Row> node_rows() {
+  static constexpr Row rows[] = {
+      {.name = "DBSIZE",
+       .arity = 1,
+       .access = Access::node,
+       .node = node_row,
+       .group = "server",
+       .since = "0.1",
+       .summary = "The number of keys"},
+  };
+  return rows;
+}
+
+inline const CommandTable& commands() {
+  static const CommandTable table(
+      {string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), session_rows(), node_rows()});
+  return table;
+}
+
+class Backend final : public server::Backend {
+ public:
+  struct Seen {
+    const Row* row = nullptr;
+    std::vector<std::string> args;
+    std::string request_id;
+    std::string after_token;
+    ReadMode read_mode = ReadMode::normal;
+    Millis fresh_within{0};
+    bool behind = false;
+    Path path = Path::immediate;
+    Ticket ticket;
+    std::vector<QueuedCommand> transaction;
+    std::shared_ptr<WatchSet> watched;
+  };
+
+  bool answers_at_once = true;
+  /// The reply to everything; empty: a bulk string of the arguments.
+  std::string reply;
+  std::vector<Seen> seen;
+  std::vector<Seen> under_way;
+  std::size_t turns = 0;
+  bool keeps_seen = true;
+
+  /// Keys "ev:…" are eventual, "no:…" are refused, others strong; two of
+  /// different kinds are in two keyspaces.
+  Result<Path> route(const Request& request) override {
+    if (request.row->access == Access::node) return Path::immediate;
+    std::optional<std::string_view> keyspace;
+    bool crosses = false;
+    const auto add_keys = [&](const Row& row, Args args) {
+      for_each_key(row, args, [&](std::string_view key) {
+        const std::string_view name = keyspace_of(key);
+        crosses = crosses || (keyspace && *keyspace != name);
+        keyspace = name;
+      });
+    };
+    add_keys(*request.row, request.args);
+    for (const QueuedCommand& command : request.transaction) {
+      const std::vector<std::string_view> views(command.args.begin(), command.args.end());
+      add_keys(*command.row, views);
+    }
+    if (crosses) return fail(Code::cross_keyspace, "two keyspaces");
+    if (keyspace == "no") return fail(Code::no_id, "this keyspace wants request ids");
+    if (!keyspace && request.row->access == Access::session) return Path::immediate;
+    return keyspace == "ev" ? Path::eventual : Path::strong;
+  }
+
+  bool submit(const Request& request, Ticket ticket, Path path, Reply& now) override {
+    HF_ASSERT(request.behind == has_under_way(ticket.connection));
+    for (const Seen& other : under_way) {
+      if (other.ticket.connection != ticket.connection) continue;
+      HF_ASSERT(other.path == path && path != Path::immediate);
+    }
+    if (!keeps_seen && answers_at_once) {
+      answer(request, now);
+      return true;
+    }
+    Seen one{.row = request.row,
+             .args = {request.args.begin(), request.args.end()},
+             .request_id = std::string(request.request_id),
+             .after_token = std::string(request.after_token),
+             .read_mode = request.read_mode,
+             .fresh_within = request.fresh_within,
+             .behind = request.behind,
+             .path = path,
+             .ticket = ticket,
+             .transaction = {request.transaction.begin(), request.transaction.end()},
+             .watched = request.watched};
+    seen.push_back(one);
+    if (answers_at_once) {
+      answer(request, now);
+      return true;
+    }
+    under_way.push_back(std::move(one));
+    return false;
+  }
+
+  /// Completes the i-th of under_way.
+  void complete(ReplySink& sink, std::size_t i, Replay replay = Replay::none) {
+    const Seen one = under_way[i];
+    under_way.erase(under_way.begin() + static_cast<std::ptrdiff_t>(i));
+    std::string text;
+    Reply out(text);
+    answer({.row = one.row, .args = {}}, out, one.args);
+    sink.complete(one.ticket, text, replay);
+  }
+  void complete_all(ReplySink& sink) {
+    while (!under_way.empty()) complete(sink, 0);
+  }
+
+  Instant now() const override { return time; }
+  void end_of_turn() override { ++turns; }
+
+  Instant time = instant_from_ms(1'700'000'000'000);
+
+ private:
+  bool has_under_way(std::uint64_t connection) const {
+    for (const Seen& one : under_way) {
+      if (one.ticket.connection == connection) return true;
+    }
+    return false;
+  }
+
+  void answer(const Request& request, Reply& out, const std::vector<std::string>& args = {}) {
+    if (!reply.empty()) {
+      out.buffer().append(reply);
+      return;
+    }
+    std::string text;
+    for (const std::string_view arg : request.args) append(text, arg);
+    for (const std::string_view arg : args) append(text, arg);
+    out.bulk(text);
+  }
+  static void append(std::string& text, std::string_view arg) {
+    if (!text.empty()) text += ' ';
+    text += arg;
+  }
+};
+
+}  // namespace holdfast::server::fake

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ticket.h"
+#include "server/reply_form.h"
+
+namespace holdfast::server {
+
+/// Puts a connection's replies out in the order of their requests, whatever
+/// the order they are finished in. A reply that nothing earlier holds back goes
+/// straight to the output; no allocation then but the output's own.
+class ReplyQueue {
+ public:
+  /// The form of replies to come. Nothing may be under way: the replies to
+  /// earlier requests are of the earlier form.
+  void set_form(Form form);
+  Form form() const { return form_; }
+
+  /// No reply is owed.
+  bool quiet() const { return head_ == next_; }
+  /// Requests taken whose replies have not gone out.
+  std::size_t owed() const { return static_cast<std::size_t>(next_ - head_); }
+  /// The number of the next request; its ticket's sequence.
+  std::uint64_t next_sequence() const { return next_; }
+
+  // The next request is answered now: open(), append one canonical reply or
+  // nothing, close(). Or later: promise(), and complete() once.
+  std::string& open();
+  void close(const Shape& shape);
+  void promise(const Shape& shape);
+  void complete(std::uint64_t sequence, std::string_view canonical, Replay replay);
+
+  /// An error that answers no request: the end of a connection that cannot be
+  /// read further. After all that is owed.
+  void close_with(std::string_view error) {
+    open().append(error);
+    close({});
+  }
+
+  /// What is ready to be sent; the sender takes it away.
+  std::string& output() { return output_; }
+  /// Bytes ready, and bytes finished but held back by an earlier request.
+  std::size_t bytes() const { return output_.size() + held_bytes_; }
+  std::size_t memory() const;
+
+ private:
+  struct Slot {
+    std::string text;
+    Shape shape;
+    Replay replay = Replay::none;
+    bool finished = false;
+  };
+
+  Slot& slot(std::uint64_t sequence) { return ring_[sequence & (ring_.size() - 1)]; }
+  Slot& add_slot(const Shape& shape);
+  void emit(std::string_view canonical, const Shape& shape, Replay replay);
+  void pop();
+
+  Form form_ = Form::resp2;
+  std::uint64_t head_ = 0;
+  std::uint64_t next_ = 0;
+  std::vector<Slot> ring_;  // a power of two; [head_, next_) are in use
+  std::string output_;
+  std::string scratch_;
+  std::size_t mark_ = 0;    // where the open reply began in output_
+  std::size_t held_bytes_ = 0;
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "server/session.h"
+#include "server/sockets.h"
+
+namespace holdfast::server {
+
+class RespConnection;
+
+/// Who owns the connections; told by them.
+class ConnectionOwner {
+ public:
+  virtual ~ConnectionOwner() = default;
+  /// Something happened: settle() is wanted at the end of the turn.
+  virtual void touch(RespConnection& connection) = 0;
+  /// Closed, and no operation of it is under way: it may be destroyed.
+  virtual void release(RespConnection& connection) = 0;
+  virtual void count_bytes(std::size_t in, std::size_t out) = 0;
+};
+
+/// A socket and its session. Reads at most once a turn; what a turn produced
+/// is written at its end, at once as far as the kernel takes it.
+class RespConnection {
+ public:
+  RespConnection(ConnectionOwner& owner, Socket socket, SessionContext& context, Peer peer,
+                 std::uint64_t ticket_connection)
+      : owner_(owner),
+        socket_(std::move(socket)),
+        session_(context, std::move(peer), ticket_connection) {}
+
+  Session& session() { return session_; }
+  bool closed() const { return closed_; }
+
+  /// The end of a turn: sends, then reads on, or closes. May call release().
+  void settle();
+  /// Closes without sending more. May call release().
+  void close();
+
+  bool touched = false;  // the owner's mark
+
+ private:
+  void read();
+  void send();
+  void send_rest();
+  void release_if_idle();
+
+  ConnectionOwner& owner_;
+  Socket socket_;
+  Session session_;
+  std::string sending_;  // what the kernel did not take at once
+  std::size_t sent_ = 0; // of it
+  bool reading_ = false;
+  bool writing_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/session.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "command/parse.h"
+
+namespace holdfast::server {
+namespace {
+
+const Row* session_row(const CommandTable& table, std::string_view name) {
+  const Row* const row = table.find(name);
+  HF_ASSERT(row != nullptr && row->access == Access::session);
+  return row;
+}
+
+bool arity_fits(const Row& row, std::size_t arguments) {
+  const auto n = static_cast<int>(arguments);
+  return row.arity > 0 ? n == row.arity : n >= -row.arity;
+}
+
+// A browser made to send a form here, or a service tricked into it, starts so.
+// Nothing after it may run as a command.
+bool is_http(std::string_view name) {
+  return command::equals_nocase(name, "POST") || command::equals_nocase(name, "HOST:");
+}
+
+}  // namespace
+
+SessionContext::SessionContext(const CommandTable& table)
+    : commands(table), exec(session_row(table, "EXEC")), watch(session_row(table, "WATCH")) {}
+
+Session::Session(SessionContext& context, Peer peer, std::uint64_t ticket_connection)
+    : context_(context),
+      peer_(std::move(peer)),
+      ticket_connection_(ticket_connection),
+      since_(context.backend->now()),
+      last_active_(since_) {
+  parser_.set_signed_in(!context_.must_sign_in);
+}
+
+void Session::received(std::size_t n) {
+  input_.filled(n);
+  idle_seconds_ = 0;
+  last_active_ = context_.backend->now();
+  run_input();
+}
+
+void Session::end_of_input() {
+  input_ended_ = true;
+  if (end_ == End::none && wait_ == Wait::nothing) end_ = End::after_replies;
+}
+
+bool Session::can_resume() const {
+  if (end_ != End::none || stopped_) return false;
+  switch (wait_) {
+    case Wait::nothing:
+      return false;
+    case Wait::quiet:
+      return replies_.quiet();
+    case Wait::room:
+      return replies_.owed() <= limits::pipeline_outstanding_max / 2;
+    case Wait::output:
+      return unsent_bytes() <= context_.output_bytes_max / 2;
+  }
+  return false;
+}
+
+void Session::resume() {
+  HF_ASSERT(can_resume());
+  wait_ = Wait::nothing;
+  run_input();
+}
+
+void Session::run_input() {
+  while (end_ == End::none && !stopped_ && !must_wait()) {
+    if (!parsed_ && !read_request()) return;
+    if (!parsed_) continue;
+    skip_ = std::exchange(skip_next_, false);
+    if (!run(parser_.args())) {
+      skip_next_ = std::exchange(skip_, false);
+      return;
+    }
+    skip_ = false;
+    ++context_.commands_run;
+    parsed_ = false;
+    request_seconds_ = 0;
+    input_.consume(parser_.size());
+    parser_.next();
+  }
+}
+
+// False: there is none to read now.
+bool Session::read_request() {
+  switch (parser_.parse(input_.unread())) {
+    case RespParser::Status::request:
+      parsed_ = true;
+      return true;
+    case RespParser::Status::nothing:
+      input_.consume(parser_.size());
+      parser_.next();
+      return true;
+    case RespParser::Status::partial:
+      if (input_ended_) end_ = End::after_replies;
+      return false;
+    case RespParser::Status::bad:
+      answer({Code::err, "Protocol error: " + parser_.error()});
+      end_ = End::after_replies;
+      return false;
+  }
+  return false;
+}
+
+bool Session::must_wait() {
+  if (unsent_bytes() > context_.output_bytes_max) {
+    wait_ = Wait::output;
+    return true;
+  }
+  if (replies_.owed() >= limits::pipeline_outstanding_max) {
+    wait_ = Wait::room;
+    return true;
+  }
+  return false;
+}
+
+bool Session::wait_for(Wait what) {
+  wait_ = what;
+  return false;
+}
+
+bool Session::run(Args args) {
+  const Row* row = context_.commands.find(args[0]);
+  if (row == nullptr || row->access > Access::write || !arity_fits(*row, args.size())) {
+    const auto found = look_up(context_.commands, args);
+    if (!found) {
+      if (is_http(args[0])) {
+        cut("HTTP was sent to the RESP port");
+        return true;
+      }
+      return refuse(found.error());
+    }
+    row = *found;
+  }
+  last_command_ = row;
+  if (context_.must_sign_in && (row->flags & flag_no_auth) == 0) {
+    return refuse({Code::no_auth, "Authentication required."});
+  }
+  return run_found(*row, args);
+}
+
+bool Session::run_found(const Row& row, Args args) {
+  if (row.access == Access::wrapper) return run_wrapped(args);
+  if (row.access == Access::session) return run_session(row, args);
+  if (transaction_.open) return queue(row, args);
+  return forward(row, args, {}, shape_of(row));
+}
+
+bool Session::run_wrapped(Args args) {
+  auto command = unwrap(context_.commands, args);
+  if (!command) return refuse(command.error());
+  if (Status s = check_wrapping(*command); !s) return refuse(s.error());
+  const Row& row = *command->row;
+  if (&row == context_.exec) return run_exec(command->wrapping);
+  if (transaction_.open) {
+    return refuse({Code::err, "wrapped commands cannot be queued; wrap EXEC: ONCE <id> EXEC"});
+  }
+  if (&row == context_.watch) return run_watch(row, command->args, command->wrapping);
+  return forward(row, command->args, command->wrapping, shape_of(row));
+}
+
+bool Session::run_session(const Row& row, Args args) {
+  if (transaction_.open && (row.flags & flag_no_multi) != 0) return queue(row, args);
+  if (&row == context_.exec) return run_exec({});
+  if (&row == context_.watch) return run_watch(row, args, {});
+  if ((row.flags & flag_immediate) == 0 && !replies_.quiet()) return wait_for(Wait::quiet);
+  Reply reply(replies_.open());
+  row.session(*this, args, reply);
+  replies_.close(shape_of(row));
+  return true;
+}
+
+bool Session::run_watch(const Row& row, Args args, const Wrapping& wrapping) {
+  if (transaction_.open) return answer({Code::err, "WATCH inside MULTI is not allowed"});
+  if (watched_asked_ + args.size() - 1 > limits::watched_keys_max) {
+    return answer({Code::err, "too many watched keys"});
+  }
+  if (watched_ == nullptr) watched_ = std::make_shared<WatchSet>();
+  request_.watched = watched_;
+  const bool done = forward(row, args, wrapping, shape_of(row));
+  request_.watched.reset();
+  if (done) watched_asked_ += args.size() - 1;
+  return done;
+}
+
+bool Session::run_exec(const Wrapping& wrapping) {
+  if (!transaction_.open) return answer({Code::err, "EXEC without MULTI"});
+  if (transaction_.spoiled) {
+    discard_transaction();
+    return answer({Code::exec_abort, "Transaction discarded because of previous errors."});
+  }
+  // The versions that it checks must be there.
+  if (watched_ != nullptr && !replies_.quiet()) return wait_for(Wait::quiet);
+  request_.transaction = transaction_.commands;
+  request_.watched = watched_;
+  const std::string_view name = context_.exec->name;
+  const bool done = forward(*context_.exec, Args(&name, 1), wrapping, shape_of_exec());
+  request_.transaction = {};
+  request_.watched.reset();
+  if (done) discard_transaction();
+  return done;
+}
+
+bool Session::queue(const Row& row, Args args) {
+  if (row.access != Access::read && row.access != Access::write) {
+    return refuse({Code::err, std::string(row.name) + " cannot be part of a transaction"});
+  }
+  std::size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size() + sizeof(std::string);
+  if (transaction_.commands.size() == limits::transaction_commands_max ||
+      transaction_.bytes + bytes > limits::request_bytes_max) {
+    return refuse({Code::err, "too much in one transaction"});
+  }
+  transaction_.bytes += bytes;
+  transaction_.commands.push_back({&row, {args.begin(), args.end()}});
+  Reply(replies_.open()).simple("QUEUED");
+  replies_.close(Shape{.silent = silent()});
+  return true;
+}
+
+bool Session::refuse(const Error& error) {
+  transaction_.spoiled = transaction_.open;
+  return answer(error);
+}
+
+bool Session::answer(const Error& error) {
+  Reply(replies_.open()).error(error);
+  replies_.close(Shape{.silent = silent()});
+  return true;
+}
+
+bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape) {
+  request_.row = &row;
+  request_.args = args;
+  request_.request_id = wrapping.request_id;
+  request_.behind = !replies_.quiet();
+  request_.read_mode = wrapping.read_mode;
+  request_.fresh_within = wrapping.fresh_within;
+  request_.after_token = wrapping.after_token;
+  const Result<Path> path = context_.backend->route(request_);
+  if (!path) return answer(path.error());
+  if (request_.behind && (*path != path_ || *path == Path::immediate)) {
+    return wait_for(Wait::quiet);
+  }
+  Reply now(replies_.open());
+  const Ticket ticket{ticket_connection_, replies_.next_sequence()};
+  if (context_.backend->submit(request_, ticket, *path, now)) {
+    replies_.close(shape);
+    return true;
+  }
+  replies_.promise(shape);
+  // What a changed catalog says about the next command, it says only afterwards.
+  path_ = (row.flags & flag_write_catalog) != 0 ? Path::immediate : *path;
+  return true;
+}
+
+Shape Session::shape_of(const Row& row) const {
+  return Shape{.silent = silent(), .flat_pairs = (row.flags & flag_flat_pairs) != 0};
+}
+
+Shape Session::shape_of_exec() const {
+  Shape shape{.silent = silent()};
+  const auto is_flat = [](const QueuedCommand& c) { return (c.row->flags & flag_flat_pairs) != 0; };
+  if (std::ranges::any_of(transaction_.commands, is_flat)) {
+    auto flat = std::make_shared<std::vector<bool>>();
+    for (const QueuedCommand& c : transaction_.commands) flat->push_back(is_flat(c));
+    shape.flat_elements = std::move(flat);
+  }
+  return shape;
+}
+
+void Session::discard_transaction() {
+  transaction_ = {};
+  unwatch();
+}
+
+void Session::unwatch() {
+  watched_.reset();
+  watched_asked_ = 0;
+}
+
+void Session::reset() {
+  discard_transaction();
+  reply_mode_ = ReplyMode::on;
+  skip_next_ = skip_ = false;
+  set_form(Form::resp2);
+  labels_.name.clear();
+}
+
+void Session::complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) {
+  replies_.complete(sequence, canonical_reply, replay);
+  // Requests stop at the limit, so this much can only come of replies that
+  // were under way together.
+  if (unsent_bytes() / 2 > context_.output_bytes_max && replies_.owed() > 0) {
+    evict("output limit: replies under way were twice as much");
+  }
+}
+
+void Session::sent(std::size_t taken, std::size_t left) {
+  taken_ += taken;
+  unsent_ = left;
+}
+
+void Session::cut(std::string_view why) {
+  end_ = End::at_once;
+  why_cut_ = why;
+}
+
+void Session::evict(std::string_view why) {
+  slow_reader_ = true;
+  cut(why);
+}
+
+void Session::tick() {
+  if (end_ == End::at_once) return;
+  ++idle_seconds_;
+  const std::size_t partial = wants_input() ? input_.unread().size() : 0;
+  request_seconds_ = partial == 0 ? 0 : request_seconds_ + 1;
+  if (request_seconds_ >= limits::request_seconds_max &&
+      partial / limits::request_bytes_per_second_min <
+          static_cast<std::size_t>(request_seconds_)) {
+    return cut("a request took too long to arrive");
+  }
+
+  const std::size_t unsent = unsent_bytes();
+  const std::size_t limit = end_ == End::none ? context_.output_bytes_max : 0;
+  if (unsent <= limit) {
+    over_limit_seconds_ = 0;
+    taken_ = 0;
+  } else if (++over_limit_seconds_ >= limits::reader_seconds_max) {
+    if (taken_ < context_.output_bytes_max / limits::reader_share_min) {
+      return evict("output limit: the peer takes its replies too slowly");
+    }
+    over_limit_seconds_ = 0;
+    taken_ = 0;
+  }
+
+  if (context_.idle_seconds_max > 0 && idle_seconds_ >= context_.idle_seconds_max &&
+      replies_.quiet() && end_ == End::none) {
+    cut("idle");
+  }
+}
+
+Session::Facts Session::facts() const {
+  return {.since = since_,
+          .last_active = last_active_,
+          .last_command = last_command_,
+          .input_bytes = input_.unread().size(),
+          .input_room = input_.capacity() - input_.unread().size(),
+          .input_memory = input_.capacity() + parser_.memory(),
+          .queued_bytes = transaction_.bytes,
+          .output_bytes = unsent_bytes(),
+          .output_memory = replies_.memory(),
+          .replies_owed = replies_.owed()};
+}
+
+}  // namespace holdfast::server

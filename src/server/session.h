@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/functional/function_ref.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "command/table.h"
+#include "server/backend.h"
+#include "server/input_buffer.h"
+#include "server/reply_queue.h"
+#include "server/resp_parser.h"
+#include "server/wrappers.h"
+
+namespace holdfast::server {
+
+class Session;
+
+/// The sessions of a server, for the commands that show or end them.
+class Clients {
+ public:
+  virtual ~Clients() = default;
+  virtual void for_each(absl::FunctionRef<void(Session&)> each) = 0;
+  /// Closes the session's connection at once.
+  virtual void kill(Session& session) = 0;
+};
+
+/// What all sessions of a server share.
+struct SessionContext {
+  explicit SessionContext(const CommandTable& table);
+
+  const CommandTable& commands;
+  Backend* backend = nullptr;
+  Clients* clients = nullptr;
+  std::size_t output_bytes_max = limits::output_bytes_max_default;
+  int idle_seconds_max = 0;  // of a connection that says nothing; 0: none
+  bool must_sign_in = false;
+  const Row* exec;
+  const Row* watch;
+  std::uint64_t commands_run = 0;
+};
+
+/// Who is at the other end.
+struct Peer {
+  std::uint64_t id = 0;  // CLIENT ID: given once, never again
+  std::string address;
+  std::string local_address;
+  int descriptor = -1;
+};
+
+/// One connection's conversation: bytes in, requests to the backend, replies
+/// out, in order. Pure: knows no socket and no clock but the backend's.
+class Session {
+ public:
+  /// `ticket_connection` names the session in its tickets.
+  Session(SessionContext& context, Peer peer, std::uint64_t ticket_connection);
+
+  // -- For whoever holds the socket.
+
+  /// Whether bytes should be read. Not while requests wait: they would pile up.
+  bool wants_input() const {
+    return end_ == End::none && wait_ == Wait::nothing && !input_ended_ && !stopped_;
+  }
+  /// Where to read them to.
+  std::span<char> room() { return input_.room(); }
+  /// The first n bytes of room() are new: runs what they complete.
+  void received(std::size_t n);
+  /// The peer sends nothing more; what it asked is still answered.
+  void end_of_input();
+  /// No request is taken from now on; what was taken is still answered.
+  void stop() { stopped_ = true; }
+
+  /// Of a session that does not want input because requests wait: whether they
+  /// can go on now, by resume().
+  bool can_resume() const;
+  void resume();
+
+  /// What is ready to be sent; whoever sends it takes it away, and says what
+  /// the peer took of it and how much he still holds.
+  std::string& output() { return replies_.output(); }
+  void sent(std::size_t taken, std::size_t left);
+  /// Output, sent() or not, that the peer has not taken.
+  std::size_t unsent_bytes() const { return replies_.bytes() + unsent_; }
+
+  /// A request is done. See ReplySink.
+  void complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay);
+
+  /// A second has passed: cuts off who sends a request, or takes replies, too slowly.
+  void tick();
+
+  /// To be closed when its output is sent.
+  bool finished() const { return end_ == End::after_replies && replies_.quiet(); }
+  /// To be closed at once, whatever is unsent; why_cut() says why.
+  bool cut_off() const { return end_ == End::at_once; }
+  std::string_view why_cut() const { return why_cut_; }
+  bool is_slow_reader() const { return slow_reader_; }
+
+  // -- For the commands about the connection.
+
+  SessionContext& context() { return context_; }
+  std::uint64_t ticket_connection() const { return ticket_connection_; }
+  const Peer& peer() const { return peer_; }
+  Form form() const { return replies_.form(); }
+  void set_form(Form form) { replies_.set_form(form); }
+
+  /// Closes when everything asked so far is answered.
+  void finish() { end_ = End::after_replies; }
+  /// Closes at once; `why` lives for ever. Empty: the peer has gone by itself.
+  void cut(std::string_view why);
+  /// cut(), for taking replies too slowly.
+  void evict(std::string_view why);
+
+  enum class ReplyMode : std::uint8_t { on, off };
+  void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
+  void skip_next_reply() { skip_next_ = true; }
+
+  bool in_transaction() const { return transaction_.open; }
+  void begin_transaction() { transaction_.open = true; }
+  void discard_transaction();
+  void unwatch();
+  std::size_t queued_commands() const { return transaction_.commands.size(); }
+  std::size_t watched_keys() const { return watched_asked_; }
+
+  /// RESET: as a new connection.
+  void reset();
+
+  struct Labels {
+    std::string name;  // CLIENT SETNAME
+    std::string library_name;
+    std::string library_version;
+  };
+  Labels& labels() { return labels_; }
+  const Labels& labels() const { return labels_; }
+
+  struct Facts {
+    Instant since;
+    Instant last_active;
+    const Row* last_command;  // may be nullptr
+    std::size_t input_bytes, input_room, input_memory;
+    std::size_t queued_bytes;
+    std::size_t output_bytes, output_memory, replies_owed;
+  };
+  Facts facts() const;
+
+ private:
+  enum class End : std::uint8_t { none, after_replies, at_once };
+  enum class Wait : std::uint8_t {
+    nothing,
+    quiet,   // until no reply is owed
+    room,    // until few enough are
+    output,  // until the peer has taken enough
+  };
+
+  struct Transaction {
+    bool open = false;
+    bool spoiled = false;  // a command could not be queued
+    std::vector<QueuedCommand> commands;
+    std::size_t bytes = 0;
+  };
+
+  void run_input();
+  bool read_request();
+  bool must_wait();
+  // These answer true when the request is dealt with, false when it must wait.
+  bool wait_for(Wait what);
+  bool run(Args args);
+  bool run_found(const Row& row, Args args);
+  bool run_wrapped(Args args);
+  bool run_session(const Row& row, Args args);
+  bool run_exec(const Wrapping& wrapping);
+  bool run_watch(const Row& row, Args args, const Wrapping& wrapping);
+  bool queue(const Row& row, Args args);
+  bool refuse(const Error& error);
+  bool answer(const Error& error);
+  bool forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape);
+
+  bool silent() const { return reply_mode_ == ReplyMode::off || skip_; }
+  Shape shape_of(const Row& row) const;
+  Shape shape_of_exec() const;
+
+  SessionContext& context_;
+  Peer peer_;
+  const std::uint64_t ticket_connection_;
+
+  InputBuffer input_;
+  RespParser parser_;
+  ReplyQueue replies_;
+  Request request_;  // one for all requests: filling it anew would cost each of them
+  bool parsed_ = false;        // the parser holds a request that has not run
+  bool input_ended_ = false;
+  bool stopped_ = false;
+  bool skip_next_ = false;
+  bool skip_ = false;          // the running command's reply
+  ReplyMode reply_mode_ = ReplyMode::on;
+  End end_ = End::none;
+  Wait wait_ = Wait::nothing;
+  Path path_ = Path::immediate;  // of what is under way; immediate: nothing may join it
+  std::string_view why_cut_;
+
+  Transaction transaction_;
+  std::shared_ptr<WatchSet> watched_;
+  std::size_t watched_asked_ = 0;
+
+  std::size_t unsent_ = 0;
+  std::size_t taken_ = 0;       // bytes the peer took since over the limit, in this span
+  int over_limit_seconds_ = 0;
+  int request_seconds_ = 0;     // since the first byte of a request that is not whole
+  int idle_seconds_ = 0;
+  bool slow_reader_ = false;
+
+  Labels labels_;
+  Instant since_;
+  Instant last_active_;
+  const Row* last_command_ = nullptr;
+};
+
+}  // namespace holdfast::server
