@@ -36,11 +36,17 @@ void PendingReads::answered(const Result<Position>& end) {
 }
 
 void PendingReads::run_ready(Position applied, Place settled) {
+  std::uint64_t undone = first_;  // the first that is not done
   for (std::size_t i = 0; i < asking_.size(); ++i) {
-    if (asking_[i] < first_) continue;
-    Read& read = at(asking_[i]);
+    const std::uint64_t number = asking_[i];
+    if (number < first_) continue;
+    Read& read = at(number);
     if (read.done || read.barrier != Barrier::known || read.end > applied) continue;
-    if (!read.behind || read.place <= settled) finish_by_running(read);
+    if (read.behind) {
+      while (at(undone).done) ++undone;
+      if (number != undone || read.place > settled) continue;
+    }
+    finish_by_running(read);
   }
   forget_done();
 }
@@ -54,6 +60,7 @@ void PendingReads::entry_failed(std::uint64_t sequence) {
     asking_.push_back(number);
     ++unasked_;
   }
+  std::sort(asking_.begin(), asking_.end());
 }
 
 std::size_t PendingReads::expire(Monotonic now) {

@@ -35,7 +35,8 @@ struct Place {
 /// acknowledged before the read came lies before that entry, which is appended
 /// later, and its connection's later writes lie behind. It may run sooner,
 /// once the log's end as asked after it came is applied (ReadIndex) and, if it
-/// must stay behind what was taken before it, all of that is settled.
+/// must stay behind what was taken before it, all of that is settled: writes,
+/// and reads too, lest an earlier one of its connection show a later state.
 class PendingReads {
  public:
   explicit PendingReads(ReplySink& replies) : replies_(replies) {}
@@ -89,7 +90,7 @@ class PendingReads {
   std::deque<Read> reads_;             // by time of arrival, so also by place and by deadline
   std::uint64_t first_ = 0;            // number of reads_.front(); numbers are never reused
   std::uint64_t next_ = 0;             // the first whose place was not reached
-  std::vector<std::uint64_t> asking_;  // numbers of those with a barrier
+  std::vector<std::uint64_t> asking_;  // numbers of those with a barrier, growing
   std::size_t unasked_ = 0;
   std::size_t waiting_ = 0;
   std::string reply_;

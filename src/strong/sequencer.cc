@@ -340,7 +340,8 @@ bool Sequencer::read(bool behind, Ticket ticket, Monotonic now, Reply& reply,
         reply.error(end.error());
         return true;
       }
-      if (*end <= s.machine.applied() && (!behind || read.place <= s.settled_place())) {
+      const bool nothing_before = s.reads.waiting() == 0 && read.place <= s.settled_place();
+      if (*end <= s.machine.applied() && (!behind || nothing_before)) {
         run(reply);
         return true;
       }

@@ -233,6 +233,12 @@ RC_GTEST_PROP(SequencerHistory, IsLinearizableAndEveryTicketIsAnsweredOnce, ()) 
       check_write(request, places);
     }
   }
+  for (std::size_t i = 0; i < world.asked.size(); ++i) {
+    const Asked& request = world.asked[i];
+    RC_LOG() << i << " connection " << request.connection << (request.read ? " reads " : " writes ")
+             << request.mark << " seen before " << request.seen_before << ": "
+             << request.reply.substr(0, 12) << "\n";
+  }
   // The commands of one connection took effect in the order sent: of its
   // writes, each lies behind those before it, and its reads between them.
   for (std::uint64_t connection = 0; connection < 3; ++connection) {
