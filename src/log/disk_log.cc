@@ -125,7 +125,10 @@ class Impl final : public DiskLog {
   void run();
   bool sync_all(Lock& lock);
   void mark_synced();
+  Status write_durably(Kind kind, Position position);
+  Status undo(std::uint64_t offset, std::size_t bytes, const Error& error);
   void broke(Error error);
+  void lose(Error error);
   void stop_threads();
 
   FileSystem& files_;
@@ -235,19 +238,13 @@ Status Impl::mark_open() {
     if (Status s = rotate(mark_bytes); !s) return s;
   }
   const Lock lock(mutex_);
-  Status s = write_record(Kind::mark, written_, written_, {});
-  if (s) s = active_->sync();
-  if (!s) {
-    if (s.error().code == Code::no_space) return fail(Code::unavailable, s.error().message);
-    broke(s.error());
-    return s;
-  }
+  if (Status s = write_durably(Kind::mark, written_); !s) return s;
   mark_open_ = false;
   return {};
 }
 
-// With the mutex held. On failure nothing of it is left on file where the disk
-// lets us undo it.
+// With the mutex held. An error: kUnavailable, nothing of it is left; kUnknown,
+// it may be found.
 Status Impl::write_record(Kind kind, Position position, Position synced, std::string_view payload) {
   const log_format::Place place{
       .log_id = log_id_, .segment = header_.number, .offset = tail_.load()};
@@ -273,14 +270,36 @@ Status Impl::write_record(Kind kind, Position position, Position synced, std::st
     if (written && !padding.empty()) written = active_->write_at(body + payload.size(), padding);
     if (written) written = active_->write_at(place.offset, buffer_);
   }
-  if (!written) {
-    const Status undone = log_format::write_zeros(*active_, place.offset, place.offset + bytes);
-    if (!undone) return fail(Code::unknown, written.error().message);
-    return written;
-  }
+  if (!written) return undo(place.offset, bytes, written.error());
   tail_ += bytes;
   marked_ = std::max(marked_, synced);
   return {};
+}
+
+// With the mutex held, when everything up to `position` is on disk.
+Status Impl::write_durably(Kind kind, Position position) {
+  if (Status s = write_record(kind, position, position, {}); !s) return s;
+  if (Status s = active_->sync(); !s) {
+    lose(s.error());
+    return s;
+  }
+  return {};
+}
+
+// A record of which a part may have been written, and the kernel may have passed
+// that on, comes back after a power cut unless zeros are on disk in its place.
+Status Impl::undo(std::uint64_t offset, std::size_t bytes, const Error& error) {
+  // Copy-on-write disks can be full here although the file has its room; the
+  // next append may find space.
+  if (error.code != Code::no_space) broke(error);
+  if (Status s = log_format::write_zeros(*active_, offset, offset + bytes); !s) {
+    return fail(Code::unknown, error.message);
+  }
+  if (Status s = active_->sync(); !s) {
+    lose(std::move(s.error()));
+    return fail(Code::unknown, error.message);
+  }
+  return fail(Code::unavailable, error.message);
 }
 
 Result<Position> Impl::append(std::string_view payload, Durability durability) {
@@ -299,14 +318,8 @@ Result<Position> Impl::append(std::string_view payload, Durability durability) {
       if (room() >= bytes + clean_bytes) break;
       lock.unlock();  // a mark took the last of it
     }
-    Status s = write_record(Kind::entry, position, synced(), payload);
-    if (!s) {
-      const Error error = s.error();
-      const bool landed_perhaps = error.code == Code::unknown;
-      // Copy-on-write disks can be full here although the file has its room.
-      // Nothing was written then, and the next append may find space.
-      if (error.code != Code::no_space) broke(error);
-      return fail(landed_perhaps ? Code::unknown : Code::unavailable, error.message);
+    if (Status s = write_record(Kind::entry, position, synced(), payload); !s) {
+      return tl::unexpected(s.error());
     }
     written_ = position;
     if (!dirty_) {
@@ -353,13 +366,7 @@ Status Impl::start_after(Position last) {
   if (Status s = ensure_room(record_bytes(0)); !s) return s;
   {
     const Lock lock(mutex_);
-    // Everything before was on disk when the log was opened.
-    Status s = write_record(Kind::base, last, last, {});
-    if (s) s = active_->sync();
-    if (!s) {
-      broke(s.error());
-      return s;
-    }
+    if (Status s = write_durably(Kind::base, last); !s) return s;
     written_ = last;
     synced_.store(last.value, std::memory_order_release);
   }
@@ -369,10 +376,17 @@ Status Impl::start_after(Position last) {
   return {};
 }
 
-// With the mutex held.
+// These two with the mutex held.
 void Impl::broke(Error error) {
-  logging::error("log: writes stop for good: {}", error.message);
+  logging::error("log: a write failed, no more are taken: {}", error.message);
   if (!write_error_) write_error_ = std::move(error);
+  broken_.store(true, std::memory_order_release);
+}
+
+void Impl::lose(Error error) {
+  logging::error("log: a sync failed, no more writes are taken: {}", error.message);
+  if (!sync_error_) sync_error_ = std::move(error);
+  lost_.store(true, std::memory_order_release);
   broken_.store(true, std::memory_order_release);
 }
 
@@ -404,13 +418,9 @@ bool Impl::sync_all(Lock& lock) {
   Status s;
   for (std::size_t i = 0; i < files.size() && s; ++i) s = files[i]->sync();
   lock.lock();
-  if (!s) {
-    logging::error("log: a sync failed, writes stop for good: {}", s.error().message);
-    sync_error_ = std::move(s.error());
-    lost_.store(true, std::memory_order_release);
-    broken_.store(true, std::memory_order_release);
-    return false;
-  }
+  if (!s) lose(std::move(s.error()));
+  // Or another sync met the error: the kernel tells each once.
+  if (sync_error_) return false;
   full_.erase(full_.begin(), full_.begin() + static_cast<std::ptrdiff_t>(files.size() - 1));
   if (synced() < target) synced_.store(target.value, std::memory_order_release);
   return true;
@@ -422,10 +432,7 @@ bool Impl::sync_all(Lock& lock) {
 void Impl::mark_synced() {
   if (dirty_ || write_error_ || synced() <= marked_) return;
   if (room() < mark_bytes + clean_bytes) return;
-  if (Status s = write_record(Kind::mark, written_, synced(), {}); !s) {
-    if (s.error().code != Code::no_space) broke(s.error());
-    return;
-  }
+  if (!write_record(Kind::mark, written_, synced(), {})) return;
   dirty_ = true;
   sync_due_ = Clock::now() + options_.sync_interval;
 }
@@ -460,8 +467,7 @@ Status Impl::close() {
     if (!sync_all(lock)) return tl::unexpected(*sync_error_);
     if (write_error_) return tl::unexpected(*write_error_);
     if (mark_open_) return {};  // the clean end that is there still is
-    if (Status s = write_record(Kind::clean, written_, written_, {}); !s) return s;
-    return active_->sync();
+    return write_durably(Kind::clean, written_);
   };
   closed_ = finish();
   return *closed_;

@@ -66,7 +66,7 @@ class Recovery {
   Position first_;
   Position synced_;  // the greatest mark seen
   bool clean_ = false;
-  std::deque<std::pair<Position, Spot>> unsynced_;  // entries after synced_
+  std::deque<std::pair<Position, Spot>> unsynced_;  // records that synced_ does not cover
   Spot end_;
   // What lies behind that place.
   SegmentReader::Remains remains_;  // in its own segment
@@ -126,7 +126,8 @@ void Recovery::take(const RecordHeader& header, Spot spot) {
   }
   last_ = header.position;
   clean_ = header.kind == Kind::clean;
-  if (entry) unsynced_.emplace_back(header.position, spot);
+  // A record that is no entry is known to be on disk when the entry after it is.
+  unsynced_.emplace_back(entry ? header.position : header.position.next(), spot);
   synced_ = std::max(synced_, header.synced);
   while (!unsynced_.empty() && unsynced_.front().first <= synced_) unsynced_.pop_front();
 }
@@ -168,7 +169,6 @@ Status Recovery::walk() {
 }
 
 Status Recovery::judge() {
-  OpenSegment& at = segments_[end_.segment];
   Position claimed = synced_;
   for (std::size_t i = end_.segment; i < segments_.size(); ++i) {
     const std::uint64_t from = i == end_.segment ? end_.offset : segment_header_bytes;
@@ -182,7 +182,10 @@ Status Recovery::judge() {
     }
   }
   if (claimed > *last_) {
-    return damaged(at.facts.path, end_.offset,
+    // Behind a file's last record are zeros: then it is the next file's first.
+    const bool here = remains_.any || end_.segment + 1 == segments_.size();
+    return damaged(segments_[here ? end_.segment : end_.segment + 1].facts.path,
+                   here ? end_.offset : segment_header_bytes,
                    fmt::format("entry {} is not there whole, and what lies behind says that "
                                "everything up to {} was on disk",
                                last_->value + 1, claimed.value));
@@ -223,7 +226,7 @@ Status Recovery::cut_off() {
   return changed ? at.file->sync() : Status();
 }
 
-// The entries that no mark covers may be in the kernel's memory only, and if the
+// The records that no mark covers may be in the kernel's memory only, and if the
 // last run ended over a failed sync the kernel may believe them written (Rebello
 // et al., USENIX ATC 2020). Written again, this sync says what holds.
 Status Recovery::write_again() {
