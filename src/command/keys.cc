@@ -79,6 +79,10 @@ std::optional<CopyOptions> copy_options(Args args, Reply& reply) {
     } else if (equals_nocase(args[i], "DB") && i + 1 < args.size()) {
       const auto db = integer_argument(args[++i], reply);
       if (!db) return std::nullopt;
+      if (*db != static_cast<std::int32_t>(*db)) {
+        reply.raw_error("ERR value is out of range, value must between -2147483648 and 2147483647");
+        return std::nullopt;
+      }
       if (*db != 0) {
         reply.raw_error("ERR DB index is out of range");  // there is one
         return std::nullopt;
