@@ -4,9 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <mutex>
-
 #include "log/directory_lock.h"
 #include "log/embedded_log.h"
 #include "log/test_support.h"
@@ -17,36 +14,7 @@ namespace {
 using log_test::payload_of;
 using log_test::Recorder;
 using log_test::TemporaryFolder;
-
-/// The owner's side of `wake`: waits until something is true.
-class Turns {
- public:
-  std::function<void()> wake() {
-    return [this] {
-      const std::lock_guard lock(mutex_);
-      ++wakes_;
-      changed_.notify_all();
-    };
-  }
-  template <typename Done>
-  void until(Done done) {
-    while (true) {
-      std::uint64_t seen = 0;
-      {
-        const std::lock_guard lock(mutex_);
-        seen = wakes_;
-      }
-      if (done()) return;
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return wakes_ != seen; });
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::uint64_t wakes_ = 0;
-};
+using log_test::Turns;
 
 TEST(RealDisk, AppendsAreDeliveredInOrderAndFoundAfterARestart) {
   const TemporaryFolder folder;

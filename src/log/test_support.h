@@ -3,8 +3,11 @@
 
 #include <stdlib.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,6 +51,36 @@ struct Recorder final : LogFollower {
   std::vector<std::string> payloads;
   std::vector<std::uint64_t> tokens;
   std::vector<std::pair<std::uint64_t, Code>> failures;
+};
+
+/// The owner's side of `wake`: waits until something is true.
+class Turns {
+ public:
+  std::function<void()> wake() {
+    return [this] {
+      const std::lock_guard lock(mutex_);
+      ++wakes_;
+      changed_.notify_all();
+    };
+  }
+  template <typename Done>
+  void until(Done done) {
+    while (true) {
+      std::uint64_t seen = 0;
+      {
+        const std::lock_guard lock(mutex_);
+        seen = wakes_;
+      }
+      if (done()) return;
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return wakes_ != seen; });
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t wakes_ = 0;
 };
 
 struct Stored {
