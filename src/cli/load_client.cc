@@ -91,11 +91,11 @@ struct LoadClient::Impl : LoadRun {
       report.elapsed = now - began;
       for (auto& session : sessions) session->tick(now);
       if (now - last_answer > its.give_up_after) {
-        stop(fmt::format(
-            "given up: no answer for {} s",
-            std::chrono::duration_cast<std::chrono::seconds>(now - last_answer).count()));
+        const auto silent = std::chrono::duration_cast<std::chrono::seconds>(now - last_answer);
+        stop(fmt::format("given up: no answer for {} s{}{}", silent.count(),
+                         last_loss.empty() ? "" : "; last ", last_loss));
       }
-      if (listener.progress) listener.progress(report, operations.progress());
+      if (!stopped && listener.progress) listener.progress(report, operations.progress());
       if (!stopped) tick();
     });
   }

@@ -220,7 +220,8 @@ void LoadSession::lost(const std::string& why) {
   }
   replies_seen_ = 0;
   first_error_.clear();
-  if (!run_.options().retry) return run_.stop(fmt::format("{}: {}", who, why));
+  run_.last_loss = fmt::format("{}: {}", who, why);
+  if (!run_.options().retry) return run_.stop(run_.last_loss);
   state_ = State::waiting;
   timer_.expires_after(backoff_.next());
   timer_.async_wait([this, epoch = epoch_](error_code error) {

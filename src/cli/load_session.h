@@ -34,6 +34,7 @@ class LoadRun {
 
   LoadReport report;
   Clock::time_point last_answer = Clock::now();
+  std::string last_loss;  // why the last connection was lost
 };
 
 /// One connection of a load: connects, again where that is asked for, keeps
