@@ -143,7 +143,6 @@ bool Sequencer::Impl::append_gathered(Instant wall) {
   while (i < entries.size() && i < options.appends_in_flight_max) {
     Entry& entry = entries[i];
     if (entry.builder.operations() == 0) {  // all given up
-      if (&entry == &entries.back()) break;
       remove(i);
       continue;
     }
@@ -241,7 +240,7 @@ void Sequencer::Impl::remove(std::size_t i) {
   std::vector<Waiting> operations = std::move(entry.operations);
   operations.clear();
   entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(i));
-  if (spare.size() <= options.appends_in_flight_max && builder.operations() == 0) {
+  if (spare.size() <= options.appends_in_flight_max && builder.bytes() == 0) {
     Entry& kept = spare.emplace_back();
     kept.builder = std::move(builder);
     kept.operations = std::move(operations);
