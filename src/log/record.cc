@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view segment_magic = "HOLDFLOG";
 constexpr std::string_view record_magic = "HFR";  // the kind is its fourth byte
 constexpr std::size_t checksum_bytes = 8;
+// No log comes so far; what is beyond was not written by one.
+constexpr std::uint64_t position_max = std::uint64_t{1} << 62;
 
 std::uint64_t seed_of(const Place& place) {
   std::uint64_t facts[] = {place.log_id, place.segment, place.offset};
@@ -103,6 +105,7 @@ std::optional<RecordHeader> parse_header(std::string_view bytes, const Place& pl
   if (kind < 1 || kind > 4 || header.payload_bytes > limits::entry_bytes_max) return std::nullopt;
   header.kind = static_cast<Kind>(kind);
   if (header.kind != Kind::entry && header.payload_bytes != 0) return std::nullopt;
+  if (header.position.value > position_max || header.synced > header.position) return std::nullopt;
   return header;
 }
 
