@@ -58,6 +58,9 @@ inline constexpr std::size_t segment_bytes_first = 4_MiB;         // a log's fil
 inline constexpr std::size_t segment_bytes_min = 64_KiB;          // a disk without that room is full
 inline constexpr std::size_t log_undelivered_bytes_max = 512_MiB;  // appended, waiting for the disk
 
+// Eventual keyspaces
+inline constexpr std::int64_t clock_ahead_ms_max = 2 * 3'600'000;  // of another node's hybrid clock
+
 // Request ids
 inline constexpr std::int64_t request_id_ahead_ms_max = 3'600'000;  // a UUIDv7 from the future
 inline constexpr std::int64_t retain_ids_ms_default = 72LL * 3'600'000;
