@@ -48,12 +48,14 @@ class VersionVector {
   bool includes(const VersionVector& other) const;
   void raise(OriginId origin, std::uint64_t sequence);  // to the greater
   void merge(const VersionVector& other);
+  void erase(OriginId origin);
   /// For each origin known to either, the lesser: what both include.
   static VersionVector meet(const VersionVector& a, const VersionVector& b);
   const std::vector<Part>& parts() const { return parts_; }  // sorted by origin
   bool operator==(const VersionVector&) const = default;
 
   void encode(std::string& out) const;
+  /// Makes the reader bad when the bytes are no vector's one encoding.
   static VersionVector decode(wire::Reader& in);
 
  private:

@@ -23,11 +23,14 @@ namespace holdfast::eventual {
 
 /// The state of one eventual keyspace that lies outside the replica.
 struct State {
-  Table& table;                     // what readers see: the merged values
-  IdTable& ids;
+  Table& table;  // what readers see: the merged values
+  IdTable& ids;  // remembers retain and an hour more: strong::remembered_for says why
   std::uint64_t ids_bytes_max = 0;  // MAX-IDS-BYTES, 0: no limit
   Millis retain{};                  // RETAIN-IDS
 };
+
+/// Whose log an entry is of. kCorrupt: it is no entry's beginning.
+Result<OriginId> origin_of(std::string_view payload);
 
 /// Where the replica finds keyspaces: the node gives it.
 class Host {
@@ -66,14 +69,14 @@ class Replica {
   struct Request {
     KeyspaceId keyspace;
     ServiceId caller;
-    std::string_view request_id;   // empty: none
-    std::span<const Call> calls;   // one, or a MULTI's
-    bool transaction = false;      // the reply is an array; reads are allowed among the calls
+    std::string_view request_id;  // empty: none
+    std::span<const Call> calls;  // one, or a MULTI's
+    bool transaction = false;     // the reply is an array; reads are allowed among the calls
   };
   struct Executed {
     Replay replay = Replay::none;
-    bool wrote = false;            // something was added to the open entry: hold the reply
-                                   // until that entry is as durable as the keyspace asks
+    bool wrote = false;  // something was added to the open entry: hold the reply
+                         // until that entry is as durable as the keyspace asks
   };
   /// Runs the operation: decides its effects, applies them, adds them to the
   /// open entry, writes the reply. Nothing is added for an operation without
@@ -92,7 +95,15 @@ class Replica {
 
   /// An entry of any origin's log: a peer's, or (at start) this node's own
   /// past. Repeats are ignored, entries whose causes are missing wait (bounded;
-  /// kBusy over it: send again later). kCorrupt: it is no entry.
+  /// kBusy over it: send again later), and so do all while an entry is open,
+  /// until it is taken: what its operations saw must not change under them.
+  /// kCorrupt: it is no entry. kUnavailable: its clock is further ahead of this
+  /// node's than limits::clock_ahead_ms_max; it would drag all clocks along.
+  ///
+  /// What was merged here is in the `seen` of later own entries, so whoever
+  /// logs those must have logged it before: replaying both, in the order of
+  /// merging, must need no peer. While own entries wait, execute() refuses with
+  /// UNAVAILABLE rather than use their sequences again.
   Status receive(OriginId origin, std::string_view payload);
 
   /// What has been merged, this node's own operations included.
@@ -101,9 +112,10 @@ class Replica {
   /// The origins that must have an operation before it is stable, besides this
   /// one. None: every operation is stable at once.
   void set_members(std::span<const OriginId> members);
-  /// A member is known to have merged this much, and everything it had written
-  /// by then has been received. Folds what became stable, in bounded steps from tidy().
-  void acknowledged(OriginId member, const VersionVector& merged);
+  /// A member is known to have merged this much, durably. Counts once
+  /// everything it had written by then has been received. `clock`: its clock
+  /// when it said so. Folds what became stable, in bounded steps from tidy().
+  void acknowledged(OriginId member, const VersionVector& merged, HybridTime clock = {});
 
   /// Bounded housekeeping: folds stable operations, erases keys that expired for
   /// good, expires ids. True when there is more to do now.
@@ -126,8 +138,9 @@ class Replica {
   };
   const Counters& counters() const;
 
-  // -- Checkpoints: as Table's. Rows go to Family::open; encode() is what else
-  // must be kept (merged vector, clock, members), for Family::meta.
+  // -- Checkpoints: as Table's. Rows go to Family::open; encode(), of the same
+  // moment, is what else must be kept (merged vector, clock, members), for
+  // Family::meta. No entry is open then: take_entry() first.
   void begin_checkpoint();
   bool checkpoint_slice(CheckpointRows& rows, std::size_t max_rows);
   void end_checkpoint(bool committed);

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "eventual/element.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "value/value.h"
+
+namespace holdfast::eventual {
+namespace {
+
+/// The removals that count: one that another saw removes nothing the other
+/// does not. What is left is pairwise concurrent, so no more than a few.
+class Removers {
+ public:
+  bool cover(const Item& item) const {
+    return std::ranges::any_of(last_, [&](const Act& r) { return r.saw(item); });
+  }
+  void add(const Item& remover) { last_.emplace_back(remover); }
+  void add_all(const Element& element) {
+    for (auto it = element.items.rbegin(); it != element.items.rend(); ++it) {
+      if (it->removes() && !cover(*it)) add(*it);
+    }
+  }
+
+ private:
+  absl::InlinedVector<Act, 8> last_;
+};
+
+/// As Removers, the other way round: what the first ones saw, all saw.
+class FirstRemovers {
+ public:
+  void add_all(const Element& element) {
+    absl::InlinedVector<const Item*, 8> met;
+    for (const Item& item : element.items) {
+      if (!item.removes()) continue;
+      const Act act(item);
+      const bool later = std::ranges::any_of(met, [&](const Item* one) { return act.saw(*one); });
+      if (later) continue;
+      met.push_back(&item);
+      first_.push_back(act);
+    }
+  }
+  bool all_saw(const Item& item) const {
+    return std::ranges::all_of(first_, [&](const Act& r) { return r.saw(item); });
+  }
+
+ private:
+  absl::InlinedVector<Act, 8> first_;
+};
+
+std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+bool heeds_content(const Element& element) {
+  return element.kind != ElementKind::expiry && element.kind != ElementKind::content;
+}
+
+}  // namespace
+
+Shown evaluate(const Element& element, const Element* content) {
+  Removers removers;
+  if (content != nullptr && heeds_content(element)) removers.add_all(*content);
+  const bool base_counts =
+      !has_removers(element) &&
+      (content == nullptr || !heeds_content(element) || !has_removers(*content));
+
+  bool has_put = false;
+  bool has_sum = false;
+  Stamp stamp;  // of the put
+  std::string_view text;
+  std::int64_t put_number = 0;
+  std::int64_t sum = 0;
+  for (auto it = element.items.rbegin(); it != element.items.rend(); ++it) {
+    const Item& item = *it;
+    const bool covered = removers.cover(item);
+    if (item.removes() && !covered) removers.add(item);
+    if (covered || !item.writes()) continue;
+    if (item.role == Role::add) {
+      has_sum = true;
+      sum = wrapping_add(sum, item.number);
+    } else if (!has_put) {  // the first met is the greatest
+      has_put = true;
+      stamp = item.operation->stamp();
+      text = item.text.view();
+      put_number = item.number;
+    }
+  }
+  if (base_counts) {
+    const Base& base = element.base;
+    if (base.has_sum) {
+      has_sum = true;
+      sum = wrapping_add(sum, base.number);
+    }
+    if (base.has_put && (!has_put || stamp < base.stamp)) {
+      has_put = true;
+      text = base.text.view();
+      put_number = base.number;
+    }
+  }
+
+  if (!has_put) return {.present = has_sum, .is_number = true, .number = sum};
+  Shown shown = shown_by_put(element.kind, text, put_number);
+  if (shown.is_number) shown.number = wrapping_add(shown.number, sum);
+  return shown;
+}
+
+Shown shown_by_put(ElementKind kind, std::string_view text, std::int64_t number) {
+  if (kind == ElementKind::expiry) return {.present = number != expiry_never, .number = number};
+  const auto parsed = parse_integer(text);
+  return {
+      .present = true, .is_number = parsed.has_value(), .number = parsed.value_or(0), .text = text};
+}
+
+void insert_item(Element& element, Item item) {
+  ++item.operation->items;
+  auto at = element.items.end();
+  while (at != element.items.begin() && item.before(*(at - 1))) --at;
+  element.items.insert(at, std::move(item));
+}
+
+void drop_items(Element& element, absl::FunctionRef<bool(const Item&)> gone, Idle& idle) {
+  const auto end = std::remove_if(element.items.begin(), element.items.end(), [&](Item& item) {
+    if (!gone(item)) return false;
+    UnstableOperation& operation = *item.operation;
+    if (--operation.items == 0 && operation.queued == 0) idle.push_back(&operation);
+    return true;
+  });
+  element.items.erase(end, element.items.end());
+}
+
+bool has_removers(const Element& element) {
+  return std::ranges::any_of(element.items, [](const Item& item) { return item.removes(); });
+}
+
+void fold_writes(Element& element, const Element* content,
+                 absl::FunctionRef<bool(const UnstableOperation&)> is_stable, Idle& idle) {
+  FirstRemovers removers;
+  removers.add_all(element);
+  if (content != nullptr && heeds_content(element)) removers.add_all(*content);
+  const auto fold = [&](const Item& item) {
+    if (!item.writes() || item.removes() || !is_stable(*item.operation) || !removers.all_saw(item))
+      return false;
+    Base& base = element.base;
+    if (item.role == Role::add) {
+      base.has_sum = true;
+      base.number = wrapping_add(base.number, item.number);
+    } else if (!base.has_put || base.stamp < item.operation->stamp()) {
+      base.has_put = true;
+      base.stamp = item.operation->stamp();
+      base.text = item.text;
+      if (element.kind == ElementKind::expiry) base.number = item.number;
+    }
+    return true;
+  };
+  drop_items(element, fold, idle);
+}
+
+}  // namespace holdfast::eventual

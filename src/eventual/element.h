@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+#include <absl/functional/function_ref.h>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/small_string.h"
+#include "eventual/unstable_operation.h"
+
+namespace holdfast::eventual {
+
+struct OpenKey;
+
+/// What an operation does to one element. Every effect is made of these.
+enum class Role : std::uint8_t {
+  remove = 1,  // removes what it saw
+  put = 2,     // removes what it saw, and writes
+  add = 3,     // an increment, or that a member is there
+};
+
+struct Item {
+  UnstableOperation* operation;
+  std::uint32_t index;  // place within the operation: a later effect saw the earlier
+  Role role;
+  /// Nothing that it could still remove can turn up: it has removed what it
+  /// saw for good and only its write is left.
+  bool settled = false;
+  std::int64_t number = 0;  // add: the increment. put of an expiry: its time
+  SmallString text;         // put
+
+  bool removes() const { return role != Role::add && !settled; }
+  bool writes() const { return role != Role::remove; }
+  /// The order that decides, in which whatever saw lies behind what it saw.
+  bool before(const Item& other) const {
+    const Stamp a = operation->stamp();
+    const Stamp b = other.operation->stamp();
+    return a != b ? a < b : index < other.index;
+  }
+};
+
+/// An item's name, for use while items move.
+struct Act {
+  const UnstableOperation* operation;
+  std::uint32_t index;
+  explicit Act(const Item& item) : operation(item.operation), index(item.index) {}
+  bool saw(const Item& other) const {
+    return operation == other.operation ? index > other.index : operation->saw(*other.operation);
+  }
+};
+
+/// Sorted by Item::before.
+using Items = absl::InlinedVector<Item, 1>;
+
+enum class ElementKind : std::uint8_t {
+  content = 1,  // the whole key but its expiry: holds nothing but removals
+  string = 2,   // the key's own text or number
+  expiry = 3,
+  field = 4,
+  member = 5,
+};
+
+/// The time of a put that sets no expiry.
+inline constexpr std::int64_t expiry_never = INT64_MAX;
+
+/// What is stable of an element, folded. Every removal that is in the lists,
+/// or may ever arrive, saw it.
+struct Base {
+  bool has_put = false;
+  bool has_sum = false;     // has increments; of a member: it is there
+  Stamp stamp;              // of the put
+  std::int64_t number = 0;  // the sum, or an expiry's time
+  SmallString text;         // of the put
+};
+
+/// A field, a member, … of which something is unstable.
+struct Element {
+  OpenKey* key = nullptr;
+  ElementKind kind{};
+  bool fold_queued = false;
+  std::uint32_t place = 0;  // among its key's elements
+  SmallString name;         // of a field or member
+  std::uint32_t refs = 0;   // operations that name it in `touched`
+  Base base;
+  Items items;
+};
+
+/// What an element shows.
+struct Shown {
+  bool present = false;
+  bool is_number = false;
+  std::int64_t number = 0;
+  std::string_view text;  // into the element
+};
+
+/// From the base and the items, by the rules of 3-contract section 5. `content`
+/// is the key's element of that kind (or null): what it removes counts for
+/// all elements but the expiry.
+Shown evaluate(const Element& element, const Element* content);
+
+/// Operations that lost their last item; their owner looks after them.
+using Idle = std::vector<UnstableOperation*>;
+
+/// What a put alone shows.
+Shown shown_by_put(ElementKind kind, std::string_view text, std::int64_t number);
+
+void insert_item(Element& element, Item item);
+void drop_items(Element& element, absl::FunctionRef<bool(const Item&)> gone, Idle& idle);
+bool has_removers(const Element& element);
+
+/// Turns writes that can be no more removed than the base into base: those
+/// whose operation `is_stable`, and which every removal in the lists saw.
+void fold_writes(Element& element, const Element* content,
+                 absl::FunctionRef<bool(const UnstableOperation&)> is_stable, Idle& idle);
+
+}  // namespace holdfast::eventual

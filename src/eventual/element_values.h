@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "eventual/element.h"
+#include "value/value.h"
+
+namespace holdfast::eventual {
+
+/// The type whose part holds elements of this kind. Not for content and expiry.
+Type type_of(ElementKind kind);
+bool is_empty(const Value& value);
+
+/// What the part says of an element, as a base.
+Base read_base(const Value& part, ElementKind kind, std::string_view name);
+/// Makes the part say what is shown. A string part is replaced whole; of the
+/// others one element is put or erased.
+void write_shown(Value& part, ElementKind kind, std::string_view name, const Shown& shown);
+Value string_value(const Shown& shown);
+Value empty_part(Type type);
+
+}  // namespace holdfast::eventual

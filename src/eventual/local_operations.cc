@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/request_id.h"
+#include "eventual/direct.h"
+#include "eventual/replica_impl.h"
+
+namespace holdfast::eventual {
+namespace {
+
+// Same command, same arguments: the command's number, so that the case in which
+// its name was written does not count.
+std::uint64_t fingerprint_of(const Replica::Request& request) {
+  std::uint64_t print = request.transaction ? request.calls.size() : 0;
+  for (const Replica::Call& call : request.calls) {
+    const std::size_t name_words = call.row->name.find(' ') == std::string_view::npos ? 1 : 2;
+    std::uint64_t head[3] = {print, call.row->code, call.args.size()};
+    print = checksum({reinterpret_cast<const char*>(head), sizeof(head)});
+    for (std::size_t i = name_words; i < call.args.size(); ++i)
+      print = checksum(call.args[i], print);
+  }
+  return print;
+}
+
+bool changes_anything(const Replica::Request& request) {
+  for (const Replica::Call& call : request.calls) {
+    if (call.row->access == Access::write) return true;
+  }
+  return false;
+}
+
+std::optional<Error> refuse_by_time(std::string_view request_id, Instant now, const State& state) {
+  const std::optional<Instant> made = time_of_uuid7(request_id);
+  if (!made) return std::nullopt;
+  if (*made < now - state.retain || *made <= state.ids.horizon())
+    return Error{Code::id_expired, "the request id is older than what is remembered"};
+  if (*made > now + Millis(limits::request_id_ahead_ms_max))
+    return Error{Code::id_expired, "the request id's time is over an hour ahead"};
+  return std::nullopt;
+}
+
+// A refusal that arguments alone brought about says nothing of the state: the
+// same arguments get it again, and nothing needs to be remembered.
+bool is_decided_by_state(std::string_view reply) {
+  return !reply.starts_with("-UNSUPPORTED ") && !reply.starts_with("-ERR syntax error") &&
+         !reply.starts_with("-ERR wrong number of arguments");
+}
+
+}  // namespace
+
+/// Applies each effect as its command emits it, and writes it into the entry.
+class Replica::Impl::Sink : public EffectSink {
+ public:
+  Sink(Impl& impl, Table& table, const OperationHead& head)
+      : impl_(impl), table_(table), head_(head), alone_(impl.stability.alone()) {}
+
+  void emit(const Effect& effect) override {
+    MergedEffect merged{effect};
+    if (effects_ == 0) begin();
+    const bool direct = alone_ && !impl_.open.is_open(head_.keyspace, effect.key) &&
+                        apply_direct_here(table_, now(), merged);
+    if (!direct) {
+      mark_fresh(merged, table_.find(effect.key, now()) != nullptr);
+      impl_.open.apply(operation(), table_, merged, effects_, Arrival::local);
+    }
+    impl_.entry.effect(merged);
+    ++effects_;
+  }
+
+  Instant now() const { return head_.time.wall(); }
+  bool any() const { return effects_ != 0; }
+
+  void commit(std::string_view reply) {
+    if (effects_ == 0) begin();
+    impl_.entry.commit(reply);
+    if (head_.has_id && !alone_) operation();
+    if (operation_ == nullptr) return;
+    if (head_.has_id) operation_->reply = SmallString(reply);
+    if (alone_) impl_.open.fold(SIZE_MAX);
+  }
+
+ private:
+  void begin() {
+    impl_.merged.raise(impl_.options.self, ++impl_.own_sequence);
+    impl_.open_entry();
+    impl_.entry.begin(head_);
+    table_.set_version(++impl_.version);
+  }
+
+  UnstableOperation& operation() {
+    if (operation_ == nullptr) {
+      if (impl_.entry_seen_kept == nullptr)
+        impl_.entry_seen_kept = std::make_shared<const VersionVector>(impl_.entry_seen);
+      operation_ = &impl_.open.add({.head = head_,
+                                    .dot = {impl_.options.self, impl_.own_sequence},
+                                    .seen = impl_.entry_seen_kept,
+                                    .reply = {}});
+    }
+    return *operation_;
+  }
+
+  Impl& impl_;
+  Table& table_;
+  const OperationHead& head_;
+  UnstableOperation* operation_ = nullptr;
+  std::uint32_t effects_ = 0;
+  bool alone_;
+};
+
+void Replica::Impl::open_entry() {
+  if (entry.is_open()) return;
+  entry_seen = merged;
+  entry_seen.erase(options.self);
+  entry_seen_kept.reset();
+  entry.open(options.self, own_sequence, entry_seen);
+}
+
+bool Replica::Impl::answer_remembered(const Request& request, State& state,
+                                      const OperationHead& head, Reply& reply, Executed& executed) {
+  // An unstable operation is remembered past the window: some replica has yet
+  // to hear of it, and must not run it again.
+  const UnstableOperation* unstable = open.find(request.keyspace, head.id);
+  std::optional<Outcome> outcome;
+  if (unstable == nullptr) outcome = state.ids.find(head.id, wall);
+  if (unstable != nullptr || outcome) {
+    if ((unstable != nullptr ? unstable->fingerprint : outcome->fingerprint) != head.fingerprint) {
+      reply.error({Code::id_reused, "the request id was used for another operation"});
+      return true;
+    }
+    reply.buffer().append(unstable != nullptr ? unstable->reply.view() : outcome->reply);
+    executed.replay =
+        unstable != nullptr && unstable->replies_differ ? Replay::effect : Replay::reply;
+    ++counters.replayed;
+    return true;
+  }
+  if (const auto refused = refuse_by_time(request.request_id, wall, state)) {
+    reply.error(*refused);
+    return true;
+  }
+  if (state.ids_bytes_max != 0 && state.ids.total_bytes() >= state.ids_bytes_max) {
+    reply.error({Code::busy, "the keyspace's MAX-IDS-BYTES is reached"});
+    return true;
+  }
+  return false;
+}
+
+Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
+  Executed executed;
+  State* state = state_of(request.keyspace);
+  if (state == nullptr) {
+    reply.error({Code::unavailable, "the keyspace was dropped"});
+    return executed;
+  }
+  if (waiting.bytes() != 0 && waiting.has(options.self)) {
+    reply.error({Code::unavailable, "this node's own past waits for what its peers know"});
+    return executed;
+  }
+  OperationHead head{.keyspace = request.keyspace, .time = clock.tick(wall)};
+  if (!request.request_id.empty() && changes_anything(request)) {
+    head.has_id = true;
+    head.id = make_id_key(request.caller, request.request_id);
+    head.fingerprint = fingerprint_of(request);
+    if (answer_remembered(request, *state, head, reply, executed)) return executed;
+  }
+
+  const std::size_t start = reply.written().size();
+  Sink sink(*this, state->table, head);
+  EventualContext context{state->table, sink.now(), sink};
+  if (request.transaction) reply.array(request.calls.size());
+  for (const Call& call : request.calls) {
+    if (call.row->access == Access::read) {
+      call.row->read(state->table, context.now, call.args, reply);
+    } else if (call.row->eventual != nullptr) {
+      call.row->eventual(context, call.args, reply);
+    } else {
+      reply.error({Code::unsupported, "the command needs a strong keyspace"});
+    }
+  }
+  const std::string_view answer = reply.written().substr(start);
+  const bool remember = head.has_id && (sink.any() || is_decided_by_state(answer));
+  if (!sink.any() && !remember) return executed;
+  sink.commit(answer);
+  if (head.has_id) state->ids.record(head.id, head.fingerprint, wall, answer);
+  executed.wrote = true;
+  ++counters.operations;
+  return executed;
+}
+
+}  // namespace holdfast::eventual

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+// How OpenState lies in checkpoints: docs/formats/open-rows.md.
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/wire.h"
+#include "eventual/open_state.h"
+
+namespace holdfast::eventual {
+namespace {
+
+constexpr std::uint8_t format_version = 1;
+
+// The byte behind the keyspace in a row's key: operations lie before the keys
+// that name them.
+constexpr char operation_row = 1;
+constexpr char key_row = 2;
+constexpr std::size_t prefix_bytes = 5;
+
+enum : std::uint8_t { has_id_flag = 1, replies_differ_flag = 2 };
+enum : std::uint8_t { has_put_flag = 1, has_sum_flag = 2 };
+enum : std::uint8_t { parked_flag = 1, has_expiry_flag = 2 };
+enum : std::uint8_t { settled_flag = 0x80 };
+
+void put_big_endian(std::string& out, std::uint64_t v) {
+  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(v >> shift));
+}
+std::uint64_t read_big_endian(std::string_view bytes) {
+  std::uint64_t v = 0;
+  for (const char c : bytes) v = v << 8 | static_cast<std::uint8_t>(c);
+  return v;
+}
+
+std::string row_key(KeyspaceId keyspace, char kind) {
+  std::string key = keyspace_row_prefix(keyspace);
+  key.push_back(kind);
+  return key;
+}
+std::string row_key_of(const OpenKey& key) {
+  return row_key(key.keyspace, key_row).append(key.name.view());
+}
+std::string row_key_of(const UnstableOperation& operation) {
+  std::string key = row_key(operation.keyspace, operation_row);
+  put_big_endian(key, operation.dot.origin.value);
+  put_big_endian(key, operation.dot.sequence);
+  return key;
+}
+
+void encode_stamp(const Stamp& stamp, std::string& out) {
+  wire::put_u64(out, stamp.time.value);
+  wire::put_u64(out, stamp.origin.value);
+}
+
+std::string row_of(const UnstableOperation& operation) {
+  std::string out;
+  wire::put_u8(out, format_version);
+  wire::put_u8(out,
+               static_cast<std::uint8_t>((operation.has_id ? has_id_flag : 0) |
+                                         (operation.replies_differ ? replies_differ_flag : 0)));
+  wire::put_u64(out, operation.time.value);
+  operation.seen->encode(out);
+  wire::put_varint(out, operation.tries.size());
+  for (const Dot& dot : operation.tries) {
+    wire::put_u64(out, dot.origin.value);
+    wire::put_varint(out, dot.sequence);
+  }
+  if (operation.has_id) {
+    wire::put_u64(out, operation.id.hash.high);
+    wire::put_u64(out, operation.id.hash.low);
+    wire::put_u64(out, operation.fingerprint);
+    wire::put_bytes(out, operation.reply.view());
+  }
+  return out;
+}
+
+void encode_parts(const Parts* parts, std::string& out) {
+  std::string value;
+  for (const Type type : types_by_rank) {
+    value.clear();
+    if (parts != nullptr && parts->of(type)) encode(*parts->of(type), value);
+    wire::put_bytes(out, value);
+  }
+}
+
+bool decode_parts(wire::Reader& in, OpenKey& key, Parts OpenKey::Aside::*parts) {
+  for (const Type type : types_by_rank) {
+    const std::string_view bytes = in.bytes();
+    if (bytes.empty()) continue;
+    Result<Value> value = decode_value(bytes);
+    if (!value || value->type() != type) return false;
+    (key.make_aside().*parts).of(type) = std::move(*value);
+  }
+  return in.ok();
+}
+
+void encode_element(const Element& element, std::string& out) {
+  wire::put_u8(out, static_cast<std::uint8_t>(element.kind));
+  wire::put_bytes(out, element.name.view());
+  const Base& base = element.base;
+  wire::put_u8(out, static_cast<std::uint8_t>((base.has_put ? has_put_flag : 0) |
+                                              (base.has_sum ? has_sum_flag : 0)));
+  encode_stamp(base.stamp, out);
+  wire::put_signed(out, base.number);
+  wire::put_bytes(out, base.text.view());
+  wire::put_varint(out, element.items.size());
+  for (const Item& item : element.items) {
+    wire::put_u64(out, item.operation->dot.origin.value);
+    wire::put_varint(out, item.operation->dot.sequence);
+    wire::put_varint(out, item.index);
+    wire::put_u8(out, static_cast<std::uint8_t>(static_cast<std::uint8_t>(item.role) |
+                                                (item.settled ? settled_flag : 0)));
+    wire::put_signed(out, item.number);
+    wire::put_bytes(out, item.text.view());
+  }
+}
+
+std::string row_of(const OpenKey& key) {
+  std::string out;
+  wire::put_u8(out, format_version);
+  wire::put_u8(out, static_cast<std::uint8_t>((key.parked ? parked_flag : 0) |
+                                              (key.live_expiry ? has_expiry_flag : 0)));
+  wire::put_u8(out, key.shown ? static_cast<std::uint8_t>(*key.shown) : 0);
+  wire::put_signed(out, key.live_expiry ? to_ms(*key.live_expiry) : 0);
+  encode_parts(key.aside != nullptr ? &key.aside->hidden : nullptr, out);
+  encode_parts(key.aside != nullptr ? &key.aside->displaced : nullptr, out);
+  wire::put_varint(out, key.elements().size());
+  for (const auto& element : key.elements()) encode_element(*element, out);
+  return out;
+}
+
+Status damaged() {
+  return fail(Code::corrupt, "the checkpoint's rows of unstable operations are damaged");
+}
+
+}  // namespace
+
+// ---- While a checkpoint is written
+
+void OpenState::write_early(OpenKey& key) {
+  early_.emplace_back(row_key_of(key), row_of(key));
+  key.listed.stored = true;
+  pending_keys_.remove(&key);
+}
+
+void OpenState::write_early(UnstableOperation& operation) {
+  early_.emplace_back(row_key_of(operation), row_of(operation));
+  operation.listed.stored = true;
+  pending_operations_.remove(&operation);
+}
+
+void OpenState::changing(OpenKey& key) {
+  if (key.listed.mark == Mark::pending) write_early(key);
+  if (key.listed.mark == Mark::clean) dirty_keys_.add(&key);
+}
+
+void OpenState::changing(UnstableOperation& operation) {
+  if (operation.listed.mark == Mark::pending) write_early(operation);
+  if (operation.listed.mark == Mark::clean) dirty_operations_.add(&operation);
+}
+
+void OpenState::forgetting(OpenKey& key) {
+  if (key.listed.mark == Mark::pending) write_early(key);
+  if (key.listed.mark == Mark::dirty) dirty_keys_.remove(&key);
+  if (key.listed.stored) gone_.push_back(row_key_of(key));
+  key.listed.stored = false;
+}
+
+void OpenState::forgetting(UnstableOperation& operation) {
+  if (operation.listed.mark == Mark::pending) write_early(operation);
+  if (operation.listed.mark == Mark::dirty) dirty_operations_.remove(&operation);
+  if (operation.listed.stored) gone_.push_back(row_key_of(operation));
+  operation.listed.stored = false;
+}
+
+void OpenState::begin_checkpoint() {
+  gone_pending_ = std::exchange(gone_, {});
+  while (!dirty_operations_.empty()) {
+    UnstableOperation* operation = dirty_operations_.back();
+    dirty_operations_.remove(operation);
+    pending_operations_.add(operation);
+  }
+  while (!dirty_keys_.empty()) {
+    OpenKey* key = dirty_keys_.back();
+    dirty_keys_.remove(key);
+    pending_keys_.add(key);
+  }
+  for (const std::string& row : gone_pending_) early_.emplace_back(row, std::string());
+}
+
+bool OpenState::checkpoint_slice(CheckpointRows& rows, std::size_t max_rows) {
+  // Erased rows first: one that was written again since must stay.
+  for (const auto& [key, row] : early_) {
+    if (row.empty()) {
+      rows.erase(Family::open, key);
+    } else {
+      rows.put(Family::open, key, row);
+    }
+  }
+  early_.clear();
+  for (std::size_t n = 0; n < max_rows; ++n) {
+    if (!pending_operations_.empty()) {
+      UnstableOperation& operation = *pending_operations_.back();
+      rows.put(Family::open, row_key_of(operation), row_of(operation));
+      operation.listed.stored = true;
+      pending_operations_.remove(&operation);
+    } else if (!pending_keys_.empty()) {
+      OpenKey& key = *pending_keys_.back();
+      rows.put(Family::open, row_key_of(key), row_of(key));
+      key.listed.stored = true;
+      pending_keys_.remove(&key);
+    } else {
+      return true;
+    }
+  }
+  return pending_operations_.empty() && pending_keys_.empty();
+}
+
+void OpenState::end_checkpoint(bool committed) {
+  early_.clear();
+  if (!committed) {
+    // Nothing of it is in the store: all is to be written again. Erasing a row
+    // that is not there does no harm.
+    gone_.insert(gone_.end(), gone_pending_.begin(), gone_pending_.end());
+    for (const auto& operation : operations_) {
+      if (operation->listed.mark == Mark::pending) pending_operations_.remove(operation.get());
+      if (operation->listed.mark == Mark::clean) dirty_operations_.add(operation.get());
+    }
+    for (const auto& [id, space] : spaces_) {
+      for (const auto& key : space->keys) {
+        if (key->listed.mark == Mark::pending) pending_keys_.remove(key.get());
+        if (key->listed.mark == Mark::clean) dirty_keys_.add(key.get());
+      }
+    }
+  }
+  gone_pending_.clear();
+}
+
+// ---- Loading
+
+Status OpenState::load_operation(std::string_view row_key, std::string_view row, ByDot& by_dot) {
+  if (row_key.size() != prefix_bytes + 16) return damaged();
+  auto made = std::make_unique<UnstableOperation>();
+  UnstableOperation& operation = *made;
+  operation.keyspace.value =
+      static_cast<std::uint32_t>(read_big_endian(row_key.substr(0, prefix_bytes - 1)));
+  operation.dot.origin.value = read_big_endian(row_key.substr(prefix_bytes, 8));
+  operation.dot.sequence = read_big_endian(row_key.substr(prefix_bytes + 8));
+  wire::Reader in(row);
+  if (in.u8() != format_version) return damaged();
+  const std::uint8_t flags = in.u8();
+  operation.has_id = (flags & has_id_flag) != 0;
+  operation.replies_differ = (flags & replies_differ_flag) != 0;
+  operation.time = HybridTime{in.u64()};
+  operation.seen = std::make_shared<const VersionVector>(VersionVector::decode(in));
+  const std::uint64_t tries = in.varint();
+  for (std::uint64_t i = 0; i < tries && in.ok(); ++i) {
+    const Dot dot{OriginId{in.u64()}, in.varint()};
+    operation.tries.push_back(dot);
+    queue(operation, dot);
+  }
+  if (operation.has_id) {
+    operation.id.hash.high = in.u64();
+    operation.id.hash.low = in.u64();
+    operation.fingerprint = in.u64();
+    operation.reply = SmallString(in.bytes());
+  }
+  operation.listed.stored = true;
+  by_dot.emplace(std::pair(operation.dot.origin.value, operation.dot.sequence), &operation);
+  own(std::move(made));
+  if (operation.has_id) {
+    auto& space = spaces_[operation.keyspace.value];
+    if (space == nullptr) space = std::make_unique<Space>();
+    // Of two operations that used one id the later is the one tried now.
+    UnstableOperation*& of_id = space->ids[operation.id];
+    if (of_id == nullptr || of_id->stamp() < operation.stamp()) of_id = &operation;
+  }
+  return in.ok() && in.at_end() ? Status() : damaged();
+}
+
+Status OpenState::load_key(std::string_view row_key, std::string_view row, const ByDot& by_dot) {
+  auto made = std::make_unique<OpenKey>();
+  OpenKey& key = *made;
+  key.keyspace.value =
+      static_cast<std::uint32_t>(read_big_endian(row_key.substr(0, prefix_bytes - 1)));
+  key.name = SmallString(row_key.substr(prefix_bytes));
+  key.listed.stored = true;
+  wire::Reader in(row);
+  if (in.u8() != format_version) return damaged();
+  const std::uint8_t flags = in.u8();
+  const std::uint8_t shown = in.u8();
+  const std::int64_t expiry = in.signed_varint();
+  key.parked = (flags & parked_flag) != 0;
+  if ((flags & has_expiry_flag) != 0) key.live_expiry = instant_from_ms(expiry);
+  if (shown > static_cast<std::uint8_t>(Type::set)) return damaged();
+  if (shown != 0) key.shown = static_cast<Type>(shown);
+  if (!decode_parts(in, key, &OpenKey::Aside::hidden)) return damaged();
+  if (!decode_parts(in, key, &OpenKey::Aside::displaced)) return damaged();
+  const std::uint64_t elements = in.varint();
+  for (std::uint64_t i = 0; i < elements && in.ok(); ++i) {
+    const std::uint8_t kind = in.u8();
+    if (kind < static_cast<std::uint8_t>(ElementKind::content) ||
+        kind > static_cast<std::uint8_t>(ElementKind::member))
+      return damaged();
+    const std::string_view name = in.bytes();
+    if (key.find(static_cast<ElementKind>(kind), name) != nullptr) return damaged();
+    Element& element = key.make(static_cast<ElementKind>(kind), name);
+    const std::uint8_t base_flags = in.u8();
+    element.base.has_put = (base_flags & has_put_flag) != 0;
+    element.base.has_sum = (base_flags & has_sum_flag) != 0;
+    element.base.stamp.time = HybridTime{in.u64()};
+    element.base.stamp.origin = OriginId{in.u64()};
+    element.base.number = in.signed_varint();
+    element.base.text = SmallString(in.bytes());
+    const std::uint64_t items = in.varint();
+    for (std::uint64_t j = 0; j < items && in.ok(); ++j) {
+      const std::uint64_t origin = in.u64();
+      const auto found = by_dot.find(std::pair(origin, in.varint()));
+      const auto index = static_cast<std::uint32_t>(in.varint());
+      const std::uint8_t role = in.u8();
+      const std::int64_t number = in.signed_varint();
+      const std::string_view text = in.bytes();
+      const auto role_bits = static_cast<std::uint8_t>(role & ~settled_flag);
+      if (!in.ok() || found == by_dot.end() ||
+          role_bits < static_cast<std::uint8_t>(Role::remove) ||
+          role_bits > static_cast<std::uint8_t>(Role::add))
+        return damaged();
+      UnstableOperation& operation = *found->second;
+      insert_item(element, Item{&operation, index, static_cast<Role>(role_bits),
+                                (role & settled_flag) != 0, number, SmallString(text)});
+      if (operation.touched.empty() || operation.touched.back() != &element) {
+        operation.touched.push_back(&element);
+        ++element.refs;
+      }
+    }
+    if (element.items.empty()) {  // it was kept for its operations; the next fold closes it
+      element.fold_queued = true;
+      ++element.refs;
+      folds_.push_back(&element);
+    }
+  }
+  if (!in.ok() || !in.at_end()) return damaged();
+  if (key.elements().empty() && key.is_empty()) {
+    key.emptied = ++emptied_;
+    limbo_.push_back({key.keyspace, key.name, key.emptied, merged_});
+  }
+  auto& space = spaces_[key.keyspace.value];
+  if (space == nullptr) space = std::make_unique<Space>();
+  space->keys.insert(std::move(made));
+  ++key_count_;
+  return {};
+}
+
+Status OpenState::load(Store& store) {
+  ByDot by_dot;
+  Status result;
+  const Status scanned =
+      store.scan(Family::open, {}, {}, [&](std::string_view row_key, std::string_view row) {
+        if (row_key.size() < prefix_bytes) {
+          result = damaged();
+        } else if (row_key[prefix_bytes - 1] == operation_row) {
+          result = load_operation(row_key, row, by_dot);
+        } else if (row_key[prefix_bytes - 1] == key_row) {
+          result = load_key(row_key, row, by_dot);
+        } else {
+          result = damaged();
+        }
+        return result.has_value();
+      });
+  if (!scanned) return scanned;
+  for (auto& [origin, queued] : queues_) std::ranges::sort(queued, {}, &Queued::sequence);
+  return result;
+}
+
+}  // namespace holdfast::eventual

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "eventual/key_editor.h"
+#include "eventual/open_key.h"
+#include "eventual/origin_entry.h"
+#include "eventual/replica.h"
+#include "eventual/roster.h"
+#include "eventual/stability.h"
+#include "eventual/unstable_operation.h"
+#include "table/store.h"
+
+namespace holdfast::eventual {
+
+/// One try of an operation, as it is merged or was decided here.
+struct Try {
+  OperationHead head;
+  Dot dot;
+  std::shared_ptr<const VersionVector> seen;
+  std::string_view reply;  // with an id
+};
+
+/// Everything that is not yet plain value: the operations that some member may
+/// lack, the keys in which they have items, and their way into the base.
+class OpenState {
+ public:
+  OpenState(Host& host, const Stability& stability, const VersionVector& merged)
+      : host_(host), stability_(stability), merged_(merged) {}
+
+  /// Whether the key has any. Without, and alone, the table is all there is.
+  bool is_open(KeyspaceId keyspace, std::string_view key) const;
+  /// The unstable operation of that id; nullptr when there is none.
+  UnstableOperation* find(KeyspaceId keyspace, const IdKey& id) const;
+
+  /// A new operation; its effects follow by apply(), in order.
+  UnstableOperation& add(const Try& first);
+  void apply(UnstableOperation& operation, Table& table, const MergedEffect& effect,
+             std::uint32_t index, Arrival arrival);
+  /// Another try of the operation. True: it is the first now, and its effects
+  /// have taken the place of the others'.
+  bool join(UnstableOperation& operation, Table& table, const Try& another,
+            std::string_view effects);
+  /// The id names a new operation from now on (its window had passed where it
+  /// was used again, so nobody tries the old one any more).
+  void release_id(UnstableOperation& operation);
+
+  /// Folds what became stable, up to `max` operations. True: there is more.
+  bool fold(std::size_t max);
+  /// Erases keys that have expired for everybody, up to `max`; how many.
+  std::size_t expire(KeyspaceId keyspace, Table& table, Instant now, std::size_t max);
+  void drop(KeyspaceId keyspace);
+  std::size_t operations() const { return operations_.size(); }
+  std::size_t keys() const { return key_count_; }
+
+  // -- Checkpoints (open_rows.cc): a row for each key and each operation.
+  void begin_checkpoint();
+  bool checkpoint_slice(CheckpointRows& rows, std::size_t max_rows);
+  void end_checkpoint(bool committed);
+  Status load(Store& store);
+
+ private:
+  struct ByName {
+    using is_transparent = void;
+    static std::string_view name_of(const std::unique_ptr<OpenKey>& key) {
+      return key->name.view();
+    }
+    static std::string_view name_of(std::string_view name) { return name; }
+    template <typename T>
+    std::size_t operator()(const T& t) const {
+      return absl::Hash<std::string_view>()(name_of(t));
+    }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return name_of(a) == name_of(b);
+    }
+  };
+  struct Space {
+    absl::flat_hash_set<std::unique_ptr<OpenKey>, ByName, ByName> keys;
+    absl::flat_hash_map<IdKey, UnstableOperation*> ids;  // unstable ones
+  };
+  struct Queued {
+    std::uint64_t sequence;
+    UnstableOperation* operation;
+  };
+  struct Limbo {
+    KeyspaceId keyspace;
+    SmallString key;
+    std::uint64_t emptied;  // which time
+    VersionVector merged;
+  };
+
+  const Space* find_space(KeyspaceId keyspace) const;
+  OpenKey& open(Space& space, KeyspaceId keyspace, Table& table, std::string_view key);
+  KeyEditor edit(OpenKey& key, Table& table);
+  void after_edit(OpenKey& key);
+  void close(OpenKey& key);
+  void queue(UnstableOperation& operation, Dot dot);
+  void queue_folds(UnstableOperation& operation);
+  void found_stable(UnstableOperation& operation);
+  void run_folds();
+  bool leave_limbo(std::size_t max);
+  void bury_idle();
+
+  UnstableOperation& own(std::unique_ptr<UnstableOperation> operation);
+
+  // open_rows.cc
+  void changing(OpenKey& key);
+  void changing(UnstableOperation& operation);
+  void forgetting(OpenKey& key);
+  void forgetting(UnstableOperation& operation);
+  void write_early(OpenKey& key);
+  void write_early(UnstableOperation& operation);
+  using ByDot = absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, UnstableOperation*>;
+  Status load_operation(std::string_view row_key, std::string_view row, ByDot& by_dot);
+  Status load_key(std::string_view row_key, std::string_view row, const ByDot& by_dot);
+
+  Host& host_;
+  const Stability& stability_;
+  const VersionVector& merged_;
+  absl::flat_hash_map<std::uint32_t, std::unique_ptr<Space>> spaces_;
+  std::vector<std::unique_ptr<UnstableOperation>> operations_;
+  std::map<OriginId, std::deque<Queued>> queues_;
+  std::vector<Element*> folds_;
+  // Empty keys that still have an expiry. A write that saw the expiry but not
+  // what emptied the key may come, and keeps the expiry; so it is forgotten
+  // only when everybody has everything that was merged here by then.
+  std::deque<Limbo> limbo_;
+  std::uint64_t emptied_ = 0;
+  Idle idle_;
+  std::size_t key_count_ = 0;
+
+  Roster<OpenKey> dirty_keys_{Mark::dirty}, pending_keys_{Mark::pending};
+  Roster<UnstableOperation> dirty_operations_{Mark::dirty}, pending_operations_{Mark::pending};
+  std::vector<std::string> gone_;          // rows to erase with the next checkpoint
+  std::vector<std::string> gone_pending_;  // with this one
+  // Rows of this one whose objects have changed since it began.
+  std::vector<std::pair<std::string, std::string>> early_;
+};
+
+}  // namespace holdfast::eventual
