@@ -12,7 +12,7 @@ namespace holdfast::cli {
 
 void add_commands_command(CLI::App& app, int& exit_code) {
   CLI::App* commands = app.add_subcommand("commands", "Print the reference of all commands");
-  commands->add_flag("--markdown", "As Markdown (the only form there is)");
+  commands->add_flag("--markdown")->description("As Markdown (the only form there is)");
   commands->callback([&exit_code] {
     const auto table = node::make_command_table();
     fmt::print("{}", command_reference(*table));

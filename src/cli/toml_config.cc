@@ -18,7 +18,7 @@ std::string TomlConfig::to_config(const CLI::App* app, bool, bool, std::string) 
 }
 
 std::vector<CLI::ConfigItem> TomlConfig::from_config(std::istream& input) const {
-  std::vector<CLI::ConfigItem> items;
+  std::vector<CLI::ConfigItem> read;
   try {
     const toml::table table = toml::parse(input);
     for (const auto& [key, node] : table) {
@@ -33,14 +33,14 @@ std::vector<CLI::ConfigItem> TomlConfig::from_config(std::istream& input) const 
       } else {
         throw CLI::ConversionError(item.name + " must be one value", "config");
       }
-      items.push_back(std::move(item));
+      read.push_back(std::move(item));
     }
   } catch (const toml::parse_error& error) {
     std::ostringstream where;
     where << "line " << error.source().begin.line << ": " << error.description();
     throw CLI::ConversionError(where.str(), "config");
   }
-  return items;
+  return read;
 }
 
 }  // namespace holdfast::cli

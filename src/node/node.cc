@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/logging.h"
+#include "eventual/origin_entry.h"
 #include "node/command_table.h"
 #include "node/origin_identity.h"
 #include "node/pages.h"
@@ -115,12 +116,12 @@ Status Node::recover() {
   }
   const Status replayed = origin_log_->replay(
       *origin_position, [this](Position position, std::string_view payload) -> Status {
-        const auto from = eventual::origin_of(payload);
-        if (!from) {
+        const auto entry = eventual::EntryReader::open(payload);
+        if (!entry) {
           return fail(Code::corrupt, "origin log, entry " + std::to_string(position.value) + ": " +
-                                         from.error().message);
+                                         entry.error().message);
         }
-        return replica_->receive(*from, payload);
+        return replica_->receive(entry->origin(), payload);
       });
   if (!replayed) return replayed;
 
