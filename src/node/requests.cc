@@ -116,10 +116,10 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
 
 Status Requests::admit(const Keyspace& keyspace, const Request& request, bool writes) const {
   if (keyspace.guarantee == Guarantee::eventual) {
-    const auto refuse = [&](const Row& row) {
-      return fail(Code::unsupported,
-                  fmt::format("{} needs a strong keyspace, '{}' is eventual{}{}", row.name,
-                              keyspace.name, row.on_eventual.empty() ? "" : ": ", row.on_eventual));
+    const auto refuse = [&](const Row& row) -> Status {
+      Error error = unsupported_on_eventual(row);
+      error.message += fmt::format(" ('{}' is eventual)", keyspace.name);
+      return tl::unexpected(std::move(error));
     };
     if (is_watch(request)) return refuse(*request.row);
     if (request.watched != nullptr && !request.watched->keys.empty()) return refuse(*request.row);
