@@ -3,22 +3,14 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <vector>
 
-#include "base/assert.h"
 #include "base/logging.h"
-#include "dedup/generation.h"
-#include "dedup/rows.h"
-#include "dedup/segment_writer.h"
-#include "dedup/window.h"
+#include "dedup/id_table_impl.h"
 
 namespace holdfast {
 
 using dedup::Entry;
 using dedup::Generation;
-using dedup::Meta;
-using dedup::SegmentName;
-using dedup::SegmentWriter;
 
 IdKey make_id_key(ServiceId caller, std::string_view request_id) {
   return {hash128(request_id, caller.value)};
@@ -32,10 +24,6 @@ constexpr std::uint64_t id_bytes = 48;
 
 // Below this a generation is not worth its own files and filters.
 constexpr std::size_t generation_bytes_min = 4096;
-
-// A generation that takes ids merges its segments as a binary counter does; but
-// segments that a restart left behind add up, so past this many all are merged.
-constexpr std::size_t segments_max = 12;
 
 Outcome outcome_of(const Entry& entry) {
   Outcome outcome{entry.fingerprint, entry.first_applied, entry.voided, {}};
@@ -53,65 +41,6 @@ Outcome outcome_of(const Entry& entry) {
 }
 
 }  // namespace
-
-struct IdTable::Impl {
-  Impl(KeyspaceId its_keyspace, Store& its_store, Options its_options)
-      : keyspace(its_keyspace), store(its_store), options(its_options) {
-    window.set_retain(options.retain);
-  }
-
-  // -- Finding
-  std::optional<Outcome> find(const IdKey& id, Instant now);
-  std::optional<Outcome> find_on_disk(const Generation& generation, const IdKey& id,
-                                      std::uint64_t spread);
-  std::optional<Outcome> find_in_segment(const Generation& generation,
-                                         const Generation::Segment& segment, const IdKey& id,
-                                         std::uint64_t spread);
-  std::uint64_t spread(const IdKey& id) const { return dedup::spread(id.hash, options.hash_seed); }
-
-  // -- Recording
-  void record(const IdKey& id, std::uint64_t fingerprint, Instant first_applied,
-              std::string_view reply, bool voided);
-  Generation& youngest(Instant now);
-
-  // -- Leaving
-  void seal_youngest();
-  void drop_expired();
-  void keep_within_budget();
-  void drop_old_filters();
-  std::size_t generation_bytes_max() const;
-  std::size_t memory_bytes() const;
-
-  // -- Checkpoints
-  void plan(Generation& generation);
-  Meta meta_after_commit() const;
-  void recount();
-
-  KeyspaceId keyspace;
-  Store& store;
-  Options options;
-  dedup::Window window;
-  std::vector<std::unique_ptr<Generation>> generations;  // oldest first; the last may take ids
-  std::vector<SegmentName> dead;                         // on disk still, needed by nobody
-  std::uint32_t next_generation = 1;
-  std::uint32_t next_segment = 1;
-  // Of all generations but the one that takes ids, kept because record() asks.
-  std::size_t settled_bytes = 0;
-  std::size_t filter_bytes = 0;
-  // What find() has just not found anywhere: record() nearly always comes next
-  // with the same id, and need not look again.
-  std::optional<IdKey> missed;
-  bool stored = false;  // there is a row of it in the store
-
-  struct Checkpoint {
-    std::string meta;  // of the moment it began
-    bool started = false;
-    std::vector<SegmentWriter> writers;
-    std::size_t writer = 0;
-    std::vector<SegmentName> dead;
-  };
-  std::optional<Checkpoint> checkpoint;
-};
 
 // -- Finding
 
@@ -224,7 +153,7 @@ void IdTable::Impl::drop_expired() {
   if (checkpoint) return;  // its writers refer to generations; the end of it comes back here
   if (!generations.empty() && !generations.back()->sealed() &&
       generations.back()->latest() <= window.horizon()) {
-    generations.back()->seal();
+    seal_youngest();
   }
   // Oldest first and no other: an outcome that replaced an older one must not
   // leave before it.
@@ -262,59 +191,6 @@ void IdTable::Impl::drop_old_filters() {
       recount();
     }
   }
-}
-
-// -- Checkpoints
-
-void IdTable::Impl::plan(Generation& generation) {
-  if (!generation.in_memory()) return;
-  const auto& segments = generation.segments();
-  std::size_t absorbed = 0;
-  std::uint64_t ids = generation.tail_ids();
-  const auto next_in_memory = [&] {
-    return absorbed < segments.size() && segments[segments.size() - 1 - absorbed].in_memory;
-  };
-  if (generation.sealed()) {
-    // For the last time, so all in one: a miss then costs one filter.
-    while (next_in_memory()) ++absorbed;
-    if (ids == 0 && absorbed <= 1) return;
-  } else {
-    if (ids == 0) return;
-    const bool many = segments.size() >= segments_max;
-    while (next_in_memory()) {
-      const std::uint64_t next = segments[segments.size() - 1 - absorbed].meta.ids;
-      if (next > ids && !many) break;
-      ids += next;
-      ++absorbed;
-    }
-  }
-  for (std::size_t i = segments.size() - absorbed; i < segments.size(); ++i) {
-    checkpoint->dead.push_back({generation.number(), segments[i].meta.number});
-  }
-  checkpoint->writers.emplace_back(keyspace, generation, absorbed, next_segment++,
-                                   options.hash_seed);
-}
-
-Meta IdTable::Impl::meta_after_commit() const {
-  Meta meta{next_generation, next_segment, {}};
-  for (const auto& generation : generations) {
-    dedup::GenerationMeta& its = meta.generations.emplace_back();
-    its.number = generation->number();
-    its.sealed = generation->sealed();
-    its.started = generation->started();
-    its.latest = generation->latest();
-    const auto writer =
-        std::find_if(checkpoint->writers.begin(), checkpoint->writers.end(),
-                     [&](const SegmentWriter& w) { return &w.generation() == generation.get(); });
-    const bool writes = writer != checkpoint->writers.end();
-    const std::size_t kept = generation->segments().size() - (writes ? writer->absorbed() : 0);
-    for (std::size_t i = 0; i < kept; ++i) {
-      its.segments.push_back(generation->segments()[i].meta);
-    }
-    if (writes) its.segments.push_back(writer->meta());
-    if (its.segments.empty()) meta.generations.pop_back();
-  }
-  return meta;
 }
 
 // -- IdTable
@@ -377,102 +253,6 @@ bool IdTable::wants_checkpoint() const {
   if (impl.memory_bytes() < impl.options.memory_bytes_max / 2) return false;
   return std::any_of(impl.generations.begin(), impl.generations.end(),
                      [](const auto& g) { return g->sealed() && g->tail_ids() > 0; });
-}
-
-void IdTable::begin_checkpoint() {
-  Impl& impl = *impl_;
-  HF_ASSERT(!impl.checkpoint);
-  impl.checkpoint.emplace();
-  impl.checkpoint->dead = impl.dead;
-  for (auto& generation : impl.generations) impl.plan(*generation);
-  if (impl.stored || !impl.checkpoint->writers.empty() || impl.window.moved()) {
-    impl.checkpoint->meta = dedup::encode_meta(impl.meta_after_commit(), impl.window);
-  }
-}
-
-bool IdTable::checkpoint_slice(CheckpointRows& rows, std::size_t max_ids) {
-  Impl& impl = *impl_;
-  HF_ASSERT(impl.checkpoint && max_ids > 0);
-  Impl::Checkpoint& checkpoint = *impl.checkpoint;
-  if (!std::exchange(checkpoint.started, true)) {
-    // Most keyspaces never see a request id; they shall cost nothing.
-    if (checkpoint.meta.empty()) return true;
-    rows.put(Family::ids, dedup::meta_key(impl.keyspace), checkpoint.meta);
-    for (const SegmentName& name : checkpoint.dead) {
-      rows.erase_prefix(Family::ids, dedup::segment_key(impl.keyspace, name));
-    }
-  }
-  if (checkpoint.writer < checkpoint.writers.size() &&
-      checkpoint.writers[checkpoint.writer].slice(rows, max_ids)) {
-    ++checkpoint.writer;
-  }
-  return checkpoint.writer == checkpoint.writers.size();
-}
-
-void IdTable::end_checkpoint(bool committed) {
-  Impl& impl = *impl_;
-  HF_ASSERT(impl.checkpoint);
-  for (SegmentWriter& writer : impl.checkpoint->writers) {
-    committed ? writer.adopt() : writer.give_back();
-  }
-  if (committed) {
-    impl.dead.clear();
-    impl.stored = impl.stored || !impl.checkpoint->meta.empty();
-  }
-  impl.checkpoint.reset();
-  impl.recount();
-  impl.drop_expired();
-  impl.keep_within_budget();
-}
-
-Status IdTable::load() {
-  Impl& impl = *impl_;
-  HF_ASSERT(impl.generations.empty());
-  const auto row = impl.store.get(Family::ids, dedup::meta_key(impl.keyspace));
-  if (!row) return tl::unexpected(row.error());
-  if (!*row) return {};
-  impl.stored = true;
-  Meta meta;
-  if (Status decoded = dedup::decode_meta(**row, meta, impl.window); !decoded) return decoded;
-  impl.next_generation = meta.next_generation;
-  impl.next_segment = meta.next_segment;
-  for (const dedup::GenerationMeta& its : meta.generations) {
-    auto& generation = impl.generations.emplace_back(std::make_unique<Generation>(its));
-    for (Generation::Segment& segment : generation->segments()) {
-      const auto filter = impl.store.get(
-          Family::ids, dedup::segment_key(impl.keyspace, {its.number, segment.meta.number}));
-      if (!filter) return tl::unexpected(filter.error());
-      if (*filter) segment.filter = dedup::Filter::decode(**filter);
-      if (segment.filter.empty()) {
-        return fail(Code::corrupt, "the filter of a segment of request ids is missing");
-      }
-    }
-  }
-  impl.recount();
-  impl.drop_old_filters();
-  return {};
-}
-
-Status IdTable::warm(const std::function<bool()>& stop) {
-  Impl& impl = *impl_;
-  HF_ASSERT(!impl.checkpoint);
-  impl.missed.reset();
-  const auto full = [&impl] { return impl.memory_bytes() >= impl.options.memory_bytes_max; };
-  for (auto it = impl.generations.rbegin(); it != impl.generations.rend(); ++it) {
-    Generation& generation = **it;
-    for (std::size_t i = generation.segments().size(); i-- > 0;) {
-      if (generation.segments()[i].in_memory) continue;
-      if (full() || stop()) return {};
-      const Status loaded =
-          generation.load(i, impl.keyspace, impl.store, impl.options.hash_seed, [&] {
-            if (generation.sealed()) impl.recount();
-            return full() || stop();
-          });
-      impl.recount();
-      if (!loaded) return loaded;
-    }
-  }
-  return {};
 }
 
 }  // namespace holdfast
