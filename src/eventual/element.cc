@@ -9,17 +9,21 @@
 namespace holdfast::eventual {
 namespace {
 
-/// The removals that count: one that another saw removes nothing the other
-/// does not. What is left is pairwise concurrent, so no more than a few.
+/// The removals that count: one whose sight another's includes removes nothing
+/// the other does not. Few are left: they are concurrent.
 class Removers {
  public:
   bool cover(const Item& item) const {
     return std::ranges::any_of(last_, [&](const Act& r) { return r.saw(item); });
   }
-  void add(const Item& remover) { last_.emplace_back(remover); }
+  void add(const Item& item) {
+    if (!item.removes()) return;
+    if (std::ranges::any_of(last_, [&](const Act& r) { return r.saw_all_of(item); })) return;
+    last_.emplace_back(item);
+  }
   void add_all(const Element& element) {
     for (auto it = element.items.rbegin(); it != element.items.rend(); ++it) {
-      if (it->removes() && !cover(*it)) add(*it);
+      add(*it);
     }
   }
 
@@ -35,7 +39,8 @@ class FirstRemovers {
     for (const Item& item : element.items) {
       if (!item.removes()) continue;
       const Act act(item);
-      const bool later = std::ranges::any_of(met, [&](const Item* one) { return act.saw(*one); });
+      const bool later =
+          std::ranges::any_of(met, [&](const Item* one) { return act.saw_all_of(*one); });
       if (later) continue;
       met.push_back(&item);
       first_.push_back(act);
@@ -75,7 +80,7 @@ Shown evaluate(const Element& element, const Element* content) {
   for (auto it = element.items.rbegin(); it != element.items.rend(); ++it) {
     const Item& item = *it;
     const bool covered = removers.cover(item);
-    if (item.removes() && !covered) removers.add(item);
+    removers.add(item);
     if (covered || !item.writes()) continue;
     if (item.role == Role::add) {
       has_sum = true;
@@ -120,7 +125,7 @@ void insert_item(Element& element, Item item) {
   element.items.insert(at, std::move(item));
 }
 
-void drop_items(Element& element, absl::FunctionRef<bool(const Item&)> gone, Idle& idle) {
+void drop_items(Element& element, absl::FunctionRef<bool(Item&)> gone, Idle& idle) {
   const auto end = std::remove_if(element.items.begin(), element.items.end(), [&](Item& item) {
     if (!gone(item)) return false;
     UnstableOperation& operation = *item.operation;
@@ -128,6 +133,17 @@ void drop_items(Element& element, absl::FunctionRef<bool(const Item&)> gone, Idl
     return true;
   });
   element.items.erase(end, element.items.end());
+}
+
+void remove_seen(Element& element, const Act& act, Idle& idle) {
+  const auto gone = [&](Item& item) {
+    if (!act.saw(item)) return false;
+    if (!item.removes() || act.saw_all_of(item)) return true;
+    item.role = Role::remove;
+    item.text = {};
+    return false;
+  };
+  drop_items(element, gone, idle);
 }
 
 bool has_removers(const Element& element) {

@@ -50,6 +50,12 @@ struct Act {
   bool saw(const Item& other) const {
     return operation == other.operation ? index > other.index : operation->saw(*other.operation);
   }
+  /// Whether it saw all that the other saw too. Not so when it saw but a later
+  /// try of the other, which knew less than the first.
+  bool saw_all_of(const Item& other) const {
+    return operation == other.operation ? index > other.index
+                                        : operation->saw(other.operation->dot);
+  }
 };
 
 /// Sorted by Item::before.
@@ -108,7 +114,10 @@ using Idle = std::vector<UnstableOperation*>;
 Shown shown_by_put(ElementKind kind, std::string_view text, std::int64_t number);
 
 void insert_item(Element& element, Item item);
-void drop_items(Element& element, absl::FunctionRef<bool(const Item&)> gone, Idle& idle);
+void drop_items(Element& element, absl::FunctionRef<bool(Item&)> gone, Idle& idle);
+/// Takes out, for good, what `act` saw and removes. A removal that it saw but
+/// does not stand for stays, without what it wrote.
+void remove_seen(Element& element, const Act& act, Idle& idle);
 bool has_removers(const Element& element);
 
 /// Turns writes that can be no more removed than the base into base: those

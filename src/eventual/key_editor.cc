@@ -63,10 +63,11 @@ void KeyEditor::apply(UnstableOperation& operation, const MergedEffect& merged, 
     case EffectKind::remove_member:
       return put_in({ElementKind::member, effect.element, Role::remove, 0, {}}, second);
     case EffectKind::expire:
-      return put_in({.kind = ElementKind::expiry, .role = Role::put, .number = effect.number},
-                    second);
     case EffectKind::persist:
-      return put_in({.kind = ElementKind::expiry, .role = Role::put, .number = expiry_never},
+      return put_in({.kind = ElementKind::expiry,
+                     .role = Role::put,
+                     .number = effect.kind == EffectKind::expire ? effect.number : expiry_never,
+                     .removes = false},
                     second);
   }
 }
@@ -94,16 +95,15 @@ void KeyEditor::remove_content(UnstableOperation& operation, std::uint32_t index
 
 void KeyEditor::write(const Write& what, UnstableOperation& operation, std::uint32_t index,
                       Arrival arrival) {
-  const bool for_good = what.role != Role::add && !operation.has_id;
+  const bool for_good = what.role != Role::add && what.removes && !operation.has_id;
   const bool settled = for_good && around_.settles_at_once;
   if (settled && what.role == Role::remove && remove_plain(what.kind, what.name)) return;
 
   Element& element = hold(what.kind, what.name);
-  Item item{&operation, index, what.role, settled, what.number, SmallString(what.text)};
+  Item item{
+      &operation, index, what.role, settled || !what.removes, what.number, SmallString(what.text)};
   if (for_good) {
-    const Act act(item);
-    drop_items(
-        element, [&](const Item& other) { return act.saw(other); }, around_.idle);
+    remove_seen(element, Act(item), around_.idle);
     element.base = {};
   }
   if (!settled || what.role != Role::remove) {
@@ -174,8 +174,7 @@ void KeyEditor::touch(Element& element, UnstableOperation& operation) {
 void KeyEditor::forget_content(const Act& act) {
   for (const auto& element : key_.elements()) {
     if (element->kind == ElementKind::expiry) continue;
-    drop_items(
-        *element, [&](const Item& item) { return act.saw(item); }, around_.idle);
+    remove_seen(*element, act, around_.idle);
     element->base = {};
   }
   if (key_.aside != nullptr) key_.aside->displaced.clear();
@@ -240,8 +239,7 @@ void KeyEditor::settle(Element& element) {
     if (element.kind == ElementKind::content) {
       forget_content(act);
     } else {
-      drop_items(
-          element, [&](const Item& each) { return act.saw(each); }, around_.idle);
+      remove_seen(element, act, around_.idle);
       element.base = {};
     }
     i = element.items.size();

@@ -51,6 +51,7 @@ class KeyEditor {
     Role role{};
     std::int64_t number = 0;
     std::string_view text;
+    bool removes = true;  // what it saw of the element; a put of EXPIRE's does not
   };
   void remove_content(UnstableOperation& operation, std::uint32_t index, Arrival arrival);
   void write(const Write& write, UnstableOperation& operation, std::uint32_t index,

@@ -104,7 +104,7 @@ void EntryWriter::effect(const MergedEffect& merged) {
   const bool same_key =
       key_at_ != 0 && std::string_view(bytes_).substr(key_at_, key_bytes_) == effect.key;
   auto head = static_cast<std::uint8_t>(effect.kind);
-  if (effect.keep_expiry) head |= effect_keeps_expiry;
+  if (effect.keep_expiry && effect.kind == EffectKind::put_string) head |= effect_keeps_expiry;
   if (merged.fresh) head |= effect_is_fresh;
   if (same_key) head |= effect_same_key;
   wire::put_u8(bytes_, head);

@@ -86,7 +86,7 @@ Status Replica::Impl::receive(OriginId origin, std::string_view payload) {
     counters.waiting_bytes = waiting.bytes();
     return kept;
   }
-  merge_entry(*std::move(read));
+  merge_entry(*std::move(read), payload);
   merge_waiting();
   return {};
 }
@@ -95,12 +95,12 @@ void Replica::Impl::merge_waiting() {
   while (const std::optional<std::string> payload = waiting.take_ready(merged)) {
     Result<EntryReader> entry_read = EntryReader::open(*payload);
     HF_ASSERT(entry_read.has_value());  // it was when it was kept
-    merge_entry(*std::move(entry_read));
+    merge_entry(*std::move(entry_read), *payload);
   }
   counters.waiting_bytes = waiting.bytes();
 }
 
-void Replica::Impl::merge_entry(EntryReader reader) {
+void Replica::Impl::merge_entry(EntryReader reader, std::string_view payload) {
   const OriginId origin = reader.origin();
   Try one;
   one.seen = std::make_shared<const VersionVector>(reader.seen());
@@ -116,6 +116,7 @@ void Replica::Impl::merge_entry(EntryReader reader) {
     merge_operation(one, operation.effects);
     ++counters.merged;
   }
+  if (origin != options.self) host.entry_merged(origin, payload);
   stability.heard(origin, reader.last_time());
   stability.merged_more(merged);
 }

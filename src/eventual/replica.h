@@ -38,6 +38,10 @@ class Host {
   virtual ~Host() = default;
   /// Nothing when this node does not know the keyspace (dropped).
   virtual State* eventual_state(KeyspaceId keyspace) = 0;
+  /// Another origin's entry has just been merged. A node with peers logs it
+  /// here, in this order: own operations that follow have seen it, so replaying
+  /// its log must bring it first.
+  virtual void entry_merged(OriginId /*origin*/, std::string_view /*payload*/) {}
 };
 
 /// One node's copy of the eventual keyspaces: decides what local operations do,
@@ -100,10 +104,9 @@ class Replica {
   /// kCorrupt: it is no entry. kUnavailable: its clock is further ahead of this
   /// node's than limits::clock_ahead_ms_max; it would drag all clocks along.
   ///
-  /// What was merged here is in the `seen` of later own entries, so whoever
-  /// logs those must have logged it before: replaying both, in the order of
-  /// merging, must need no peer. While own entries wait, execute() refuses with
-  /// UNAVAILABLE rather than use their sequences again.
+  /// A checkpoint holds what was merged, not what waits. While own entries
+  /// wait (a log that lost what Host::entry_merged gave it), execute() refuses
+  /// with UNAVAILABLE rather than use their sequences again.
   Status receive(OriginId origin, std::string_view payload);
 
   /// What has been merged, this node's own operations included.

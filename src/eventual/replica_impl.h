@@ -41,7 +41,7 @@ struct Replica::Impl {
   Status check_clock(HybridTime time) const;
   State* state_of(KeyspaceId keyspace);
   Status receive(OriginId origin, std::string_view payload);
-  void merge_entry(EntryReader entry);
+  void merge_entry(EntryReader reader, std::string_view payload);
   void merge_operation(const Try& one, std::string_view effects);
   bool merge_id(const Try& one, State& state, std::string_view effects);
   void merge_waiting();
