@@ -44,9 +44,9 @@ struct Request {
   bool behind = false;
   ReadMode read_mode = ReadMode::normal;
   Millis fresh_within{0};
-  std::string_view after_token;                    // AFTER's, empty: none
-  std::span<const QueuedCommand> transaction;      // EXEC's commands
-  std::shared_ptr<WatchSet> watched;               // WATCH fills it, EXEC checks it
+  std::string_view after_token;                // AFTER's, empty: none
+  std::span<const QueuedCommand> transaction;  // EXEC's commands
+  std::shared_ptr<WatchSet> watched;           // WATCH fills it, EXEC checks it
 };
 
 /// The order a connection's commands must keep: a command may be handed over
@@ -64,9 +64,9 @@ class Backend {
 
   /// Runs the request: a read, a write, a catalog or a node row. (Session and
   /// wrapper rows are the session's own.) A node row is submitted only when
-  /// nothing of the connection is under way. True: the canonical reply was appended to `now`. False:
-  /// it will be handed to ReplySink::complete with this ticket, after this
-  /// call has returned. Every request is answered once, within its deadline.
+  /// nothing of the connection is under way. True: the canonical reply was appended to `now`.
+  /// False: it will be handed to ReplySink::complete with this ticket, after this call has
+  /// returned. Every request is answered once, within its deadline.
   virtual bool submit(const Request& request, Ticket ticket, Path path, Reply& now) = 0;
 
   /// The wall clock, as of this turn of the loop.

@@ -17,7 +17,9 @@ namespace {
 
 using command::equals_nocase;
 
-void syntax_error(Reply& reply) { reply.raw_error(command::errors::syntax); }
+void syntax_error(Reply& reply) {
+  reply.raw_error(command::errors::syntax);
+}
 
 void answer_status(const Status& status, Reply& reply) {
   if (status) return reply.ok();
@@ -212,7 +214,9 @@ void client_unblock(Session&, Args args, Reply& reply) {
   reply.integer(0);  // no command blocks
 }
 
-void client_getredir(Session&, Args, Reply& reply) { reply.integer(-1); }
+void client_getredir(Session&, Args, Reply& reply) {
+  reply.integer(-1);
+}
 
 void client_help(Session& session, Args args, Reply& reply) {
   write_help(session.context().commands, args[0], reply);
@@ -253,12 +257,14 @@ constexpr Row rows[] = {
     row("CLIENT SETINFO", 4, client_setinfo, "LIB-NAME name | LIB-VER version",
         "Which client library this is"),
     row("CLIENT SETNAME", 3, client_setname, "name", "Name the connection"),
-    row("CLIENT UNBLOCK", -3, client_unblock, "client-id [TIMEOUT | ERROR]",
-        "0: no command blocks", flag_admin),
+    row("CLIENT UNBLOCK", -3, client_unblock, "client-id [TIMEOUT | ERROR]", "0: no command blocks",
+        flag_admin),
 };
 
 }  // namespace
 
-std::span<const Row> client_rows() { return rows; }
+std::span<const Row> client_rows() {
+  return rows;
+}
 
 }  // namespace holdfast::server

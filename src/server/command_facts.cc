@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/command_facts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -12,15 +14,17 @@ namespace {
 
 using command::redis_name;
 
-std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
+std::string_view first_word(std::string_view name) {
+  return name.substr(0, name.find(' '));
+}
 
 struct FlagName {
   Flags flag;
   std::string_view name;
 };
 constexpr FlagName flag_names[] = {
-    {flag_denyoom, "denyoom"}, {flag_admin, "admin"},     {flag_noscript, "noscript"},
-    {flag_loading, "loading"}, {flag_fast, "fast"},       {flag_no_auth, "no_auth"},
+    {flag_denyoom, "denyoom"},   {flag_admin, "admin"}, {flag_noscript, "noscript"},
+    {flag_loading, "loading"},   {flag_fast, "fast"},   {flag_no_auth, "no_auth"},
     {flag_no_multi, "no_multi"},
 };
 
@@ -192,12 +196,11 @@ void write_help(const CommandTable& commands, std::string_view name, Reply& repl
     const std::string_view group = first_word(row->name);
     if (group.size() == row->name.size() || !command::equals_nocase(name, group)) continue;
     if (title.empty()) {
-      title = std::string(group) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:";
+      title = fmt::format("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", group);
     }
-    std::string line(row->name.substr(group.size() + 1));
-    if (!row->syntax.empty()) line += " " + std::string(row->syntax);
-    lines.push_back(std::move(line));
-    lines.push_back("    " + std::string(row->summary) + ".");
+    const std::string_view subcommand = row->name.substr(group.size() + 1);
+    lines.push_back(fmt::format("{}{}{}", subcommand, row->syntax.empty() ? "" : " ", row->syntax));
+    lines.push_back(fmt::format("    {}.", row->summary));
   }
   reply.array(lines.size() + 1);
   reply.simple(title);
@@ -206,10 +209,14 @@ void write_help(const CommandTable& commands, std::string_view name, Reply& repl
 
 std::string_view category_of(std::string_view group) {
   static constexpr std::pair<std::string_view, std::string_view> categories[] = {
-      {"string", "@string"},         {"hash", "@hash"},
-      {"set", "@set"},               {"sorted-set", "@sortedset"},
-      {"list", "@list"},             {"generic", "@keyspace"},
-      {"connection", "@connection"}, {"transactions", "@transaction"},
+      {"string", "@string"},
+      {"hash", "@hash"},
+      {"set", "@set"},
+      {"sorted-set", "@sortedset"},
+      {"list", "@list"},
+      {"generic", "@keyspace"},
+      {"connection", "@connection"},
+      {"transactions", "@transaction"},
       {"scripting", "@scripting"},
   };
   for (const auto& [of, category] : categories) {

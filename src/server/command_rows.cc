@@ -39,8 +39,7 @@ void command_all(Session& session, Args, Reply& reply) {
 }
 
 void command_count(Session& session, Args, Reply& reply) {
-  reply.integer(
-      static_cast<std::int64_t>(command_groups(session.context().commands).size()));
+  reply.integer(static_cast<std::int64_t>(command_groups(session.context().commands).size()));
 }
 
 void command_info(Session& session, Args args, Reply& reply) {
@@ -184,12 +183,13 @@ constexpr Row rows[] = {
     row("COMMAND INFO", -2, command_info, "[command-name [command-name ...]]",
         "Facts about commands"),
     row("COMMAND LIST", -2, command_list,
-        "[FILTERBY MODULE module-name | ACLCAT category | PATTERN pattern]",
-        "The commands' names"),
+        "[FILTERBY MODULE module-name | ACLCAT category | PATTERN pattern]", "The commands' names"),
 };
 
 }  // namespace
 
-std::span<const Row> command_rows() { return rows; }
+std::span<const Row> command_rows() {
+  return rows;
+}
 
 }  // namespace holdfast::server

@@ -56,8 +56,8 @@ void hello(Session& session, Args args, Reply& reply) {
     } else if (equals_nocase(args[i], "SETNAME") && i + 1 < args.size()) {
       name = args[++i];
     } else {
-      return reply.error(
-          {Code::err, "Syntax error in HELLO option '" + std::string(args[i].substr(0, 128)) + "'"});
+      return reply.error({Code::err, "Syntax error in HELLO option '" +
+                                         std::string(args[i].substr(0, 128)) + "'"});
     }
   }
   if (signs_in) return wrong_password(reply);
@@ -92,7 +92,9 @@ void ping(Session&, Args args, Reply& reply) {
   reply.simple("PONG");
 }
 
-void echo(Session&, Args args, Reply& reply) { reply.bulk(args[1]); }
+void echo(Session&, Args args, Reply& reply) {
+  reply.bulk(args[1]);
+}
 
 void select_database(Session&, Args args, Reply& reply) {
   const auto number = command::integer_argument(args[1], reply);
@@ -187,6 +189,8 @@ constexpr Row rows[] = {
 
 }  // namespace
 
-std::span<const Row> connection_rows() { return rows; }
+std::span<const Row> connection_rows() {
+  return rows;
+}
 
 }  // namespace holdfast::server

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -85,11 +86,9 @@ class Backend final : public server::Backend {
   }
 
   bool submit(const Request& request, Ticket ticket, Path path, Reply& now) override {
-    HF_ASSERT(request.behind == has_under_way(ticket.connection));
-    for (const Seen& other : under_way) {
-      if (other.ticket.connection != ticket.connection) continue;
-      HF_ASSERT(other.path == path && path != Path::immediate);
-    }
+    Order& order = orders_[ticket.connection];
+    HF_ASSERT(request.behind == (order.under_way > 0));
+    HF_ASSERT(order.under_way == 0 || (order.path == path && path != Path::immediate));
     if (!keeps_seen && answers_at_once) {
       answer(request, now);
       return true;
@@ -111,6 +110,8 @@ class Backend final : public server::Backend {
       return true;
     }
     under_way.push_back(std::move(one));
+    ++order.under_way;
+    order.path = path;
     return false;
   }
 
@@ -118,6 +119,7 @@ class Backend final : public server::Backend {
   void complete(ReplySink& sink, std::size_t i, Replay replay = Replay::none) {
     const Seen one = under_way[i];
     under_way.erase(under_way.begin() + static_cast<std::ptrdiff_t>(i));
+    --orders_[one.ticket.connection].under_way;
     std::string text;
     Reply out(text);
     answer({.row = one.row, .args = {}}, out, one.args);
@@ -133,12 +135,11 @@ class Backend final : public server::Backend {
   Instant time = instant_from_ms(1'700'000'000'000);
 
  private:
-  bool has_under_way(std::uint64_t connection) const {
-    for (const Seen& one : under_way) {
-      if (one.ticket.connection == connection) return true;
-    }
-    return false;
-  }
+  struct Order {
+    std::size_t under_way = 0;
+    Path path = Path::immediate;
+  };
+  std::map<std::uint64_t, Order> orders_;  // by connection
 
   void answer(const Request& request, Reply& out, const std::vector<std::string>& args = {}) {
     if (!reply.empty()) {

@@ -13,8 +13,8 @@ constexpr std::size_t shown_bytes_max = 200;
 
 HttpAnswer problem(int status, std::string_view detail) {
   using Json = nlohmann::ordered_json;
-  const auto title = boost::beast::http::obsolete_reason(
-      static_cast<boost::beast::http::status>(status));
+  const auto title =
+      boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
   const Json body{{"type", "about:blank"},
                   {"title", std::string_view(title.data(), title.size())},
                   {"status", status},

@@ -41,7 +41,9 @@ void HttpExchange::received(std::size_t n) {
 
 void HttpExchange::end_of_input() {
   if (finished_) return;
-  if (!input_.unread().empty()) return refuse(400, "the request is cut off");
+  if (input_.unread().find_first_not_of("\r\n") != std::string_view::npos) {
+    return refuse(400, "the request is cut off");
+  }
   finished_ = true;
 }
 
@@ -67,8 +69,7 @@ void HttpExchange::run_input() {
     // not mean what we understood.
     return refuse(400, "more follows a request that ends the connection");
   }
-  answer_request(
-      input_.unread().substr(reader_.skipped(), reader_.size() - reader_.skipped()));
+  answer_request(input_.unread().substr(reader_.skipped(), reader_.size() - reader_.skipped()));
   if (finished_) return;
   input_.consume(reader_.size());
   reader_.next();

@@ -21,13 +21,17 @@ constexpr auto token_characters = [] {
   return is;
 }();
 
-bool is_token_character(char c) { return token_characters[static_cast<unsigned char>(c)]; }
+bool is_token_character(char c) {
+  return token_characters[static_cast<unsigned char>(c)];
+}
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_token_character);
 }
 
-bool is_visible(char c) { return c > ' ' && c <= '~'; }
+bool is_visible(char c) {
+  return c > ' ' && c <= '~';
+}
 
 // Bytes over 127 are let through: old clients send names in Latin-1 or UTF-8.
 bool is_value_character(char c) {
@@ -41,13 +45,14 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-Check refuse(std::string_view why, int status = 400) { return Refusal{status, why}; }
+Check refuse(std::string_view why, int status = 400) {
+  return Refusal{status, why};
+}
 
 Check parse_length(std::string_view text, std::uint64_t& out) {
   const char* const end = text.data() + text.size();
-  const bool digits = !text.empty() && std::ranges::all_of(text, [](char c) {
-    return c >= '0' && c <= '9';
-  });
+  const bool digits =
+      !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) return refuse("Content-Length is no number");
   const auto [at, error] = std::from_chars(text.data(), end, out);
   if (error != std::errc() || at != end) return refuse("Content-Length is too large");
@@ -112,8 +117,8 @@ Check parse_start_line(std::string_view line, StartLine& out) {
   if (verb == beast::verb::unknown) return refuse("the method is not known");
   // There is nothing here to tunnel to.
   if (verb == beast::verb::connect) return refuse("CONNECT is for proxies");
-  const bool form = out.target.starts_with('/') || out.target.starts_with("http://") ||
-                    out.target == "*";
+  const bool form =
+      out.target.starts_with('/') || out.target.starts_with("http://") || out.target == "*";
   if (!form || !std::ranges::all_of(out.target, is_visible)) {
     return refuse("the request target is malformed");
   }

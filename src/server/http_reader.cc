@@ -9,6 +9,7 @@ namespace holdfast::server::http {
 namespace {
 
 constexpr Refusal head_too_large{431, "the request's head is too large"};
+constexpr Refusal no_crlf{400, "a line does not end in CRLF"};
 constexpr Refusal body_too_large{413, "the request's body is too large"};
 
 }  // namespace
@@ -32,12 +33,12 @@ Reader::Status Reader::read(std::string_view input) {
       if (newline == std::string_view::npos) {
         searched_ = input.size();
         if (carriage_return != std::string_view::npos && carriage_return + 1 < line.size()) {
-          return refuse({400, "CR without LF"});
+          return refuse(no_crlf);
         }
         return Status::partial;
       }
       if (line.size() < 2 || carriage_return != line.size() - 2) {
-        return refuse({400, "a line does not end in CRLF"});
+        return refuse(no_crlf);
       }
       line.remove_suffix(2);
       at_ = end;
@@ -119,7 +120,8 @@ Reader::Status Reader::read_body(std::string_view input) {
 Reader::Status Reader::read_chunk(std::string_view input) {
   const auto end = static_cast<std::size_t>(body_end_);
   // What lies where CRLF is due is looked at as soon as it is there.
-  if (input.size() > end && input[end] != '\r') return refuse({400, "a chunk does not end in CRLF"});
+  if (input.size() > end && input[end] != '\r')
+    return refuse({400, "a chunk does not end in CRLF"});
   if (input.size() < end + 2) return Status::partial;
   if (input[end + 1] != '\n') return refuse({400, "a chunk does not end in CRLF"});
   at_ = end + 2;

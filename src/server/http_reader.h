@@ -34,9 +34,9 @@ class Reader {
   enum class Phase : std::uint8_t {
     start,
     fields,
-    body,         // until body_end_
+    body,  // until body_end_
     chunk_size,
-    chunk,        // until body_end_, and CRLF
+    chunk,  // until body_end_, and CRLF
     trailers,
     done,
   };
@@ -53,9 +53,9 @@ class Reader {
   std::size_t body_bytes_max_;
   Phase phase_ = Phase::start;
   std::size_t skipped_ = 0;
-  std::size_t at_ = 0;          // read so far
-  std::size_t searched_ = 0;    // no line end before here
-  std::size_t lines_bytes_ = 0; // of head and trailers
+  std::size_t at_ = 0;           // read so far
+  std::size_t searched_ = 0;     // no line end before here
+  std::size_t lines_bytes_ = 0;  // of head and trailers
   std::size_t fields_ = 0;
   std::size_t body_bytes_ = 0;
   std::uint64_t body_end_ = 0;

@@ -29,10 +29,7 @@ struct HttpServer::Connection {
 };
 
 HttpServer::HttpServer(boost::asio::io_context& io, HttpPages pages)
-    : io_(io),
-      pages_(std::move(pages)),
-      acceptor_(io.get_executor()),
-      timer_(io.get_executor()) {}
+    : io_(io), pages_(std::move(pages)), acceptor_(io.get_executor()), timer_(io.get_executor()) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -86,20 +83,19 @@ void HttpServer::accept_some() {
 void HttpServer::read(Connection& connection) {
   const std::span<char> room = connection.exchange.room();
   connection.reading = true;
-  connection.socket.async_read_some(
-      boost::asio::buffer(room.data(), room.size()),
-      [this, &connection](const error_code& error, std::size_t n) {
-        connection.reading = false;
-        if (connection.closed) return release_if_idle(connection);
-        if (!error) {
-          connection.exchange.received(n);
-        } else if (error == boost::asio::error::eof) {
-          connection.exchange.end_of_input();
-        } else {
-          return close(connection);
-        }
-        go_on(connection);
-      });
+  connection.socket.async_read_some(boost::asio::buffer(room.data(), room.size()),
+                                    [this, &connection](const error_code& error, std::size_t n) {
+                                      connection.reading = false;
+                                      if (connection.closed) return release_if_idle(connection);
+                                      if (!error) {
+                                        connection.exchange.received(n);
+                                      } else if (error == boost::asio::error::eof) {
+                                        connection.exchange.end_of_input();
+                                      } else {
+                                        return close(connection);
+                                      }
+                                      go_on(connection);
+                                    });
 }
 
 void HttpServer::go_on(Connection& connection) {

@@ -7,8 +7,12 @@ namespace holdfast::server {
 namespace {
 
 // As Redis: all of these may lie between words, but only some of them end one.
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool ends_word(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+bool ends_word(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

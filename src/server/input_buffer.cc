@@ -7,6 +7,12 @@
 #include "base/limits.h"
 
 namespace holdfast::server {
+namespace {
+
+// Many small reads at the end of the buffer would cost more than moving it.
+constexpr std::size_t least_room = limits::read_buffer_bytes / 2;
+
+}  // namespace
 
 std::span<char> InputBuffer::room() {
   const std::size_t unread_bytes = end_ - begin_;
@@ -14,8 +20,7 @@ std::span<char> InputBuffer::room() {
     begin_ = end_ = 0;
     // What a large request needed is given back; it need not come again.
     if (capacity_ != limits::read_buffer_bytes) resize(limits::read_buffer_bytes);
-  } else if (capacity_ - end_ < capacity_ / 2) {
-    // Many small reads at the end of the buffer would cost more than one move.
+  } else if (capacity_ - end_ < least_room) {
     if (unread_bytes > capacity_ / 2) {
       resize(capacity_ * 2);
     } else if (begin_ > 0) {

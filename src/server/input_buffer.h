@@ -10,7 +10,7 @@ namespace holdfast::server {
 
 /// The bytes a connection has sent and its session has not consumed, in one
 /// piece, so that requests can be views into it. Grows only by bytes that came:
-/// at most twice their number, or read_buffer_bytes.
+/// at most twice their number and read_buffer_bytes.
 class InputBuffer {
  public:
   /// Where to put the next bytes; never empty. Moves what is unread: views into

@@ -53,7 +53,9 @@ void ReplyQueue::close(const Shape& shape) {
   }
 }
 
-void ReplyQueue::promise(const Shape& shape) { add_slot(shape); }
+void ReplyQueue::promise(const Shape& shape) {
+  add_slot(shape);
+}
 
 void ReplyQueue::complete(std::uint64_t sequence, std::string_view canonical, Replay replay) {
   HF_ASSERT(sequence >= head_ && sequence < next_ && !slot(sequence).finished);

@@ -67,7 +67,7 @@ class ReplyQueue {
   std::vector<Slot> ring_;  // a power of two; [head_, next_) are in use
   std::string output_;
   std::string scratch_;
-  std::size_t mark_ = 0;    // where the open reply began in output_
+  std::size_t mark_ = 0;  // where the open reply began in output_
   std::size_t held_bytes_ = 0;
 };
 

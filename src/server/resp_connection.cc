@@ -66,23 +66,22 @@ void RespConnection::send() {
 
 void RespConnection::send_rest() {
   writing_ = true;
-  socket_.async_write_some(
-      boost::asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
-      [this](const error_code& error, std::size_t n) {
-        writing_ = false;
-        if (closed_) return release_if_idle();
-        owner_.count_bytes(0, n);
-        sent_ += n;
-        session_.sent(n, sending_.size() - sent_);
-        if (error) {
-          session_.cut({});
-        } else if (sent_ < sending_.size()) {
-          return send_rest();
-        } else {
-          empty(sending_);
-        }
-        owner_.touch(*this);
-      });
+  socket_.async_write_some(boost::asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
+                           [this](const error_code& error, std::size_t n) {
+                             writing_ = false;
+                             if (closed_) return release_if_idle();
+                             owner_.count_bytes(0, n);
+                             sent_ += n;
+                             session_.sent(n, sending_.size() - sent_);
+                             if (error) {
+                               session_.cut({});
+                             } else if (sent_ < sending_.size()) {
+                               return send_rest();
+                             } else {
+                               empty(sending_);
+                             }
+                             owner_.touch(*this);
+                           });
 }
 
 void RespConnection::close() {

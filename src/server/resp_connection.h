@@ -50,8 +50,8 @@ class RespConnection {
   ConnectionOwner& owner_;
   Socket socket_;
   Session session_;
-  std::string sending_;  // what the kernel did not take at once
-  std::size_t sent_ = 0; // of it
+  std::string sending_;   // what the kernel did not take at once
+  std::size_t sent_ = 0;  // of it
   bool reading_ = false;
   bool writing_ = false;
   bool closed_ = false;

@@ -12,7 +12,7 @@
 namespace holdfast::server {
 namespace {
 
-constexpr std::size_t args_kept_max = 1'024;       // room kept for the next request
+constexpr std::size_t args_kept_max = 1'024;  // room kept for the next request
 constexpr std::size_t unquoted_kept_max = 1'024;
 
 enum class Number : std::uint8_t { ok, partial, bad };

@@ -58,11 +58,11 @@ class RespParser {
   void rebase(const char* base);
 
   std::vector<std::string_view> args_;
-  std::string unquoted_;           // an inline command's arguments, without their quotes
-  const char* base_ = nullptr;     // where the input lay when args_ were taken
-  std::size_t at_ = 0;             // read so far
-  std::size_t left_ = 0;           // arguments still to come
-  std::size_t needed_ = 0;         // less input than this brings nothing new
+  std::string unquoted_;        // an inline command's arguments, without their quotes
+  const char* base_ = nullptr;  // where the input lay when args_ were taken
+  std::size_t at_ = 0;          // read so far
+  std::size_t left_ = 0;        // arguments still to come
+  std::size_t needed_ = 0;      // less input than this brings nothing new
   std::string error_;
   bool signed_in_ = true;
 };

@@ -36,7 +36,9 @@ RespServer::RespServer(boost::asio::io_context& io, const CommandTable& commands
   set_idle_timeout(options_.idle_timeout);
 }
 
-RespServer::~RespServer() { stop_accepting(); }
+RespServer::~RespServer() {
+  stop_accepting();
+}
 
 void RespServer::set_idle_timeout(Millis timeout) {
   options_.idle_timeout = timeout;
@@ -55,7 +57,9 @@ Status RespServer::listen(std::string_view address) {
   return {};
 }
 
-std::string RespServer::address() const { return text_of(endpoint_); }
+std::string RespServer::address() const {
+  return text_of(endpoint_);
+}
 
 void RespServer::accept_when_ready() {
   acceptor_.async_wait(Acceptor::wait_read, [this](const error_code& error) {
@@ -102,9 +106,9 @@ void RespServer::add(Socket socket, const Endpoint& peer) {
            .address = text_of(peer),
            .local_address = text_of(socket.local_endpoint(ignored)),
            .descriptor = socket.native_handle()};
-  slot.connection = std::make_unique<RespConnection>(
-      *this, std::move(socket), context_, std::move(who),
-      std::uint64_t{slot.generation} << 32 | index);
+  slot.connection =
+      std::make_unique<RespConnection>(*this, std::move(socket), context_, std::move(who),
+                                       std::uint64_t{slot.generation} << 32 | index);
   ++counters_.connections;
   ++counters_.accepted;
   touch(*slot.connection);

@@ -327,8 +327,7 @@ void Session::tick() {
   const std::size_t partial = wants_input() ? input_.unread().size() : 0;
   request_seconds_ = partial == 0 ? 0 : request_seconds_ + 1;
   if (request_seconds_ >= limits::request_seconds_max &&
-      partial / limits::request_bytes_per_second_min <
-          static_cast<std::size_t>(request_seconds_)) {
+      partial / limits::request_bytes_per_second_min < static_cast<std::size_t>(request_seconds_)) {
     return cut("a request took too long to arrive");
   }
 

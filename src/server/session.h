@@ -192,12 +192,12 @@ class Session {
   InputBuffer input_;
   RespParser parser_;
   ReplyQueue replies_;
-  Request request_;  // one for all requests: filling it anew would cost each of them
-  bool parsed_ = false;        // the parser holds a request that has not run
+  Request request_;      // one for all requests: filling it anew would cost each of them
+  bool parsed_ = false;  // the parser holds a request that has not run
   bool input_ended_ = false;
   bool stopped_ = false;
   bool skip_next_ = false;
-  bool skip_ = false;          // the running command's reply
+  bool skip_ = false;  // the running command's reply
   ReplyMode reply_mode_ = ReplyMode::on;
   End end_ = End::none;
   Wait wait_ = Wait::nothing;
@@ -209,9 +209,9 @@ class Session {
   std::size_t watched_asked_ = 0;
 
   std::size_t unsent_ = 0;
-  std::size_t taken_ = 0;       // bytes the peer took since over the limit, in this span
+  std::size_t taken_ = 0;  // bytes the peer took since over the limit, in this span
   int over_limit_seconds_ = 0;
-  int request_seconds_ = 0;     // since the first byte of a request that is not whole
+  int request_seconds_ = 0;  // since the first byte of a request that is not whole
   int idle_seconds_ = 0;
   bool slow_reader_ = false;
 

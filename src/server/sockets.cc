@@ -52,9 +52,9 @@ Result<Endpoint> loopback_endpoint(std::string_view host_and_port) {
     address = found.begin()->endpoint().address();
   }
   if (host.empty() || !address.is_loopback()) {
-    return fail(Code::err,
-                shown + ": refusing to listen beyond loopback, since this version has no "
-                        "authentication; use 127.0.0.1, [::1] or localhost");
+    return fail(Code::err, shown +
+                               ": refusing to listen beyond loopback, since this version has no "
+                               "authentication; use 127.0.0.1, [::1] or localhost");
   }
   return Endpoint(address, port);
 }

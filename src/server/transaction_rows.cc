@@ -40,7 +40,8 @@ constexpr Row rows[] = {
      .flags = flag_noscript | flag_loading,
      .group = "transactions",
      .since = "0.1",
-     .summary = "Run the queued commands as one, all of one keyspace; null if a watched key changed",
+     .summary =
+         "Run the queued commands as one, all of one keyspace; null if a watched key changed",
      .complexity = "that of the commands"},
     {.name = "DISCARD",
      .arity = 1,
@@ -75,6 +76,8 @@ constexpr Row rows[] = {
 
 }  // namespace
 
-std::span<const Row> transaction_rows() { return rows; }
+std::span<const Row> transaction_rows() {
+  return rows;
+}
 
 }  // namespace holdfast::server

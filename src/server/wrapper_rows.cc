@@ -48,6 +48,8 @@ constexpr Row rows[] = {
 
 }  // namespace
 
-std::span<const Row> wrapper_rows() { return rows; }
+std::span<const Row> wrapper_rows() {
+  return rows;
+}
 
 }  // namespace holdfast::server

@@ -33,8 +33,12 @@ std::string changed_case(std::string_view text, char first, char last, int by) {
   for (char& c : changed) c = c >= first && c <= last ? static_cast<char>(c + by) : c;
   return changed;
 }
-std::string upper(std::string_view text) { return changed_case(text, 'a', 'z', 'A' - 'a'); }
-std::string lower(std::string_view text) { return changed_case(text, 'A', 'Z', 'a' - 'A'); }
+std::string upper(std::string_view text) {
+  return changed_case(text, 'a', 'z', 'A' - 'a');
+}
+std::string lower(std::string_view text) {
+  return changed_case(text, 'A', 'Z', 'a' - 'A');
+}
 
 Error unknown_subcommand(Args args) {
   std::string message = "unknown subcommand '";
@@ -93,7 +97,8 @@ constexpr Wrapper wrappers[] = {
 };
 
 const Wrapper& wrapper_of(const Row& row) {
-  return *std::ranges::find(wrappers, row.name, &Wrapper::name);  // a test holds rows and this equal
+  return *std::ranges::find(wrappers, row.name,
+                            &Wrapper::name);  // a test holds rows and this equal
 }
 
 bool only_reads(const Row& row) {

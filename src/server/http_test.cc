@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <fstream>
+
+#include "base/limits.h"
+#include "server/bad_input.h"
+#include "server/http_exchange.h"
+#include "server/http_server.h"
+#include "server/loopback.h"
+
+namespace holdfast::server {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class Browser {
+ public:
+  /// Sends in pieces; what was answered to all of it.
+  std::string say(std::string_view bytes, std::size_t piece = 1 << 20) {
+    std::string heard;
+    while (!bytes.empty() && exchange.wants_input()) {
+      const auto room = exchange.room();
+      const std::size_t n = std::min({bytes.size(), room.size(), piece});
+      bytes.copy(room.data(), n);
+      bytes.remove_prefix(n);
+      exchange.received(n);
+      hear(heard);
+    }
+    return heard;
+  }
+  void hear(std::string& heard) {
+    while (!exchange.output().empty()) {
+      heard += std::exchange(exchange.output(), {});
+      exchange.sent();
+    }
+  }
+  std::string end() {
+    exchange.end_of_input();
+    std::string heard;
+    hear(heard);
+    return heard;
+  }
+
+  std::vector<std::string> asked;
+  HttpPages pages = [this](std::string_view path) {
+    asked.emplace_back(path);
+    if (path == "/healthz") return HttpAnswer{200, "text/plain; charset=utf-8", "ok\n"};
+    return not_found(path);
+  };
+  HttpExchange exchange{pages};
+};
+
+TEST(Http, ServesAPageAndKeepsTheConnection) {
+  Browser browser;
+  const std::string answer = browser.say("GET /healthz?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Type: text/plain; charset=utf-8\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Length: 3\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nok\n"));
+  EXPECT_FALSE(browser.exchange.finished());
+  EXPECT_THAT(browser.say("GET http://a/healthz HTTP/1.1\r\nHost: a\r\n\r\n"), EndsWith("ok\n"));
+}
+
+TEST(Http, HeadHasTheLengthAndNoBody) {
+  Browser browser;
+  const std::string answer = browser.say("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Length: 3\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
+}
+
+TEST(Http, WhatIsNotThereIsAProblem) {
+  Browser browser;
+  const std::string missing = browser.say("GET /nosuch\xff HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(missing, StartsWith("HTTP/1.1 400 "));  // a byte that is no ASCII
+  Browser other;
+  const std::string answer = other.say("GET /nosuch%22 HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 404 Not Found\r\n"));
+  EXPECT_THAT(answer, HasSubstr("application/problem+json"));
+  const auto body = nlohmann::json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
+  EXPECT_EQ(body["status"], 404);
+  EXPECT_EQ(body["detail"], "there is nothing at /nosuch%22");
+  const std::string post =
+      other.say("POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_THAT(post, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"));
+  EXPECT_THAT(post, HasSubstr("\r\nAllow: GET, HEAD\r\n"));
+  EXPECT_FALSE(other.exchange.finished());
+}
+
+TEST(Http, ConnectionsEndWhereTheRequestSaysSo) {
+  for (const char* request : {"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                              "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n",
+                              "GET /healthz HTTP/1.0\r\n\r\n"}) {
+    Browser browser;
+    EXPECT_THAT(browser.say(request), HasSubstr(" 200 OK\r\n")) << request;
+    EXPECT_TRUE(browser.exchange.finished()) << request;
+  }
+  Browser browser;
+  browser.say("GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_FALSE(browser.exchange.finished());
+}
+
+TEST(Http, PipelinedRequestsAreAnsweredInTurn) {
+  Browser browser;
+  const std::string one = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+  browser.say(one + "\r\n" + "GET /other HTTP/1.1\r\nHost: a\r\n\r\n" + one);
+  EXPECT_EQ(browser.asked, (std::vector<std::string>{"/healthz", "/other", "/healthz"}));
+}
+
+TEST(Http, WhatMayBeReadTwoWaysIsRefused) {
+  for (const char* request :
+       {"GET / HTTP/1.1\r\n\r\n",                        // no Host
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",  // two
+        "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1,1\r\n\r\na",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\x0b chunked\r\n\r\n",
+        "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n",
+        "GET / HTTP/1.1\nHost: a\n\n",
+        "GET /\r\n",
+        "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "get / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: "
+        "3\r\n\r\n"}) {
+    Browser browser;
+    EXPECT_THAT(browser.say(request), StartsWith("HTTP/1.1 400 Bad Request\r\n")) << request;
+    EXPECT_TRUE(browser.exchange.finished()) << request;
+    EXPECT_TRUE(browser.asked.empty()) << request;
+  }
+}
+
+TEST(Http, LimitsAreReached) {
+  const std::string start = "GET / HTTP/1.1\r\nHost: a\r\n";
+  Browser long_line;
+  EXPECT_THAT(long_line.say(start + "X: " + std::string(limits::http_header_bytes_max, 'a')),
+              StartsWith("HTTP/1.1 431 "));
+  Browser many_lines;
+  std::string lines = start;
+  for (std::size_t i = 0; i < limits::http_headers_max; ++i) lines += "X: a\r\n";
+  EXPECT_THAT(many_lines.say(lines), StartsWith("HTTP/1.1 431 "));
+  const std::string post = "POST / HTTP/1.1\r\nHost: a\r\n";
+  Browser large;
+  EXPECT_THAT(large.say(post + "Content-Length: 65537\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
+  Browser allowed;
+  EXPECT_THAT(allowed.say(post + "Content-Length: 65536\r\n\r\n" + std::string(65'536, 'a')),
+              StartsWith("HTTP/1.1 405 "));
+  Browser chunks;
+  std::string body = post + "Transfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 20'000; ++i) body += "1\r\na\r\n";
+  EXPECT_THAT(chunks.say(body), StartsWith("HTTP/1.1 413 "));
+  Browser version;
+  EXPECT_THAT(version.say("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), StartsWith("HTTP/1.1 505 "));
+}
+
+TEST(Http, HeadersAreDueWithinTenSeconds) {
+  Browser browser;
+  browser.say("GET / HTTP/1.1\r\nHost: a\r\n");
+  int seconds = 0;
+  while (browser.exchange.tick()) {
+    browser.say("X: " + std::to_string(++seconds) + "\r\n");
+    ASSERT_LT(seconds, 11);
+  }
+  EXPECT_LE(seconds, 10);
+  Browser silent;
+  for (seconds = 0; silent.exchange.tick(); ++seconds) ASSERT_LT(seconds, 11);
+}
+
+TEST(Http, AKeptConnectionMayBeIdleForAMinute) {
+  Browser browser;
+  browser.say("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  int seconds = 0;
+  while (browser.exchange.tick()) ASSERT_LT(++seconds, 62);
+  EXPECT_GE(seconds, 60);
+}
+
+struct Verdict {
+  bool rejected = false;
+  std::size_t answered = 0;  // requests that reached a page or got a 405
+  bool operator==(const Verdict&) const = default;
+};
+
+Verdict judge(std::string_view bytes, std::size_t piece) {
+  Browser browser;
+  std::string heard = browser.say(bytes, piece);
+  // Cases of the file leave out the empty line at the end of a head.
+  heard += browser.say("\r\n\r\n", piece);
+  heard += browser.end();
+  Verdict verdict;
+  for (std::size_t at = 0; (at = heard.find("HTTP/1.", at)) != std::string::npos; at += 7) {
+    if (heard[at + 8] != ' ' || heard[at + 9] < '1' || heard[at + 9] > '9') continue;  // in a text
+    const std::string status = heard.substr(at + 9, 3);
+    const bool is_rejection =
+        status == "400" || status == "413" || status == "431" || status == "501" || status == "505";
+    if (is_rejection) {
+      verdict.rejected = true;
+    } else {
+      ++verdict.answered;
+    }
+  }
+  EXPECT_TRUE(browser.exchange.finished() || !verdict.rejected);
+  return verdict;
+}
+
+TEST(Http, WhatLlhttpRejectsIsRejected) {
+  std::ifstream file(bad_input::path("http-llhttp.jsonl"));
+  if (!file) GTEST_SKIP() << "no " << bad_input::path("http-llhttp.jsonl");
+  std::size_t rejected = 0;
+  std::size_t accepted = 0;
+  std::size_t stricter = 0;
+  std::string line;
+  while (std::getline(file, line)) {
+    const auto record = nlohmann::json::parse(line);
+    const std::string name = record["name"];
+    for (const char* raw : {"raw", "raw_with_host"}) {
+      const std::string bytes = bad_input::from_base64(record[raw].get<std::string>());
+      const Verdict verdict = judge(bytes, 1 << 20);
+      if (record["reject"]) {
+        EXPECT_TRUE(verdict.rejected) << name << ": " << bytes;
+        // Nothing of it may be taken for a second request.
+        EXPECT_LE(verdict.answered, record["messages"].get<std::size_t>()) << name << ": " << bytes;
+      }
+      if (raw == std::string_view("raw")) continue;
+      ++(record["reject"] ? rejected : verdict.rejected ? stricter : accepted);
+      const bool is_plain = record["type"] == "request";
+      if (is_plain && !record["reject"] && verdict.rejected) {
+        std::printf("  stricter than llhttp: %s\n", name.c_str());
+      }
+    }
+  }
+  std::printf("http-llhttp.jsonl: %zu rejected as by llhttp, %zu accepted, %zu refused beyond it\n",
+              rejected, accepted, stricter);
+  EXPECT_GT(rejected, 50U);
+  EXPECT_GT(accepted, 50U);
+}
+
+RC_GTEST_PROP(Http, AnyCutOfTheStreamGivesTheSameAnswers, ()) {
+  std::string bytes;
+  const int count = *rc::gen::inRange(1, 5);
+  for (int i = 0; i < count; ++i) {
+    bytes += *rc::gen::element<std::string>(
+        "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "\r\nHEAD /x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: "
+        "y\r\n\r\n");
+  }
+  if (*rc::gen::arbitrary<bool>()) {
+    bytes[*rc::gen::inRange<std::size_t>(0, bytes.size())] = *rc::gen::arbitrary<char>();
+  }
+  Browser whole;
+  Browser pieces;
+  const std::string expected = whole.say(bytes);
+  RC_ASSERT(pieces.say(bytes, *rc::gen::inRange<std::size_t>(1, 30)) == expected);
+}
+
+TEST(HttpServer, AnswersOverASocketAndCounts) {
+  boost::asio::io_context io{1};
+  HttpServer server(io, [](std::string_view path) {
+    if (path != "/metrics") return not_found(path);
+    return HttpAnswer{200, "text/plain; version=0.0.4; charset=utf-8", std::string(1 << 20, 'm')};
+  });
+  ASSERT_TRUE(server.listen("127.0.0.1:0"));
+  EXPECT_FALSE(HttpServer(io, {}).listen("0.0.0.0:0"));
+  loopback::Client client(server.port());
+  client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.send("broken\r\n");
+  loopback::run_until([&] { io.run_one_for(std::chrono::milliseconds(1)); },
+                      [&] {
+                        client.listen();
+                        return client.closed();
+                      });
+  EXPECT_THAT(client.heard(), StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(client.heard(), HasSubstr("mmmHTTP/1.1 404 Not Found\r\n"));
+  EXPECT_THAT(client.heard(), HasSubstr("HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_EQ(server.counters().accepted, 1U);
+  loopback::run_until([&] { io.run_one_for(std::chrono::milliseconds(1)); },
+                      [&] { return server.counters().connections == 0; });
+}
+
+}  // namespace
+}  // namespace holdfast::server
