@@ -122,6 +122,19 @@ TEST(Machine, AnIdIsRememberedForTheWindowByTheLogsTime) {
   EXPECT_EQ(world.run({"INCR", "k"}, "id"), ":2\r\n");
 }
 
+TEST(Machine, AnIdPastItsWindowStaysForgottenWhenTheWindowIsMadeLonger) {
+  for (const bool swept : {false, true}) {
+    World world;
+    world.run({"SPACE", "RETAIN", "10000"}, {}, {0});
+    world.run({"INCR", "k"}, "id");
+    world.now += 2 * hour;
+    // Whether a node has swept its ids must not decide what its machine does.
+    if (swept) world.host.strong_state(accounts)->ids.expire(world.now);
+    world.run({"SPACE", "RETAIN", "259200000"}, {}, {0});
+    EXPECT_EQ(world.run({"INCR", "k"}, "id"), ":2\r\n");
+  }
+}
+
 TEST(Machine, AUuidOlderThanTheWindowOrAnHourAheadNeverRuns) {
   World world;
   const auto at = [](Instant time) { return make_uuid7(time, 1, 2); };

@@ -145,6 +145,7 @@ struct World final : ReplySink {
         return turn();
       default:
         if (pick(0, 4) == 0) log.end_at_once = !log.end_at_once;
+        if (pick(0, 4) == 0) log.hold_entries = !log.hold_entries;
         if (pick(0, 8) == 0) log.fail_ends();
         log.refusal =
             pick(0, 5) == 0 ? Status(fail(Code::unavailable, "the disk is full")) : Status();
@@ -159,6 +160,7 @@ struct World final : ReplySink {
   void finish() {
     log.refusal = {};
     log.end_at_once = true;
+    log.hold_entries = false;
     for (int i = 0; i < 3; ++i) {
       while (log.has_lost()) log.land_lost();
       log.answer_ends();

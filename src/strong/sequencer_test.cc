@@ -180,6 +180,20 @@ TEST(Sequencer, AReadSeesWhatAnotherNodeAcknowledgedBeforeIt) {
   EXPECT_THAT(world.answers(), ElementsAre("1 $6\r\ntheirs"));
 }
 
+TEST(Sequencer, AReadWaitsUntilTheEndIsApplied) {
+  World world;
+  world.log.end_at_once = false;
+  world.log.hold_entries = true;
+  world.log.append_of_another(world.foreign({"SET", "k", "theirs"}, 1));
+  EXPECT_EQ(world.read(1), "(later)");
+  world.log.answer_ends();
+  world.turn();
+  EXPECT_THAT(world.answers(), IsEmpty());
+  world.log.hold_entries = false;
+  world.turn();
+  EXPECT_THAT(world.answers(), ElementsAre("1 $6\r\ntheirs"));
+}
+
 TEST(Sequencer, OneQuestionServesAllReadsThatCameBeforeIt) {
   World world;
   world.log.end_at_once = false;

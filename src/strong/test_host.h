@@ -11,6 +11,7 @@
 #include "command/table.h"
 #include "strong/machine.h"
 #include "strong/operation.h"
+#include "value/value.h"
 
 /// For this folder's tests: keyspaces in memory under a machine.
 namespace holdfast::strong::testing {
@@ -18,11 +19,21 @@ namespace holdfast::strong::testing {
 inline constexpr KeyspaceId accounts{1};
 inline constexpr KeyspaceId stock{2};
 
-/// DROPS <keyspace id>, the one command of these tests' catalog.
+/// The commands of these tests' catalog: SPACE DROP <keyspace id>, and SPACE
+/// RETAIN <milliseconds> for both keyspaces.
 inline void no_catalog(CatalogContext&, Args, Reply&) {}
 inline constexpr Row catalog_rows[] = {
     {.name = "SPACE DROP",
      .code = 9000,
+     .arity = 3,
+     .access = Access::catalog,
+     .flags = flag_write_catalog,
+     .catalog = no_catalog,
+     .group = "test",
+     .since = "0.1",
+     .summary = "test"},
+    {.name = "SPACE RETAIN",
+     .code = 9001,
      .arity = 3,
      .access = Access::catalog,
      .flags = flag_write_catalog,
@@ -59,8 +70,15 @@ class TestHost final : public Host {
     return nullptr;
   }
   void apply_catalog(const Row&, Args args, ServiceId, Instant, Reply& reply) override {
-    stock_dropped_ = args[2] == "2";
     ++catalog_changes;
+    if (args[1] == "DROP") {
+      stock_dropped_ = args[2] == "2";
+    } else {
+      for (Keyspace* each : {&accounts_, &stock_}) {
+        each->state.retain = Millis(*parse_integer(args[2]));
+        each->ids.set_retain(remembered_for(each->state.retain));
+      }
+    }
     reply.ok();
   }
   IdTable& catalog_ids() override { return catalog_ids_; }

@@ -16,9 +16,10 @@ namespace holdfast::strong::testing {
 class TestLog final : public Log {
  public:
   // -- What the test decides
-  Status refusal;           // what append() answers
-  bool end_at_once = true;  // else questions wait for answer_end()
-  std::size_t appends = 0;  // how many there were
+  Status refusal;             // what append() answers
+  bool end_at_once = true;    // else questions wait for answer_ends()
+  bool hold_entries = false;  // deliver() tells of none: the node is behind
+  std::size_t appends = 0;    // how many there were
   std::vector<Durability> durabilities;
 
   std::size_t under_way() const { return proposed_.size(); }
@@ -83,7 +84,7 @@ class TestLog final : public Log {
     questions_.push_back({std::move(done), false, Position{}});
   }
   void deliver() override {
-    tell_entries();
+    if (!hold_entries) tell_entries();
     while (!failed_.empty()) {
       const auto [token, error] = std::move(failed_.front());
       failed_.pop_front();
