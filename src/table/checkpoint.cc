@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/assert.h"
@@ -90,36 +92,45 @@ void Table::begin_checkpoint() {
   impl.next_slot = 0;
   impl.wipe_frozen = impl.cleared_in > impl.committed;
   impl.frozen_count = size();
+  impl.count_left = true;
   impl.frozen_gone = std::exchange(impl.gone, {});
-  // What is hidden by a clear() is erased whole; the rest key by key.
-  if (impl.wipe_frozen) impl.early.erase_prefix(Family::table, keyspace_row_prefix(impl.keyspace));
-  for (const auto& [key, expiry_stored] : impl.frozen_gone) {
-    impl.early.erase(Family::table, table::value_row_key(impl.keyspace, hash_of(key), key));
-    if (expiry_stored) impl.early.erase(Family::table, table::expiry_row_key(impl.keyspace, key));
-  }
+  impl.next_gone = impl.frozen_gone.begin();
 }
 
 bool Table::checkpoint_slice(CheckpointRows& rows, std::size_t max_keys) {
   Impl& impl = *impl_;
   HF_ASSERT(impl.frozen != 0);
-  for (std::size_t encoded = 0; impl.next_slot < Impl::slot_count; ++impl.next_slot) {
-    if (encoded >= max_keys) return false;
-    encoded += impl.encode_slot(impl.slots[impl.next_slot], rows);
+  impl.settle();
+  // What is hidden by a clear() is erased whole; the rest key by key.
+  if (std::exchange(impl.wipe_frozen, false)) {
+    rows.erase_prefix(Family::table, keyspace_row_prefix(impl.keyspace));
   }
-  CheckpointRows early = std::exchange(impl.early, {});
-  for (const std::string& prefix : early.erased_prefixes(Family::table)) {
-    rows.erase_prefix(Family::table, prefix);
-  }
-  for (const CheckpointRows::Row& row : early.rows(Family::table)) {
+  for (const CheckpointRows::Row& row : impl.early.rows(Family::table)) {
     if (row.value) {
       rows.put(Family::table, row.key, *row.value);
     } else {
       rows.erase(Family::table, row.key);
     }
   }
-  std::string count;
-  wire::put_varint(count, impl.frozen_count);
-  rows.put(Family::table, table::count_row_key(impl.keyspace), count);
+  if (impl.early.bytes() > 0) impl.early = {};
+
+  std::size_t encoded = 0;
+  for (; impl.next_gone != impl.frozen_gone.end(); ++impl.next_gone) {
+    if (encoded++ >= max_keys) return false;
+    const auto& [key, expiry_stored] = *impl.next_gone;
+    rows.erase(Family::table, table::value_row_key(impl.keyspace, hash_of(key), key));
+    if (expiry_stored) rows.erase(Family::table, table::expiry_row_key(impl.keyspace, key));
+  }
+  if (impl.slots.empty()) impl.next_slot = Impl::slot_count;
+  for (; impl.next_slot < Impl::slot_count; ++impl.next_slot) {
+    if (encoded >= max_keys) return false;
+    encoded += impl.encode_slot(impl.slots[impl.next_slot], rows);
+  }
+  if (std::exchange(impl.count_left, false)) {
+    std::string count;
+    wire::put_varint(count, impl.frozen_count);
+    rows.put(Family::table, table::count_row_key(impl.keyspace), count);
+  }
   return true;
 }
 
@@ -128,11 +139,11 @@ void Table::end_checkpoint(bool committed) {
   HF_ASSERT(impl.frozen != 0);
   if (committed) {
     impl.committed = impl.frozen;
+    impl.nothing_clean = false;
   } else {
     // The rows are still there: erase them next time.
     for (auto& [key, expiry_stored] : impl.frozen_gone) {
-      const std::uint64_t hash = hash_of(key);
-      const Impl::Place place{Impl::slot_of(hash), impl.slots[Impl::slot_of(hash)].find(key, hash)};
+      const Impl::Place place = impl.find(key, hash_of(key));
       if (!place.found()) {
         impl.gone.insert_or_assign(key, expiry_stored);
         continue;
@@ -142,6 +153,7 @@ void Table::end_checkpoint(bool committed) {
     }
   }
   impl.frozen_gone = {};
+  impl.next_gone = impl.frozen_gone.end();
   impl.early = {};
   impl.frozen = 0;
   impl.next_slot = Impl::slot_count;
@@ -153,16 +165,17 @@ void Table::clear() {
   if (impl.encoding()) {
     // What the checkpoint has not met yet would be gone: now, then. A clear()
     // in the middle of a checkpoint is rare enough to take as long.
-    for (; impl.next_slot < Impl::slot_count; ++impl.next_slot) {
+    for (; impl.next_slot < impl.slots.size(); ++impl.next_slot) {
       impl.encode_slot(impl.slots[impl.next_slot], impl.early);
     }
   }
-  for (Impl::Slot& slot : impl.slots) slot.clear();
+  std::vector<Impl::Slot>().swap(impl.slots);
   impl.in_memory = 0;
   impl.cold = 0;
   impl.bytes = 0;
   impl.expiries = {};
   impl.by_expiry = {};
+  impl.expiry_bytes = 0;
   impl.gone = {};
   impl.cleared_in = impl.epoch;
 }
@@ -181,9 +194,7 @@ Status Table::load() {
                                            wire::Reader expiry(row);
                                            const std::int64_t at = expiry.signed_varint();
                                            good = good && expiry.ok();
-                                           const std::string name(key.substr(prefix.size()));
-                                           impl.expiries.emplace(name, at);
-                                           impl.by_expiry.emplace(at, name);
+                                           impl.add_expiry(key.substr(prefix.size()), at);
                                            return good;
                                          });
   if (!scanned) return scanned;
@@ -195,23 +206,31 @@ Status Table::warm(const std::function<bool()>& stop) {
   Impl& impl = *impl_;
   impl.settle();
   bool good = true;
+  bool stopped = false;
+  const std::size_t slot_keys = size() / Impl::slot_count;
   const Status scanned =
       impl.scan_cold(0, [&](std::uint64_t hash, std::string_view key, std::string_view row) {
         wire::Reader in(row);
         const std::uint64_t version = in.varint();
         auto value = decode_value(in.raw(in.remaining()));
-        good = good && in.ok() && value.has_value();
+        good = in.ok() && value.has_value() && impl.cold > 0 && hash == hash_of(key);
         if (!good) return false;
+        impl.reserve(Impl::slot_of(hash), slot_keys);
         table::Entry& entry = impl.entry(impl.insert(key, hash, std::move(*value)));
         entry.version = version;
         entry.stored = true;
         entry.expires = entry.expiry_stored = !impl.expiries.empty() && impl.expiries.contains(key);
-        HF_ASSERT(impl.cold > 0);
         --impl.cold;
-        return !stop();
+        stopped = stop();
+        return !stopped;
       });
+  impl.nothing_clean = false;
   if (!scanned) return scanned;
   if (!good) return fail(Code::corrupt, "a value of the checkpoint is damaged");
+  if (!stopped && impl.cold > 0) {
+    return fail(Code::corrupt, fmt::format("the checkpoint lacks {} keys of keyspace {}", impl.cold,
+                                           impl.keyspace.value));
+  }
   return {};
 }
 
@@ -223,12 +242,12 @@ Status Table::Impl::scan_cold(
   return store.scan(Family::table, prefix, table::value_row_key(keyspace, from, ""),
                     [&](std::string_view row_key, std::string_view row) {
                       std::uint64_t hash = 0;
+                      HF_ASSERT(row_key.size() >= prefix.size() + 8);
                       for (std::size_t i = 0; i < 8; ++i) {
                         hash = hash << 8 | static_cast<unsigned char>(row_key[prefix.size() + i]);
                       }
                       const std::string_view key = row_key.substr(prefix.size() + 8);
-                      const bool here =
-                          slots[slot_of(hash)].find(key, hash) != Slot::none || store_hides(key);
+                      const bool here = find(key, hash).found() || store_hides(key);
                       return here || each(hash, key, row);
                     });
 }

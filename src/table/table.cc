@@ -21,6 +21,11 @@ namespace {
 constexpr std::size_t sampled_items = 4;
 constexpr std::size_t index_bytes_per_item = 8;
 
+std::size_t expiry_bytes_of(std::string_view key) {
+  constexpr std::size_t short_key = 112;  // in both indexes
+  return short_key + (key.size() > SmallString::inline_max ? 2 * key.size() : 0);
+}
+
 std::size_t heap_estimate(const Value& value) {
   if (value.type() == Type::string) return value.heap_bytes();
   std::size_t items = 0;
@@ -64,6 +69,21 @@ void Table::Impl::settle() {
   bytes -= unsettled_bytes;
 }
 
+// The checkpoint is damaged or unreadable under a running node: "no such key"
+// would be a wrong answer, so nothing is answered.
+void Table::Impl::must(const Status& read) {
+  if (!read) logging::error("the checkpoint cannot be read: {}", read.error().message);
+  HF_ASSERT(read.has_value());
+}
+
+Value Table::Impl::value_of(std::string_view row) {
+  wire::Reader in(row);
+  in.varint();  // the version
+  auto value = decode_value(in.raw(in.remaining()));
+  HF_ASSERT(in.ok() && value.has_value());  // the store has checked the block's checksum
+  return std::move(*value);
+}
+
 bool Table::Impl::store_hides(std::string_view key) const {
   return cleared_in > committed || gone.contains(key) || frozen_gone.contains(key);
 }
@@ -72,24 +92,20 @@ std::optional<Value> Table::Impl::read_row(std::string_view key, std::uint64_t h
                                            std::uint64_t& version) {
   if (store_hides(key)) return std::nullopt;
   const auto row = store.get(Family::table, table::value_row_key(keyspace, hash, key));
-  if (!row) {
-    // The checkpoint is damaged or unreadable under a running node: to answer
-    // "no such key" would be a wrong answer, so nothing is answered.
-    logging::error("reading a value failed: {}", row.error().message);
-    HF_ASSERT(row.has_value());
-  }
+  if (!row) must(tl::unexpected(row.error()));
   if (!*row) return std::nullopt;
   wire::Reader in(**row);
   version = in.varint();
-  auto value = decode_value(in.raw(in.remaining()));
-  HF_ASSERT(value.has_value());  // the store has checked the block's checksum
-  return std::move(*value);
+  return value_of(**row);
 }
 
 Table::Impl::Place Table::Impl::locate(std::string_view key, std::uint64_t hash) {
-  const std::size_t slot = slot_of(hash);
-  Place place{slot, slots[slot].find(key, hash)};
-  if (place.found() || cold == 0) return place;
+  Place place = find(key, hash);
+  if (place.found()) {
+    entry(place).used = true;
+    return place;
+  }
+  if (cold == 0) return place;
   std::uint64_t version = 0;
   std::optional<Value> value = read_row(key, hash, version);
   if (!value) return place;
@@ -97,6 +113,8 @@ Table::Impl::Place Table::Impl::locate(std::string_view key, std::uint64_t hash)
   Entry& loaded = entry(place);
   loaded.version = version;
   loaded.stored = true;
+  loaded.used = true;
+  nothing_clean = false;
   loaded.expires = !expiries.empty() && expiries.contains(key);
   loaded.expiry_stored = loaded.expires;
   --cold;
@@ -104,12 +122,23 @@ Table::Impl::Place Table::Impl::locate(std::string_view key, std::uint64_t hash)
 }
 
 Table::Impl::Place Table::Impl::insert(std::string_view key, std::uint64_t hash, Value value) {
+  reserve(slot_of(hash), 1);
   Slot& slot = slots[slot_of(hash)];
   const std::size_t arrays = slot.array_bytes();
   const std::uint32_t at = slot.insert(Entry{SmallString(key), std::move(value)}, hash);
   bytes += slot.array_bytes() - arrays + entry_bytes(slot.at(at));
   ++in_memory;
   return {slot_of(hash), at};
+}
+
+void Table::Impl::reserve(std::size_t slot, std::size_t keys) {
+  if (slots.empty()) {
+    slots = std::vector<Slot>(slot_count);
+    bytes += slot_count * sizeof(Slot);
+  }
+  const std::size_t arrays = slots[slot].array_bytes();
+  slots[slot].reserve(keys);
+  bytes += slots[slot].array_bytes() - arrays;
 }
 
 void Table::Impl::remove(Place place, std::uint64_t hash) {
@@ -125,18 +154,32 @@ void Table::Impl::remove(Place place, std::uint64_t hash) {
 void Table::Impl::mark_changed(Place place, std::uint64_t version) {
   Entry& changed = entry(place);
   changed.epoch = epoch;
+  changed.used = true;
   changed.version = version;
+}
+
+void Table::Impl::add_expiry(std::string_view key, std::int64_t at) {
+  expiries.emplace(key, at);
+  by_expiry.emplace(at, key);
+  expiry_bytes += expiry_bytes_of(key);
 }
 
 void Table::Impl::drop_expiry(std::string_view key) {
   const auto found = expiries.find(key);
   HF_ASSERT(found != expiries.end());
+  expiry_bytes -= expiry_bytes_of(key);
   by_expiry.erase({found->second, found->first});
   expiries.erase(found);
 }
 
 bool Table::Impl::expired(const Entry& entry, Instant now) const {
   return entry.expires && expiries.find(entry.key.view())->second <= to_ms(now);
+}
+
+bool Table::Impl::expired_cold(std::string_view key, Instant now) const {
+  if (expiries.empty()) return false;
+  const auto found = expiries.find(key);
+  return found != expiries.end() && found->second <= to_ms(now);
 }
 
 Table::Table(KeyspaceId keyspace, Store& store) : impl_(std::make_unique<Impl>(keyspace, store)) {}
@@ -149,6 +192,18 @@ Table::Found Table::read(std::string_view key, Instant now) {
   const table::Entry& entry = impl.entry(place);
   if (impl.expired(entry, now)) return {nullptr, 0};
   return {&entry.value, entry.version};
+}
+
+void Table::prefetch(std::string_view key) const {
+  if (impl_->slots.empty()) return;
+  const std::uint64_t hash = hash_of(key);
+  impl_->slots[Impl::slot_of(hash)].prefetch(hash);
+}
+
+void Table::prefetch_entry(std::string_view key) const {
+  if (impl_->slots.empty()) return;
+  const std::uint64_t hash = hash_of(key);
+  impl_->slots[Impl::slot_of(hash)].prefetch_entry(hash);
 }
 
 std::optional<Instant> Table::expiry(std::string_view key, Instant now) {
@@ -221,8 +276,7 @@ void Table::set_expiry(std::string_view key, std::optional<Instant> at) {
   if (entry.expires) impl.drop_expiry(key);
   entry.expires = at.has_value();
   if (at) {
-    impl.expiries.emplace(key, to_ms(*at));
-    impl.by_expiry.emplace(to_ms(*at), key);
+    impl.add_expiry(key, to_ms(*at));
   }
   impl.mark_changed(place, version_);
 }
@@ -250,32 +304,39 @@ std::size_t Table::expire(Instant now, std::size_t max,
 }
 
 std::size_t Table::memory_bytes() const {
-  constexpr std::size_t expiry_bytes = 112;  // of both indexes, for a short key
+  constexpr std::size_t gone_bytes = 48;  // of a short key
   impl_->settle();
-  return impl_->bytes + impl_->expiries.size() * expiry_bytes +
-         (impl_->gone.size() + impl_->frozen_gone.size()) * sizeof(std::string);
+  return impl_->bytes + impl_->expiry_bytes +
+         (impl_->gone.size() + impl_->frozen_gone.size()) * gone_bytes;
 }
 
+// The clock algorithm: what was used since the hand last came by stays once
+// more. Two rounds at most, after which everything clean is gone.
 std::size_t Table::evict(std::size_t bytes) {
   Impl& impl = *impl_;
   impl.settle();
+  if (impl.nothing_clean) return 0;
   const std::size_t before = impl.bytes;
-  for (std::size_t visited = 0; visited < Impl::slot_count; ++visited) {
-    if (before - impl.bytes >= bytes) break;
+  for (std::size_t visited = 0; visited < 2 * impl.slots.size(); ++visited) {
+    if (before - impl.bytes >= bytes) return before - impl.bytes;
     Impl::Slot& slot = impl.slots[impl.evict_slot];
+    impl.evict_slot = (impl.evict_slot + 1) % Impl::slot_count;
+    const std::size_t size = slot.size();
     const std::size_t arrays = slot.array_bytes();
-    for (std::uint32_t at = static_cast<std::uint32_t>(slot.size()); at-- > 0;) {
+    for (std::uint32_t at = static_cast<std::uint32_t>(size); at-- > 0;) {
       table::Entry& entry = slot.at(at);
       if (entry.epoch > impl.committed || !entry.stored) continue;
+      if (std::exchange(entry.used, false)) continue;
       impl.bytes -= Impl::entry_bytes(entry);
       slot.erase(at, hash_of(entry.key.view()));
-      --impl.in_memory;
-      ++impl.cold;
     }
+    if (slot.size() == size) continue;
+    impl.in_memory -= size - slot.size();
+    impl.cold += size - slot.size();
     slot.shrink();
     impl.bytes -= arrays - slot.array_bytes();
-    impl.evict_slot = (impl.evict_slot + 1) % Impl::slot_count;
   }
+  impl.nothing_clean = before - impl.bytes < bytes;
   return before - impl.bytes;
 }
 

@@ -23,35 +23,48 @@ namespace holdfast {
 struct Table::Impl {
   using Slot = table::Slot;
   using Entry = table::Entry;
-  static constexpr int slot_bits = 10;
-  static constexpr std::size_t slot_count = std::size_t{1} << slot_bits;
+  static constexpr std::size_t slot_count = std::size_t{1} << table::slot_bits;
 
-  Impl(KeyspaceId keyspace_id, Store& the_store)
-      : keyspace(keyspace_id), store(the_store), slots(slot_count) {}
+  Impl(KeyspaceId keyspace_id, Store& the_store) : keyspace(keyspace_id), store(the_store) {}
 
   struct Place {
     std::size_t slot;
     std::uint32_t at;
     bool found() const { return at != Slot::none; }
   };
-  static std::size_t slot_of(std::uint64_t hash) { return hash >> (64 - slot_bits); }
+  static std::size_t slot_of(std::uint64_t hash) { return hash >> (64 - table::slot_bits); }
+  Place find(std::string_view key, std::uint64_t hash) const {
+    const std::size_t slot = slot_of(hash);
+    return {slot, slots.empty() ? Slot::none : slots[slot].find(key, hash)};
+  }
   Entry& entry(Place place) { return slots[place.slot].at(place.at); }
 
   // -- table.cc
   /// Where the key is; read into memory first when only the store has it.
   Place locate(std::string_view key, std::uint64_t hash);
   Place insert(std::string_view key, std::uint64_t hash, Value value);
+  /// Makes a slot's index for so many keys.
+  void reserve(std::size_t slot, std::size_t keys);
   void remove(Place place, std::uint64_t hash);
   /// Call before an entry changes: a checkpoint being written gets it as it is.
   void before_change(Place place);
   void mark_changed(Place place, std::uint64_t version);
   bool expired(const Entry& entry, Instant now) const;
+  bool expired_cold(std::string_view key, Instant now) const;
+  void add_expiry(std::string_view key, std::int64_t at);
   void drop_expiry(std::string_view key);
   /// Counts again what the last change() may have grown or shrunk.
   void settle();
   std::optional<Value> read_row(std::string_view key, std::uint64_t hash, std::uint64_t& version);
+  static Value value_of(std::string_view row);
   bool store_hides(std::string_view key) const;
+  static void must(const Status& read);
   static std::size_t entry_bytes(const Entry& entry);
+
+  // -- walk.cc
+  /// Slot::collect() over as many slots as it takes; all of them end at the
+  /// greatest hash.
+  std::uint64_t collect(std::uint64_t from, std::size_t wanted, std::vector<Slot::Met>& met) const;
 
   // -- checkpoint.cc
   bool encoding() const { return frozen != 0 && next_slot < slot_count; }
@@ -67,7 +80,7 @@ struct Table::Impl {
 
   KeyspaceId keyspace;
   Store& store;
-  std::vector<Slot> slots;
+  std::vector<Slot> slots;  // none before the first key
   std::size_t in_memory = 0;
   std::size_t cold = 0;                  // live keys that are in the store only
   std::size_t bytes = 0;                 // of all entries and arrays
@@ -77,12 +90,14 @@ struct Table::Impl {
   // Every key with an expiry, in memory or not.
   StringMap<std::int64_t> expiries;
   absl::btree_set<std::pair<std::int64_t, std::string>> by_expiry;
+  std::size_t expiry_bytes = 0;  // of both
 
   // Keys erased whose rows are still in the store, and whether an expiry row
   // is too: since the last checkpoint began, and before that.
   using Gone = StringMap<bool>;
   Gone gone;
   Gone frozen_gone;
+  Gone::const_iterator next_gone = frozen_gone.end();  // to be encoded
 
   std::uint32_t epoch = 1;
   std::uint32_t committed = 0;
@@ -92,7 +107,10 @@ struct Table::Impl {
   std::size_t next_slot = slot_count;
   CheckpointRows early;            // encoded ahead of their slot, because they changed
   std::uint64_t frozen_count = 0;  // live keys at the moment of the checkpoint
-  std::size_t evict_slot = 0;
+  bool count_left = false;         // whose row is still to be written
+
+  std::size_t evict_slot = 0;  // the clock's hand
+  bool nothing_clean = false;  // an eviction found no more, and none came since
 };
 
 namespace table {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "base/assert.h"
 #include "base/checksum.h"
-#include "base/logging.h"
-#include "base/wire.h"
 #include "table/table_impl.h"
 #include "value/hash.h"
 #include "value/set.h"
@@ -17,13 +14,9 @@ namespace {
 
 constexpr std::uint64_t cursor_mask = ~std::uint64_t{0xFFFF};  // the upper 48 bits
 
-Value value_of(std::string_view row) {
-  wire::Reader in(row);
-  in.varint();  // the version
-  auto value = decode_value(in.raw(in.remaining()));
-  HF_ASSERT(in.ok() && value.has_value());  // the store has checked the block's checksum
-  return std::move(*value);
-}
+// What one step of a scan holds at once, however many keys it is asked for.
+constexpr std::size_t stretch_keys_max = 1'024;
+constexpr std::size_t stretch_bytes_max = 4_MiB;
 
 /// The same for equal contents, whatever order a collection's items lie in.
 std::uint64_t content_digest(const Value& value) {
@@ -52,57 +45,78 @@ std::uint64_t content_digest(const Value& value) {
 
 }  // namespace
 
+std::uint64_t Table::Impl::collect(std::uint64_t from, std::size_t wanted,
+                                   std::vector<Slot::Met>& met) const {
+  std::uint64_t last = ~std::uint64_t{0};
+  if (slots.empty()) return last;
+  do {
+    last = slots[slot_of(from)].collect(from, wanted - met.size(), met);
+    from = last + 1;
+  } while (met.size() < wanted && from != 0);
+  return last;
+}
+
+// Memory first, over as many slots as it takes, then the store for the same
+// stretch of hashes: the shorter of the two sets the stretch's end.
 std::uint64_t Table::scan(std::uint64_t cursor, std::size_t count, Instant now,
                           const Visit& visit) {
   Impl& impl = *impl_;
   impl.settle();
-  struct Met {
+  struct Row {
     std::uint64_t hash;
-    std::uint32_t at;     // in memory, or
-    std::size_t fetched;  // among `rows`
+    std::string key;
+    std::string bytes;
   };
-  std::vector<Met> met;
-  std::vector<std::pair<std::string, Value>> rows;
-  std::size_t visited = 0;
+  std::vector<Impl::Slot::Met> met;
+  std::vector<Row> rows;
   const std::size_t wanted = std::max<std::size_t>(count, 1);
+  std::size_t visited = 0;
   std::uint64_t from = cursor & cursor_mask;
-  for (std::size_t slot = Impl::slot_of(from); slot < Impl::slot_count; ++slot) {
+  for (;;) {
+    const std::size_t stretch = std::min(wanted - visited, stretch_keys_max);
     met.clear();
     rows.clear();
-    const Impl::Slot& in_memory = impl.slots[slot];
-    for (std::uint32_t at = 0; at < in_memory.size(); ++at) {
-      const std::uint64_t hash = hash_of(in_memory.at(at).key.view());
-      if (hash >= from) met.push_back({hash, at, 0});
-    }
+    std::uint64_t last = impl.collect(from, stretch, met);
+    std::size_t row_bytes = 0;
     const Status scanned =
         impl.scan_cold(from, [&](std::uint64_t hash, std::string_view key, std::string_view row) {
-          if (Impl::slot_of(hash) != slot) return false;
-          // Some beyond what is wanted, to know where to go on.
-          if (rows.size() > wanted && (rows.size() < 2 || hash != met.back().hash)) return false;
-          rows.emplace_back(key, value_of(row));
-          met.push_back({hash, Impl::Slot::none, rows.size() - 1});
+          if (hash > last) return false;
+          if (impl.expired_cold(key, now)) return true;
+          if ((rows.size() >= stretch || row_bytes >= stretch_bytes_max) &&
+              (hash & cursor_mask) != (rows.back().hash & cursor_mask)) {
+            last = (hash & cursor_mask) - 1;  // a cursor cannot part those of one value
+            return false;
+          }
+          rows.push_back({hash, std::string(key), std::string(row)});
+          row_bytes += row.size();
           return true;
         });
-    HF_ASSERT(scanned.has_value());
-    std::sort(met.begin(), met.end(), [](const Met& a, const Met& b) { return a.hash < b.hash; });
-    for (std::size_t i = 0; i < met.size(); ++i) {
-      // Those of one cursor value go together: a cursor cannot part them.
-      if (visited >= wanted && (met[i].hash & cursor_mask) != (met[i - 1].hash & cursor_mask)) {
-        return met[i].hash & cursor_mask;
+    Impl::must(scanned);
+    std::sort(met.begin(), met.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+
+    auto row = rows.begin();
+    for (auto at = met.begin();;) {
+      const bool in_memory = at != met.end() && at->hash <= last;
+      if (!in_memory && row == rows.end()) break;
+      const bool is_row = !in_memory || (row != rows.end() && row->hash < at->hash);
+      const std::uint64_t hash = is_row ? row->hash : at->hash;
+      if (visited >= wanted && (hash & cursor_mask) != from) return hash & cursor_mask;
+      from = hash & cursor_mask;
+      if (is_row) {
+        visit(row->key, Impl::value_of(row->bytes));
+        ++row;
+        ++visited;
+        continue;
       }
-      const bool cold = met[i].at == Impl::Slot::none;
-      const std::string_view key =
-          cold ? std::string_view(rows[met[i].fetched].first) : in_memory.at(met[i].at).key.view();
-      const auto expiry = impl.expiries.find(key);
-      if (expiry != impl.expiries.end() && expiry->second <= to_ms(now)) continue;
-      visit(key, cold ? rows[met[i].fetched].second : in_memory.at(met[i].at).value);
+      const table::Entry& entry = impl.slots[Impl::slot_of(hash)].at(at->place);
+      ++at;
+      if (impl.expired(entry, now)) continue;
+      visit(entry.key.view(), entry.value);
       ++visited;
     }
-    if (slot + 1 == Impl::slot_count) break;
-    from = (slot + 1) << (64 - Impl::slot_bits);
-    if (visited >= wanted) return from;
+    from = last + 1;  // 0 past the last hash
+    if (from == 0 || visited >= wanted) return from;
   }
-  return 0;
 }
 
 void Table::for_each(Instant now, const Visit& visit) {
@@ -115,13 +129,10 @@ void Table::for_each(Instant now, const Visit& visit) {
   }
   const Status scanned =
       impl.scan_cold(0, [&](std::uint64_t, std::string_view key, std::string_view row) {
-        const auto expiry = impl.expiries.find(key);
-        if (expiry == impl.expiries.end() || expiry->second > to_ms(now)) {
-          visit(key, value_of(row));
-        }
+        if (!impl.expired_cold(key, now)) visit(key, Impl::value_of(row));
         return true;
       });
-  HF_ASSERT(scanned.has_value());
+  Impl::must(scanned);
 }
 
 std::uint64_t Table::digest(Instant now) {

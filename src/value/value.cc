@@ -21,7 +21,9 @@ std::string_view to_text(std::int64_t number, IntegerText& room) {
   return {room.bytes, static_cast<std::size_t>(end - room.bytes)};
 }
 
-tl::unexpected<Error> damaged() { return fail(Code::corrupt, "a stored value is damaged"); }
+tl::unexpected<Error> damaged() {
+  return fail(Code::corrupt, "a stored value is damaged");
+}
 
 Result<Value> decode_hash(wire::Reader& in) {
   auto fields = std::make_unique<Hash>();
@@ -48,9 +50,12 @@ Result<Value> decode_set(wire::Reader& in) {
 
 std::string_view type_name(Type type) {
   switch (type) {
-    case Type::string: return "string";
-    case Type::hash: return "hash";
-    case Type::set: return "set";
+    case Type::string:
+      return "string";
+    case Type::hash:
+      return "hash";
+    case Type::set:
+      return "set";
   }
   return "none";
 }
@@ -74,7 +79,9 @@ Value Value::string(std::string_view text) {
   if (const auto number = parse_integer(text)) return integer(*number);
   return Value(Held(SmallString(text)));
 }
-Value Value::integer(std::int64_t number) { return Value(Held(number)); }
+Value Value::integer(std::int64_t number) {
+  return Value(Held(number));
+}
 Value Value::hash(std::unique_ptr<Hash> fields) {
   HF_ASSERT(fields != nullptr);
   return Value(Held(std::move(fields)));
@@ -86,16 +93,21 @@ Value Value::set(std::unique_ptr<Set> members) {
 
 Type Value::type() const {
   switch (held_.index()) {
-    case 2: return Type::hash;
-    case 3: return Type::set;
-    default: return Type::string;
+    case 2:
+      return Type::hash;
+    case 3:
+      return Type::set;
+    default:
+      return Type::string;
   }
 }
 
 Value Value::clone() const {
   switch (held_.index()) {
-    case 0: return Value(Held(std::get<0>(held_)));
-    case 1: return Value(Held(std::get<1>(held_)));
+    case 0:
+      return Value(Held(std::get<0>(held_)));
+    case 1:
+      return Value(Held(std::get<1>(held_)));
     case 2: {
       auto copy = std::make_unique<Hash>();
       const Hash& from = as_hash();
@@ -134,20 +146,28 @@ Hash& Value::as_hash() {
   HF_ASSERT(held != nullptr);
   return **held;
 }
-const Hash& Value::as_hash() const { return const_cast<Value*>(this)->as_hash(); }
+const Hash& Value::as_hash() const {
+  return const_cast<Value*>(this)->as_hash();
+}
 Set& Value::as_set() {
   auto* held = std::get_if<std::unique_ptr<Set>>(&held_);
   HF_ASSERT(held != nullptr);
   return **held;
 }
-const Set& Value::as_set() const { return const_cast<Value*>(this)->as_set(); }
+const Set& Value::as_set() const {
+  return const_cast<Value*>(this)->as_set();
+}
 
 std::size_t Value::heap_bytes() const {
   switch (held_.index()) {
-    case 0: return 0;
-    case 1: return std::get<1>(held_).heap_bytes();
-    case 2: return sizeof(Hash) + as_hash().heap_bytes();
-    default: return sizeof(Set) + as_set().heap_bytes();
+    case 0:
+      return 0;
+    case 1:
+      return std::get<1>(held_).heap_bytes();
+    case 2:
+      return sizeof(Hash) + as_hash().heap_bytes();
+    default:
+      return sizeof(Set) + as_set().heap_bytes();
   }
 }
 
@@ -198,8 +218,10 @@ Result<Value> decode_value(std::string_view bytes) {
         if (!in.ok()) return damaged();
         return Value::integer(number);
       }
-      case Form::hash: return decode_hash(in);
-      case Form::set: return decode_set(in);
+      case Form::hash:
+        return decode_hash(in);
+      case Form::set:
+        return decode_set(in);
     }
     return damaged();
   };

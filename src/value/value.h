@@ -64,8 +64,7 @@ class Value {
   std::size_t heap_bytes() const;
 
  private:
-  using Held =
-      std::variant<std::int64_t, SmallString, std::unique_ptr<Hash>, std::unique_ptr<Set>>;
+  using Held = std::variant<std::int64_t, SmallString, std::unique_ptr<Hash>, std::unique_ptr<Set>>;
   explicit Value(Held held);
   Held held_;
 };
