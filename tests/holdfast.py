@@ -209,12 +209,11 @@ def _key(value):
 class Server:
     """A `holdfast serve` process of our own, on loopback ports that stay the same over restarts."""
 
-    def __init__(self, data=None, flags=(), wrapper=(), ready_seconds=60):
+    def __init__(self, data=None, flags=(), ready_seconds=60):
         check(BINARY.exists(), f"no {BINARY}: run ./dev build")
         self.folder = Path(tempfile.mkdtemp(prefix="holdfast-test-"))
         self.data = Path(data) if data else self.folder / "data"
         self.flags = [str(f) for f in flags]
-        self.wrapper = [str(w) for w in wrapper]
         self.ready_seconds = ready_seconds
         self.port = free_port()
         self.http_port = free_port()
@@ -222,7 +221,7 @@ class Server:
         self.process = None
 
     def __enter__(self):
-        return self.start()
+        return self if self.process else self.start()
 
     def __exit__(self, kind, *_):
         self.kill()
@@ -235,15 +234,13 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     def command(self):
-        return [*self.wrapper, str(BINARY), "serve", "--data", str(self.data), "--resp", self.address,
+        return [str(BINARY), "serve", "--data", str(self.data), "--resp", self.address,
                 "--http", f"127.0.0.1:{self.http_port}", *self.flags]
 
     def launch(self):
         """Starts the process without waiting for it to be ready."""
         with open(self.log_path, "ab") as log:
-            # A process group of its own: with a wrapper (strace) both end together.
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True)
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
     def start(self):
@@ -276,14 +273,13 @@ class Server:
     def kill(self, how=signal.SIGKILL):
         """Ends the process at once; nothing of it is left when this returns."""
         if self.process and self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, how)
+            self.process.send_signal(how)
         if self.process:
             self.process.wait()
 
     def stop(self, seconds=60):
         """SIGTERM; the exit code."""
-        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.terminate()
         return self.process.wait(seconds)
 
     def restart(self):
@@ -293,16 +289,8 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    @property
-    def pid(self):
-        """The server's own process, under a wrapper too."""
-        if not self.wrapper:
-            return self.process.pid
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0])
-
     def memory_kib(self, field="VmRSS"):
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(field + ":"):
                 return int(line.split()[1])
         return 0

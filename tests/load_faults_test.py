@@ -181,7 +181,7 @@ def ten_times_the_load():
     """Connections that never wait for replies: goodput stays, and all is normal again within 5 s."""
     with Server() as server, server.client() as client:
         client("KEYSPACE", "CREATE", "flood", "GUARANTEE", "eventual")
-        peak, _, _ = good_rate(server, 4, 640, 3)
+        peak, _, _ = good_rate(server, 4, 16384, 3)
         rate, refused, cut = good_rate(server, 40, None, 3)
         ended = time.monotonic()
 
