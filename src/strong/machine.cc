@@ -45,11 +45,26 @@ std::optional<Error> refuse_by_time(std::string_view request_id, Instant now, Mi
   return std::nullopt;
 }
 
+// How many operations ahead of their turn the memory they will touch is asked
+// for. At millions of keys and ids that is most of an operation's time.
+constexpr std::size_t ahead = 8;
+constexpr std::size_t ahead_near = 4;  // what the first request has brought leads further
+
 // An operation and what is worked out for it before its turn.
 struct Slot {
   Operation operation;
   IdKey id;
+  State* state = nullptr;  // nothing for the catalog, or when the keyspace was dropped
+  IdBudget* budget = nullptr;
 };
+
+// The first key of an operation, or nothing.
+std::string_view first_key_of(const Operation& operation) {
+  if (operation.calls.empty()) return {};
+  const Call& call = operation.calls[0];
+  const auto place = static_cast<std::size_t>(call.row->keys.first);
+  return place == 0 || place >= call.args.size() ? std::string_view{} : call.args[place];
+}
 
 }  // namespace
 
@@ -59,12 +74,17 @@ struct Machine::Impl {
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);
   Status read_through(EntryReader reader);
   void fill(EntryReader& reader, Slot& slot);
-  State* state_of(KeyspaceId keyspace);
-  Replay run(const Operation& operation, const IdKey& id, std::uint64_t version);
-  Replay run_once(const Operation& operation, const IdKey& id, State* state, std::uint64_t version);
-  void settle(const Operation& operation, State& state);
-  bool over_budget(const State& state);
-  void execute(const Operation& operation, State* state, std::uint64_t version);
+  void look_up(Slot& slot);
+  void forget_lookup() {
+    last_keyspace = {};
+    last_state = nullptr;
+    last_budget = nullptr;
+  }
+  Replay run(const Slot& slot, std::uint64_t version);
+  Replay run_once(const Slot& slot, std::uint64_t version);
+  void settle(const Slot& slot);
+  bool over_budget(const Slot& slot);
+  void execute(const Slot& slot, std::uint64_t version);
   void transact(const Operation& operation, State& state, std::uint64_t version);
   void call(const Call& call, State& state, std::uint64_t seed, Reply& reply);
   void change_catalog(const Operation& operation, Reply& reply);
@@ -74,30 +94,55 @@ struct Machine::Impl {
   Position applied;
   Instant time{};
   Appenders appenders;
-  absl::flat_hash_map<std::uint32_t, IdBudget> budgets;  // by keyspace
+  absl::flat_hash_map<std::uint32_t, std::unique_ptr<IdBudget>> budgets;  // by keyspace
 
   // Used within one apply(), kept for their memory.
-  Slot scratch;
+  std::array<Slot, ahead + 1> slots;  // of the operation at hand and those next
   std::string reply_bytes;
-  KeyspaceId last_keyspace;  // 0: none; what state_of() answered last
+  KeyspaceId last_keyspace;  // the one looked up last, and what was found; 0: none
   State* last_state = nullptr;
   IdBudget* last_budget = nullptr;
 };
 
 Status Machine::Impl::read_through(EntryReader reader) {
   for (;;) {
-    const Result<bool> more = reader.next(commands, scratch.operation);
+    const Result<bool> more = reader.next(commands, slots[0].operation);
     if (!more) return tl::unexpected<Error>(more.error());
     if (!*more) return {};
   }
 }
 
-// Reads an operation that read_through() has seen.
+// Reads an operation that read_through() has seen, and asks for its memory.
 void Machine::Impl::fill(EntryReader& reader, Slot& slot) {
+  // A long transaction's memory is not worth keeping.
+  if (slot.operation.calls.size() > 64) slot.operation = Operation{};
   const Result<bool> more = reader.next(commands, slot.operation);
   HF_ASSERT(more && *more);
-  if (!slot.operation.request_id.empty())
-    slot.id = make_id_key(slot.operation.caller, slot.operation.request_id);
+  look_up(slot);
+  if (slot.state == nullptr) return;
+  const std::string_view key = first_key_of(slot.operation);
+  if (!key.empty()) slot.state->table.prefetch(key);
+  if (slot.operation.request_id.empty()) return;
+  slot.id = make_id_key(slot.operation.caller, slot.operation.request_id);
+  slot.state->ids.prefetch(slot.id);
+}
+
+void Machine::Impl::look_up(Slot& slot) {
+  const KeyspaceId keyspace = slot.operation.keyspace;
+  if (keyspace.value == 0) {
+    forget_lookup();
+  } else if (keyspace != last_keyspace) {
+    last_keyspace = keyspace;
+    last_state = host.strong_state(keyspace);
+    last_budget = nullptr;
+    if (last_state != nullptr) {
+      std::unique_ptr<IdBudget>& budget = budgets[keyspace.value];
+      if (!budget) budget = std::make_unique<IdBudget>();
+      last_budget = budget.get();
+    }
+  }
+  slot.state = last_state;
+  slot.budget = last_budget;
 }
 
 Result<bool> Machine::Impl::apply(Position position, std::string_view payload, Observer* observer) {
@@ -112,51 +157,53 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
   time = std::max(time, reader->time());
   appenders.applied(reader->name(), time);
 
-  last_keyspace = {};
+  forget_lookup();
   const auto count = static_cast<std::size_t>(reader->operations());
+  std::size_t filled = 0;
   for (std::size_t index = 0; index < count; ++index) {
-    fill(*reader, scratch);
+    while (filled < count && filled <= index + ahead) fill(*reader, slots[filled++ % slots.size()]);
+    if (index + ahead_near < filled) {
+      const Slot& near = slots[(index + ahead_near) % slots.size()];
+      const std::string_view key = first_key_of(near.operation);
+      if (near.state != nullptr && !key.empty()) near.state->table.prefetch_entry(key);
+    }
+    Slot& slot = slots[index % slots.size()];
     reply_bytes.clear();
-    const Replay replay = run(scratch.operation, scratch.id, version_of(position, index));
+    const Replay replay = run(slot, version_of(position, index));
+    // What was looked up ahead may have been dropped.
+    if (slot.operation.keyspace.value == 0) {
+      for (std::size_t next = index + 1; next < filled; ++next) look_up(slots[next % slots.size()]);
+    }
     if (observer != nullptr) observer->on_applied(index, reply_bytes, replay);
   }
+  if (reply_bytes.capacity() > 1_MiB) reply_bytes = std::string();
   return true;
 }
 
-State* Machine::Impl::state_of(KeyspaceId keyspace) {
-  if (keyspace != last_keyspace) {
-    last_keyspace = keyspace;
-    last_state = host.strong_state(keyspace);
-    last_budget = last_state != nullptr ? &budgets[keyspace.value] : nullptr;
-  }
-  return last_state;
-}
-
-Replay Machine::Impl::run(const Operation& operation, const IdKey& id, std::uint64_t version) {
-  State* state = nullptr;
-  if (operation.keyspace.value != 0) {
-    state = state_of(operation.keyspace);
-    if (state == nullptr) {
-      Reply(reply_bytes).error({Code::unavailable, "the keyspace was dropped"});
-      return Replay::none;
-    }
+Replay Machine::Impl::run(const Slot& slot, std::uint64_t version) {
+  const Operation& operation = slot.operation;
+  if (slot.state == nullptr && operation.keyspace.value != 0) {
+    Reply(reply_bytes).error({Code::unavailable, "the keyspace was dropped"});
+    return Replay::none;
   }
   // VOID is safe to repeat as it is: what it settles is its own record.
   if (!operation.transaction && operation.calls[0].row->access == Access::ids) {
-    settle(operation, *state);
+    settle(slot);
     return Replay::none;
   }
-  if (!operation.request_id.empty()) return run_once(operation, id, state, version);
-  execute(operation, state, version);
+  if (!operation.request_id.empty()) return run_once(slot, version);
+  execute(slot, version);
   return Replay::none;
 }
 
 // 3-contract section 3: what a request id promises.
-Replay Machine::Impl::run_once(const Operation& operation, const IdKey& id, State* state,
-                               std::uint64_t version) {
+Replay Machine::Impl::run_once(const Slot& slot, std::uint64_t version) {
+  const Operation& operation = slot.operation;
+  State* const state = slot.state;
   Reply reply(reply_bytes);
   const Millis retain = state != nullptr ? state->retain : Millis(limits::retain_ids_ms_default);
   IdTable& ids = state != nullptr ? state->ids : host.catalog_ids();
+  const IdKey id = state != nullptr ? slot.id : make_id_key(operation.caller, operation.request_id);
   if (const std::optional<Outcome> outcome = ids.find(id, time)) {
     if (outcome->voided) {
       reply.error({Code::voided, "the request id was voided, its operation will never run"});
@@ -173,55 +220,57 @@ Replay Machine::Impl::run_once(const Operation& operation, const IdKey& id, Stat
     reply.error(*refused);
     return Replay::none;
   }
-  if (state != nullptr && over_budget(*state)) {
+  if (state != nullptr && over_budget(slot)) {
     reply.error({Code::busy, "the keyspace's MAX-IDS-BYTES is reached"});
     return Replay::none;
   }
-  execute(operation, state, version);
+  execute(slot, version);
   ids.record(id, operation.fingerprint, time, reply_bytes);
-  if (state != nullptr) last_budget->record(time, reply_bytes.size(), remembered_for(retain));
+  if (state != nullptr) slot.budget->record(time, reply_bytes.size(), remembered_for(retain));
   return Replay::none;
 }
 
 // VOID. An id whose window has passed may have been applied and forgotten: it
 // cannot be settled any more. One too far ahead would outlive its record.
-void Machine::Impl::settle(const Operation& operation, State& state) {
+void Machine::Impl::settle(const Slot& slot) {
   Reply reply(reply_bytes);
-  const Call& settling = operation.calls[0];
+  State& state = *slot.state;
+  const Call& settling = slot.operation.calls[0];
   const std::string_view request_id = settling.args[1];
   if (const auto refused = refuse_by_time(request_id, time, state.retain)) {
     reply.error(*refused);
     return;
   }
-  const IdKey key = make_id_key(operation.caller, request_id);
+  const IdKey key = make_id_key(slot.operation.caller, request_id);
   const bool known = state.ids.find(key, time).has_value();
-  if (!known && over_budget(state)) {
+  if (!known && over_budget(slot)) {
     reply.error({Code::busy, "the keyspace's MAX-IDS-BYTES is reached"});
     return;
   }
-  IdContext context{state.ids, operation.caller, time};
+  IdContext context{state.ids, slot.operation.caller, time};
   settling.row->ids(context, settling.args, reply);
   if (!known && state.ids.find(key, time)) {
-    last_budget->record(time, 0, remembered_for(state.retain));
+    slot.budget->record(time, 0, remembered_for(state.retain));
   }
 }
 
-bool Machine::Impl::over_budget(const State& state) {
-  return state.ids_bytes_max != 0 &&
-         last_budget->bytes(time, remembered_for(state.retain)) >= state.ids_bytes_max;
+bool Machine::Impl::over_budget(const Slot& slot) {
+  return slot.state->ids_bytes_max != 0 &&
+         slot.budget->bytes(time, remembered_for(slot.state->retain)) >= slot.state->ids_bytes_max;
 }
 
-void Machine::Impl::execute(const Operation& operation, State* state, std::uint64_t version) {
+void Machine::Impl::execute(const Slot& slot, std::uint64_t version) {
+  const Operation& operation = slot.operation;
   Reply reply(reply_bytes);
-  if (state == nullptr) {
+  if (slot.state == nullptr) {
     change_catalog(operation, reply);
     return;
   }
-  state->table.set_version(version);
+  slot.state->table.set_version(version);
   if (operation.transaction) {
-    transact(operation, *state, version);
+    transact(operation, *slot.state, version);
   } else {
-    call(operation.calls[0], *state, mix(version), reply);
+    call(operation.calls[0], *slot.state, mix(version), reply);
   }
 }
 
@@ -258,7 +307,7 @@ void Machine::Impl::change_catalog(const Operation& operation, Reply& reply) {
   }
   const Call& change = operation.calls[0];
   host.apply_catalog(*change.row, change.args, operation.caller, time, reply);
-  last_keyspace = {};
+  forget_lookup();
   absl::erase_if(budgets,
                  [&](const auto& budget) { return host.strong_state({budget.first}) == nullptr; });
 }
@@ -289,7 +338,7 @@ std::string Machine::encode() const {
   wire::put_varint(out, keyspaces.size());
   for (const std::uint32_t keyspace : keyspaces) {
     wire::put_varint(out, keyspace);
-    impl_->budgets.find(keyspace)->second.encode(out);
+    impl_->budgets.find(keyspace)->second->encode(out);
   }
   return out;
 }
@@ -306,7 +355,9 @@ Status Machine::decode(std::string_view bytes) {
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     const std::uint64_t keyspace = in.varint();
     if (keyspace > UINT32_MAX) return fail(Code::corrupt, "strong machine: a keyspace's number");
-    fresh->budgets[static_cast<std::uint32_t>(keyspace)].decode(in);
+    auto budget = std::make_unique<IdBudget>();
+    budget->decode(in);
+    fresh->budgets[static_cast<std::uint32_t>(keyspace)] = std::move(budget);
   }
   if (!in.ok() || !in.at_end())
     return fail(Code::corrupt, "strong machine: its checkpoint is cut short or too long");
