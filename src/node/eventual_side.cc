@@ -66,7 +66,9 @@ bool EventualSide::write(const eventual::Replica::Request& request, Durable& key
 }
 
 bool EventualSide::shown(const Durable& keyspace, Ticket ticket, Monotonic now, Reply& reply) {
-  if (keyspace.last_write <= log_.synced()) return true;
+  // With the disk lost, what is here is all there is: reads go on, and say what
+  // the replica has.
+  if (keyspace.last_write <= log_.synced() || log_.lost()) return true;
   hold(ticket, keyspace.last_write, now, Replay::none, reply);
   return false;
 }
@@ -108,12 +110,13 @@ void EventualSide::release() {
 void EventualSide::turn(Monotonic now) {
   append_open();
   release();
-  const bool broken = !log_.health().has_value();
-  while (!held_.empty() && (broken || held_.front().deadline <= now)) {
+  // After a failed sync nothing that is held will ever be known to be on disk.
+  const bool lost = log_.lost();
+  while (!held_.empty() && (lost || held_.front().deadline <= now)) {
     Held& first = held_.front();
     std::string text;
-    Reply(text).error({Code::unknown, broken ? "the log's disk failed while this was under way"
-                                             : "the disk did not answer in time"});
+    Reply(text).error({Code::unknown, lost ? "the log's disk failed while this was under way"
+                                           : "the disk did not answer in time"});
     replies_.complete(first.ticket, text, Replay::none);
     held_bytes_ -= first.reply.size();
     held_.pop_front();

@@ -80,9 +80,10 @@ Status Node::open_data() {
 
 Status Node::recover() {
   const auto began = Clock::now();
-  const auto origin =
-      settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
-                    origin_log_->closed_cleanly(), kernel_boot_id(), random_number());
+  const auto origin = settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
+                                    {.closed_cleanly = origin_log_->closed_cleanly(),
+                                     .tail_was_cut = origin_log_->tail_was_cut()},
+                                    kernel_boot_id(), random_number());
   if (!origin) return tl::unexpected(origin.error());
 
   machine_ = std::make_unique<strong::Machine>(*commands_, *keyspaces_);

@@ -72,7 +72,7 @@ Result<std::string> read(FileSystem& files, const std::string& path) {
 }  // namespace
 
 Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& path,
-                                         const std::string& node, bool closed_cleanly,
+                                         const std::string& node, LogEnd end,
                                          const std::string& boot_id, std::uint64_t random) {
   const auto bytes = read(files, path);
   if (!bytes) return tl::unexpected(bytes.error());
@@ -85,13 +85,13 @@ Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& p
                                          before->node, node));
     }
     // What the kernel was given outlives the process, not the kernel.
-    const bool kept = closed_cleanly || (!boot_id.empty() && before->boot_id == boot_id);
+    const bool same_kernel = !boot_id.empty() && before->boot_id == boot_id;
+    const bool kept = !end.tail_was_cut && (end.closed_cleanly || same_kernel);
     if (kept) now.origin = before->origin;
     if (kept && before->boot_id == boot_id) return now.origin;
     if (!kept) {
       logging::warning(
-          "the last run did not close its log and this machine was restarted since: going on as a "
-          "new incarnation");
+          "the end of the origin log may be lost: going on as a new incarnation of this node");
     }
   }
   if (now.origin.value == 0) {

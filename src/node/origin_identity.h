@@ -9,12 +9,19 @@
 
 namespace holdfast::node {
 
+/// How the origin log was found.
+struct LogEnd {
+  bool closed_cleanly = false;
+  bool tail_was_cut = false;
+};
+
 /// Which incarnation of this node's log goes on: the same one when the end of
-/// the log cannot have been lost (it was closed cleanly, or the kernel that
-/// took its writes is still the one running), else a new one, which is then
-/// kept in `path` before this returns. `boot_id` names the running kernel.
+/// the log cannot have been lost (nothing was cut off, and it was closed
+/// cleanly or the kernel that took its writes is still the one running), else a
+/// new one, which is then kept in `path` before this returns. `boot_id` names
+/// the running kernel.
 Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& path,
-                                         const std::string& node, bool closed_cleanly,
+                                         const std::string& node, LogEnd end,
                                          const std::string& boot_id, std::uint64_t random);
 
 /// The running kernel's identity; empty when it has none.
