@@ -8,6 +8,13 @@
 #include "cli/load.h"
 #include "cli/serve.h"
 
+#ifdef HOLDFAST_JEMALLOC
+// Pages that a checkpoint or a burst needed go back to the kernel soon, by a
+// thread of the allocator's own.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+#endif
+
 int main(int argc, char** argv) {
   CLI::App app("Holdfast: state for services, with the guarantee each piece of it needs");
   app.name("holdfast");

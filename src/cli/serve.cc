@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fstream>
 
 #include "base/logging.h"
 #include "base/text_units.h"
@@ -26,6 +27,7 @@ struct Texts {
   std::string checkpoint_interval = "5m";
   std::string log_level = "info";
   std::string log_format = "text";
+  std::string config;
   bool hints = false;
 };
 
@@ -58,6 +60,22 @@ void print_hints(const node::Options& options) {
              host, port, options.http);
 }
 
+// The file gives what no flag gave. (CLI11 itself reads a file for the program
+// as a whole only, not for a subcommand.)
+void read_config(CLI::App& app, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw CLI::FileError::Missing(path);
+  for (const CLI::ConfigItem& item : TomlConfig().from_config(file)) {
+    CLI::Option* option = app.get_option_no_throw("--" + item.name);
+    if (option == nullptr || item.name == "config" || item.name == "help") {
+      throw CLI::ConfigError::Extras(item.name + " in " + path);
+    }
+    if (option->count() > 0) continue;
+    option->add_result(item.inputs);
+    option->run_callback();
+  }
+}
+
 int serve(const node::Options& options, bool hints) {
   logging::configure(options.log_level, options.log_format);
   auto node = node::Node::open(options);
@@ -88,12 +106,10 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       [](std::string& text) { return parse_bytes(text) ? std::string() : "not a size: " + text; },
       "SIZE");
 
-  serve_app->config_formatter(std::make_shared<TomlConfig>());
-  serve_app->set_config("--config", "", "A TOML file; its keys are these flags' names");
-  serve_app->allow_config_extras(CLI::config_extras_mode::error);
   const auto flag = [&](const char* name, auto& value, const char* help) {
     return serve_app->add_option(name, value, help)->capture_default_str();
   };
+  serve_app->add_option("--config", texts->config, "A TOML file; its keys are these flags' names");
   flag("--data", options->data, "The folder of this node's data; made when missing");
   flag("--resp", options->resp,
        "HOST:PORT for Redis clients; loopback only while no service signs in");
@@ -125,7 +141,8 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   flag("--log-format", texts->log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
   serve_app->add_flag("--hints", texts->hints, "Print what to type next");
-  serve_app->callback([options, texts, &exit_code] {
+  serve_app->callback([options, texts, serve_app, &exit_code] {
+    if (!texts->config.empty()) read_config(*serve_app, texts->config);
     read_texts(*texts, *options);
     exit_code = serve(*options, texts->hints);
   });

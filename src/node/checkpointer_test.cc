@@ -61,7 +61,7 @@ struct World {
   explicit World(FailingStore& the_store)
       : store(the_store),
         commands(make_command_table()),
-        states(catalog, store, 64_MiB),
+        states(catalog, store, 64_MiB, 1),
         machine(*commands, states),
         replica(*commands, states, store, {.self = eventual::OriginId{1}}),
         checkpointer({store, catalog, states, machine, replica, log, origin_log}, [] {}) {

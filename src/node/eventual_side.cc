@@ -47,21 +47,21 @@ bool EventualSide::write(const eventual::Replica::Request& request, Durable& key
   const eventual::Replica::Executed executed = replica_.execute(request, wall, reply);
   if (!executed.wrote) {
     if (executed.replay == Replay::none) return shown(keyspace, ticket, now, reply);
-    hold(ticket, keyspace.last_write, now, executed.replay, reply);
+    hold(ticket, keyspace.last_write, now, Code::unknown, executed.replay, reply);
     return false;
   }
   const Position position = log_.last().next();
   if (keyspace.durability == Durability::always) {
     open_durability_ = Durability::always;
     keyspace.last_write = position;
-    hold(ticket, position, now, executed.replay, reply);
+    hold(ticket, position, now, Code::unknown, executed.replay, reply);
     return false;
   }
   if (executed.replay == Replay::none) {
     open_replied_ = true;
     return true;
   }
-  hold(ticket, Position{}, now, executed.replay, reply);
+  hold(ticket, Position{}, now, Code::unknown, executed.replay, reply);
   return false;
 }
 
@@ -69,15 +69,16 @@ bool EventualSide::shown(const Durable& keyspace, Ticket ticket, Monotonic now, 
   // With the disk lost, what is here is all there is: reads go on, and say what
   // the replica has.
   if (keyspace.last_write <= log_.synced() || log_.lost()) return true;
-  hold(ticket, keyspace.last_write, now, Replay::none, reply);
+  // A read changes nothing, so nothing is in doubt about it.
+  hold(ticket, keyspace.last_write, now, Code::unavailable, Replay::none, reply);
   return false;
 }
 
-void EventualSide::hold(Ticket ticket, Position position, Monotonic now, Replay replay,
-                        Reply& reply) {
+void EventualSide::hold(Ticket ticket, Position position, Monotonic now, Code in_doubt,
+                        Replay replay, Reply& reply) {
   held_bytes_ += reply.written().size();
-  held_.push_back(
-      Held{ticket, position, now + options_.request_timeout, replay, std::string(reply.written())});
+  held_.push_back(Held{ticket, position, now + options_.request_timeout, in_doubt, replay,
+                       std::string(reply.written())});
   reply.clear();
 }
 
@@ -115,8 +116,8 @@ void EventualSide::turn(Monotonic now) {
   while (!held_.empty() && (lost || held_.front().deadline <= now)) {
     Held& first = held_.front();
     std::string text;
-    Reply(text).error({Code::unknown, lost ? "the log's disk failed while this was under way"
-                                           : "the disk did not answer in time"});
+    Reply(text).error({first.in_doubt, lost ? "the log's disk failed while this was under way"
+                                            : "the disk did not answer in time"});
     replies_.complete(first.ticket, text, Replay::none);
     held_bytes_ -= first.reply.size();
     held_.pop_front();

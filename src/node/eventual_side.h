@@ -60,10 +60,12 @@ class EventualSide {
     Ticket ticket;
     Position position;  // release when synced; 0: at the end of the turn
     Monotonic deadline;
+    Code in_doubt;  // what it is told when the disk never answers
     Replay replay;
     std::string reply;
   };
-  void hold(Ticket ticket, Position position, Monotonic now, Replay replay, Reply& reply);
+  void hold(Ticket ticket, Position position, Monotonic now, Code in_doubt, Replay replay,
+            Reply& reply);
   void release();
 
   eventual::Replica& replica_;

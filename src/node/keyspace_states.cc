@@ -4,23 +4,41 @@
 #include "base/assert.h"
 
 namespace holdfast::node {
+namespace {
 
-KeyspaceState::KeyspaceState(const Keyspace& keyspace, Store& store, std::uint64_t ids_memory_bytes)
+/// How long the ids of a keyspace are kept: in strong ones beyond the window,
+/// by what a UUIDv7 may lie ahead of the log's time.
+Millis remembered_for(const Keyspace& keyspace) {
+  return keyspace.guarantee == Guarantee::strong ? strong::remembered_for(keyspace.retain_ids)
+                                                 : keyspace.retain_ids;
+}
+
+IdTable::Options id_options(std::uint64_t memory_bytes, Millis retain, std::uint64_t hash_seed) {
+  return {.memory_bytes_max = memory_bytes, .retain = retain, .hash_seed = hash_seed};
+}
+
+}  // namespace
+
+KeyspaceState::KeyspaceState(const Keyspace& keyspace, Store& store,
+                             const IdTable::Options& id_options)
     : id(keyspace.id),
       guarantee(keyspace.guarantee),
       table(keyspace.id, store),
-      ids(keyspace.id, store,
-          {.memory_bytes_max = ids_memory_bytes, .retain = keyspace.retain_ids}),
-      strong{table, ids, keyspace.ids_bytes_max},
+      ids(keyspace.id, store, id_options),
+      strong{table, ids, keyspace.ids_bytes_max, keyspace.retain_ids},
       eventual{table, ids, keyspace.ids_bytes_max, keyspace.retain_ids} {
   durable.durability = keyspace.durability;
 }
 
-KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes)
+KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes,
+                               std::uint64_t ids_hash_seed)
     : catalog_(catalog),
       store_(store),
       ids_memory_bytes_(ids_memory_bytes),
-      catalog_ids_(KeyspaceId{0}, store, {.memory_bytes_max = ids_memory_bytes}) {
+      ids_hash_seed_(ids_hash_seed),
+      catalog_ids_(KeyspaceId{0}, store,
+                   id_options(ids_memory_bytes, strong::remembered_for(Keyspace().retain_ids),
+                              ids_hash_seed)) {
   for (const Keyspace* keyspace : catalog_.all()) make(*keyspace);
 }
 
@@ -28,7 +46,8 @@ KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
   const std::size_t place = keyspace.id.value;
   HF_ASSERT(place > 0 && place <= limits::keyspaces_max);
   if (states_.size() <= place) states_.resize(place + 1);
-  states_[place] = std::make_unique<KeyspaceState>(keyspace, store_, ids_memory_bytes_);
+  states_[place] = std::make_unique<KeyspaceState>(
+      keyspace, store_, id_options(ids_memory_bytes_, remembered_for(keyspace), ids_hash_seed_));
   list_all();
   return *states_[place];
 }
@@ -108,7 +127,8 @@ void KeyspaceStates::on_created(const Keyspace& keyspace) {
 
 void KeyspaceStates::on_altered(const Keyspace& keyspace) {
   KeyspaceState& state = *find(keyspace.id);
-  state.ids.set_retain(keyspace.retain_ids);
+  state.ids.set_retain(remembered_for(keyspace));
+  state.strong.retain = keyspace.retain_ids;
   state.strong.ids_bytes_max = keyspace.ids_bytes_max;
   state.eventual.ids_bytes_max = keyspace.ids_bytes_max;
   state.eventual.retain = keyspace.retain_ids;

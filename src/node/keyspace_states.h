@@ -22,7 +22,7 @@ namespace holdfast::node {
 
 /// One keyspace's state on this node, of either guarantee.
 struct KeyspaceState {
-  KeyspaceState(const Keyspace& keyspace, Store& store, std::uint64_t ids_memory_bytes);
+  KeyspaceState(const Keyspace& keyspace, Store& store, const IdTable::Options& id_options);
 
   KeyspaceId id;
   Guarantee guarantee;
@@ -38,7 +38,9 @@ struct KeyspaceState {
 /// replica and the catalog's commands stand on. One thread.
 class KeyspaceStates final : public strong::Host, public eventual::Host, public CatalogHost {
  public:
-  KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes);
+  /// `ids_hash_seed`: random at each start (IdTable::Options).
+  KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes,
+                 std::uint64_t ids_hash_seed);
 
   /// Makes and loads the state of every keyspace in the catalog: after the
   /// catalog was restored, before any log is followed.
@@ -83,6 +85,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   Catalog& catalog_;
   Store& store_;
   std::uint64_t ids_memory_bytes_;
+  std::uint64_t ids_hash_seed_;
   IdTable catalog_ids_;
   std::vector<std::unique_ptr<KeyspaceState>> states_;  // by id
   std::vector<KeyspaceState*> all_;

@@ -21,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 constexpr Millis tick_interval{100};
 constexpr std::size_t expire_keys_per_tick = 20'000;
 constexpr int tidy_rounds_per_tick = 64;
+constexpr std::uint64_t checkpoint_share_of_memory = 8;
 // How long a stopping node waits for replies that are under way, beyond the
 // time in which each of them is answered anyway.
 constexpr Millis drain_grace{1'000};
@@ -62,7 +63,8 @@ Status Node::open_data() {
   auto store = open_rocks_store(options_.data + "/table");
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
-  keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes);
+  keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
+                                                random_number());
 
   const auto log_options = [this](const char* name) {
     return DiskLogOptions{.directory = options_.data + "/" + name,
@@ -248,7 +250,11 @@ void Node::request_checkpoint_if_due() {
   if (checkpointer_->running()) return;
   const Monotonic now = requests_->monotonic();
   const std::uint64_t log_bytes = log_->bytes_appended() + origin_log_->bytes_appended();
-  bool wanted = log_bytes - log_bytes_at_checkpoint_ >= options_.checkpoint_log_bytes;
+  // A checkpoint takes memory for what changed: under a low limit it comes
+  // sooner, so that the limit has room for it.
+  const std::uint64_t due_after =
+      std::min(options_.checkpoint_log_bytes, memory_.limit() / checkpoint_share_of_memory);
+  bool wanted = log_bytes - log_bytes_at_checkpoint_ >= due_after;
   for (KeyspaceState* state : keyspaces_->all()) wanted = wanted || state->ids.wants_checkpoint();
   if (next_checkpoint_ <= now && log_bytes != log_bytes_at_checkpoint_) wanted = true;
   if (!wanted) return;
