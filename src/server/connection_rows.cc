@@ -49,12 +49,15 @@ void hello(Session& session, Args args, Reply& reply) {
   }
   std::optional<std::string_view> name;
   bool signs_in = false;
+  bool hears_replays = false;
   for (std::size_t i = 2; i < args.size(); ++i) {
     if (equals_nocase(args[i], "AUTH") && i + 2 < args.size()) {
       signs_in = true;
       i += 2;
     } else if (equals_nocase(args[i], "SETNAME") && i + 1 < args.size()) {
       name = args[++i];
+    } else if (equals_nocase(args[i], "REPLAYS")) {
+      hears_replays = true;
     } else {
       return reply.error({Code::err, "Syntax error in HELLO option '" +
                                          std::string(args[i].substr(0, 128)) + "'"});
@@ -71,6 +74,7 @@ void hello(Session& session, Args args, Reply& reply) {
     if (Status s = set_client_name(session, *name); !s) return reply.error(s.error());
   }
   session.set_form(form);
+  session.set_hears_replays(hears_replays);
   hello_reply(session, reply);
 }
 
@@ -144,8 +148,10 @@ constexpr Row rows[] = {
      .session = hello,
      .group = "connection",
      .since = "0.1",
-     .syntax = "[protover [AUTH service token] [SETNAME name]]",
-     .summary = "Choose RESP2 or RESP3 and hear about the server",
+     .syntax = "[protover [AUTH service token] [SETNAME name] [REPLAYS]]",
+     .summary =
+         "Choose RESP2 or RESP3 and hear about the server; REPLAYS marks each reply that is an "
+         "earlier try's with a RESP3 attribute",
      .complexity = "O(1)"},
     {.name = "PING",
      .arity = -1,

@@ -95,7 +95,7 @@ ReplyQueue::Slot& ReplyQueue::add_slot(const Shape& shape) {
 
 void ReplyQueue::emit(std::string_view canonical, const Shape& shape, Replay replay) {
   if (shape.silent) return;
-  if (replay != Replay::none && form_ == Form::resp3) {
+  if (replay != Replay::none && marks_replays_ && form_ == Form::resp3) {
     output_.append("|1\r\n+idempotency-replayed\r\n");
     output_.append(replay == Replay::reply ? "+reply\r\n" : "+effect\r\n");
   }

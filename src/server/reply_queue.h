@@ -20,6 +20,8 @@ class ReplyQueue {
   /// earlier requests are of the earlier form.
   void set_form(Form form);
   Form form() const { return form_; }
+  /// Whether an attribute stands before replayed replies, in RESP3.
+  void set_marks_replays(bool marks) { marks_replays_ = marks; }
 
   /// No reply is owed.
   bool quiet() const { return head_ == next_; }
@@ -62,6 +64,7 @@ class ReplyQueue {
   void pop();
 
   Form form_ = Form::resp2;
+  bool marks_replays_ = false;
   std::uint64_t head_ = 0;
   std::uint64_t next_ = 0;
   std::vector<Slot> ring_;  // a power of two; [head_, next_) are in use

@@ -294,6 +294,7 @@ void Session::reset() {
   reply_mode_ = ReplyMode::on;
   skip_next_ = skip_ = false;
   set_form(Form::resp2);
+  set_hears_replays(false);
   labels_.name.clear();
 }
 

@@ -109,6 +109,9 @@ class Session {
   const Peer& peer() const { return peer_; }
   Form form() const { return replies_.form(); }
   void set_form(Form form) { replies_.set_form(form); }
+  /// Whether replayed replies carry a RESP3 attribute that says so. Only for
+  /// who asks: ioredis 6 speaks RESP3 and cannot read an attribute.
+  void set_hears_replays(bool hears) { replies_.set_marks_replays(hears); }
 
   /// Closes when everything asked so far is answered.
   void finish() { end_ = End::after_replies; }

@@ -227,13 +227,17 @@ TEST(Wrappers, EveryWrapperRowIsOneThatUnwrapKnows) {
   }
 }
 
-TEST(Replay, IsSaidByAnAttributeInResp3Only) {
+TEST(Replay, IsSaidByAnAttributeInResp3ToThoseWhoAsked) {
   Talk talk;
   talk.backend.answers_at_once = false;
   talk.say(encoded({"ONCE", "a", "INCR", "k"}));
   talk.backend.complete(talk.world, 0, Replay::reply);
   EXPECT_EQ(fake::hear(talk.session), "$6\r\nINCR k\r\n");
   talk.say(encoded({"HELLO", "3"}));
+  talk.say(encoded({"ONCE", "a", "INCR", "k"}));
+  talk.backend.complete(talk.world, 0, Replay::reply);
+  EXPECT_EQ(fake::hear(talk.session), "$6\r\nINCR k\r\n");
+  talk.say(encoded({"HELLO", "3", "REPLAYS"}));
   talk.say(encoded({"ONCE", "a", "INCR", "k"}) + encoded({"ONCE", "b", "INCR", "k"}));
   talk.backend.complete(talk.world, 1, Replay::effect);
   talk.backend.complete(talk.world, 0, Replay::reply);
