@@ -165,7 +165,7 @@ class Story {
 
 /// More than the default for a long search: HOLDFAST_SEEDS=FIRST:COUNT.
 std::pair<std::uint64_t, std::uint64_t> seeds() {
-  std::pair<std::uint64_t, std::uint64_t> range{1, 600};
+  std::pair<std::uint64_t, std::uint64_t> range{1, 2'000};
   if (const char* wanted = std::getenv("HOLDFAST_SEEDS")) {
     char* end = nullptr;
     range.first = std::strtoull(wanted, &end, 10);

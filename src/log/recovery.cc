@@ -260,8 +260,8 @@ std::optional<Recovered> Recovery::result() {
   out.tail = end_.offset;
   out.first = first_;
   out.last = *last_;
-  out.clean = clean_;
   out.cut = remains_.any || occupied_after_ > 0;
+  out.clean = clean_ && !out.cut;  // who knows what those remains were
   return out;
 }
 
