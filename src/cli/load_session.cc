@@ -57,7 +57,7 @@ void LoadSession::connect() {
       });
 }
 
-// RESP3, because there the server marks a reply that is a replay. A server
+// RESP3, because there the server can mark a reply that is a replay. A server
 // that does not know it is spoken to in RESP2, and all count as applied.
 void LoadSession::greet() {
   state_ = State::greeting;
@@ -67,11 +67,11 @@ void LoadSession::greet() {
   in_begin_ = 0;
   write_pending_ = false;
   if (const auto& sign_in = run_.options().sign_in) {
-    out_ = fmt::format("*5\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n${}\r\n{}\r\n${}\r\n{}\r\n",
-                       sign_in->service.size(), sign_in->service, sign_in->token.size(),
-                       sign_in->token);
+    out_ = fmt::format(
+        "*6\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$7\r\nREPLAYS\r\n$4\r\nAUTH\r\n${}\r\n{}\r\n${}\r\n{}\r\n",
+        sign_in->service.size(), sign_in->service, sign_in->token.size(), sign_in->token);
   } else {
-    out_ = "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
+    out_ = "*3\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$7\r\nREPLAYS\r\n";
   }
   write();
   read();
