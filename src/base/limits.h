@@ -42,6 +42,7 @@ inline constexpr std::size_t http_body_bytes_max = 16_MiB;
 inline constexpr std::size_t http_page_body_bytes_max = 64_KiB;  // of requests for pages
 inline constexpr std::size_t http_headers_max = 100;
 inline constexpr std::size_t http_connections_max = 1'000;
+inline constexpr int http_pages_per_second_max = 2'000;  // of all connections together
 inline constexpr int http_header_seconds_max = 9;  // counted in whole ticks: cut within 10 s
 inline constexpr int http_body_seconds_max = 60;
 inline constexpr int http_idle_seconds_max = 60;    // between two requests of a connection
