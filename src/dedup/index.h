@@ -14,8 +14,8 @@ namespace holdfast::dedup {
 
 /// From an id's hash to its place in an arena. Extendible hashing (Fagin et
 /// al., TODS 1979) over pages of at most 16 KiB: growing moves one page, some
-/// microseconds, whatever the number of ids. A page grows by a quarter at a
-/// time, so three quarters and more of it are in use: about 10 bytes an id.
+/// microseconds, whatever the number of ids. A page grows by less than a half
+/// at a time, so three quarters of it are in use: about 11 bytes an id.
 /// A bucket is one cache line of eight tags and eight places, so that an id
 /// that is not there costs one line of memory.
 class Index {
@@ -44,7 +44,8 @@ class Index {
     return 0;
   }
 
-  /// Brings the line that find() will read into the cache.
+  /// Brings the line that find() will read into the cache. (Not the page's first
+  /// line for insert() too: measured, that cost more than it saved.)
   void prefetch(std::uint64_t hash) const {
     const auto tag = tag_of(hash);
     const Slot page = directory_[tag & mask_];
