@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -396,6 +397,30 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
                                            .transaction = transaction},
                                           state->durable, ticket, now(), monotonic(), reply);
   return done;
+}
+
+bool Requests::expect(std::span<const server::Ahead> ahead) {
+  // Strong writes are not touched before their entry is applied, and the
+  // machine looks ahead there by itself.
+  std::array<Table*, limits::look_ahead_requests> tables{};
+  bool any = false;
+  HF_ASSERT(ahead.size() <= tables.size());
+  for (std::size_t i = 0; i < ahead.size(); ++i) {
+    const Row* row = ahead[i].key.empty() ? nullptr : parts_.commands.find(ahead[i].name);
+    if (row == nullptr || (row->access != Access::read && row->access != Access::write)) continue;
+    KeyspaceState* state = parts_.keyspaces.find(parts_.catalog.of_key(ahead[i].key).id);
+    if (state->guarantee == Guarantee::strong && row->access == Access::write) continue;
+    tables[i] = &state->table;
+    any = true;
+    state->table.prefetch(ahead[i].key);
+    if (!ahead[i].request_id.empty() && row->access == Access::write) {
+      state->ids.prefetch(make_id_key(ServiceId{}, ahead[i].request_id));
+    }
+  }
+  for (std::size_t i = 0; i < ahead.size(); ++i) {
+    if (tables[i] != nullptr) tables[i]->prefetch_entry(ahead[i].key);
+  }
+  return any;
 }
 
 void Requests::refresh_time() const {

@@ -14,6 +14,7 @@
 #include "base/ticket.h"
 #include "base/units.h"
 #include "command/row.h"
+#include "server/look_ahead.h"
 
 namespace holdfast::server {
 
@@ -68,6 +69,14 @@ class Backend {
   /// False: it will be handed to ReplySink::complete with this ticket, after this call has
   /// returned. Every request is answered once, within its deadline.
   virtual bool submit(const Request& request, Ticket ticket, Path path, Reply& now) = 0;
+
+  /// These requests are about to come, in this order: what they will touch can
+  /// be brought towards the processor meanwhile. Changes nothing. False: it was
+  /// of no use, such requests need no announcing.
+  virtual bool expect(std::span<const Ahead> ahead) {
+    static_cast<void>(ahead);
+    return false;
+  }
 
   /// The wall clock, as of this turn of the loop.
   virtual Instant now() const = 0;

@@ -2,6 +2,7 @@
 #include "server/session.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "command/parse.h"
@@ -75,6 +76,7 @@ void Session::resume() {
 
 void Session::run_input() {
   while (end_ == End::none && !stopped_ && !must_wait()) {
+    if (!parsed_ && unannounced_in_ == 0) announce();
     if (!parsed_ && !read_request()) return;
     if (!parsed_) continue;
     skip_ = std::exchange(skip_next_, false);
@@ -85,10 +87,21 @@ void Session::run_input() {
     skip_ = false;
     ++context_.commands_run;
     parsed_ = false;
+    --unannounced_in_;
     request_seconds_ = 0;
     input_.consume(parser_.size());
     parser_.next();
   }
+}
+
+// Tells the backend of the next few requests. Where it has no use for that, not
+// again for a while.
+void Session::announce() {
+  constexpr std::size_t pause = 8 * limits::look_ahead_requests;
+  std::array<Ahead, limits::look_ahead_requests> ahead;
+  const std::size_t met = look_ahead(input_.unread(), ahead);
+  unannounced_in_ = std::max<std::size_t>(met, 1);
+  if (met > 1 && !context_.backend->expect(std::span(ahead).first(met))) unannounced_in_ = pause;
 }
 
 // False: there is none to read now.

@@ -169,6 +169,7 @@ class Session {
   };
 
   void run_input();
+  void announce();
   bool read_request();
   bool must_wait();
   // These answer true when the request is dealt with, false when it must wait.
@@ -195,8 +196,9 @@ class Session {
   InputBuffer input_;
   RespParser parser_;
   ReplyQueue replies_;
-  Request request_;      // one for all requests: filling it anew would cost each of them
-  bool parsed_ = false;  // the parser holds a request that has not run
+  Request request_;                 // one for all requests: filling it anew would cost each of them
+  std::size_t unannounced_in_ = 0;  // requests until the next are to be announced
+  bool parsed_ = false;             // the parser holds a request that has not run
   bool input_ended_ = false;
   bool stopped_ = false;
   bool skip_next_ = false;
