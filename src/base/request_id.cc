@@ -16,7 +16,9 @@ int hex_digit(char c) {
 }
 
 constexpr std::size_t uuid_length = 36;
-constexpr bool is_dash_place(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
+constexpr bool is_dash_place(std::size_t i) {
+  return i == 8 || i == 13 || i == 18 || i == 23;
+}
 
 }  // namespace
 
@@ -44,9 +46,21 @@ std::optional<Instant> time_of_uuid7(std::string_view text) {
   return instant_from_ms(ms);
 }
 
+std::optional<Error> refuse_by_time(std::string_view request_id, Instant now, Instant oldest) {
+  const std::optional<Instant> made = time_of_uuid7(request_id);
+  if (!made) return std::nullopt;
+  if (*made < oldest) {
+    return Error{Code::id_expired, "the request id is older than what is remembered"};
+  }
+  if (*made > now + Millis(limits::request_id_ahead_ms_max)) {
+    return Error{Code::id_expired, "the request id's time is over an hour ahead"};
+  }
+  return std::nullopt;
+}
+
 std::string make_uuid7(Instant now, std::uint64_t random_high, std::uint64_t random_low) {
-  const std::uint64_t high = static_cast<std::uint64_t>(to_ms(now)) << 16 | 0x7000 |
-                             (random_high & 0x0FFF);
+  const std::uint64_t high =
+      static_cast<std::uint64_t>(to_ms(now)) << 16 | 0x7000 | (random_high & 0x0FFF);
   const std::uint64_t low = (random_low & 0x3FFF'FFFF'FFFF'FFFF) | 0x8000'0000'0000'0000;
   static constexpr char digits[] = "0123456789abcdef";
   std::string text;

@@ -23,8 +23,7 @@ TEST(RequestId, IsOneToSixtyFourPrintableCharactersWithoutSpaces) {
 
 TEST(RequestId, TimeOfAUuid7IsItsFirst48Bits) {
   // RFC 9562, appendix A.6.
-  EXPECT_EQ(time_of_uuid7("017F22E2-79B0-7CC3-98C4-DC0C0C07398F"),
-            instant_from_ms(1645557742000));
+  EXPECT_EQ(time_of_uuid7("017F22E2-79B0-7CC3-98C4-DC0C0C07398F"), instant_from_ms(1645557742000));
 }
 
 TEST(RequestId, OtherTextsCarryNoTime) {
@@ -41,6 +40,20 @@ TEST(RequestId, MadeUuid7sCarryTheTimeGiven) {
   EXPECT_TRUE(is_request_id(id));
   EXPECT_EQ(time_of_uuid7(id), now);
   EXPECT_NE(id, make_uuid7(now, 1, 2));
+}
+
+TEST(RequestId, AnIdThatCarriesItsTimeRunsOnlyWithinTheWindow) {
+  const Instant now = instant_from_ms(1'800'000'000'000);
+  const Instant oldest = now - Millis(5'000);
+  const auto refused = [&](Instant made) {
+    const auto error = refuse_by_time(make_uuid7(made, 1, 2), now, oldest);
+    return error && error->code == Code::id_expired;
+  };
+  EXPECT_FALSE(refused(oldest));
+  EXPECT_TRUE(refused(oldest - Millis(1)));
+  EXPECT_FALSE(refused(now + Millis(limits::request_id_ahead_ms_max)));
+  EXPECT_TRUE(refused(now + Millis(limits::request_id_ahead_ms_max + 1)));
+  EXPECT_FALSE(refuse_by_time("order-17", now, oldest)) << "an id without a time";
 }
 
 }  // namespace

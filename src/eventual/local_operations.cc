@@ -31,16 +31,6 @@ bool changes_anything(const Replica::Request& request) {
   return false;
 }
 
-std::optional<Error> refuse_by_time(std::string_view request_id, Instant now, const State& state) {
-  const std::optional<Instant> made = time_of_uuid7(request_id);
-  if (!made) return std::nullopt;
-  if (*made < now - state.retain || *made <= state.ids.horizon())
-    return Error{Code::id_expired, "the request id is older than what is remembered"};
-  if (*made > now + Millis(limits::request_id_ahead_ms_max))
-    return Error{Code::id_expired, "the request id's time is over an hour ahead"};
-  return std::nullopt;
-}
-
 // A refusal that arguments alone brought about says nothing of the state: the
 // same arguments get it again, and nothing needs to be remembered.
 bool is_decided_by_state(std::string_view reply) {
@@ -135,7 +125,9 @@ bool Replica::Impl::answer_remembered(const Request& request, State& state,
     ++counters.replayed;
     return true;
   }
-  if (const auto refused = refuse_by_time(request.request_id, wall, state)) {
+  if (const auto refused =
+          refuse_by_time(request.request_id, wall,
+                         std::max(wall - state.retain, state.ids.horizon() + Millis(1)))) {
     reply.error(*refused);
     return true;
   }

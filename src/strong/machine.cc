@@ -35,16 +35,6 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ x >> 31;
 }
 
-std::optional<Error> refuse_by_time(std::string_view request_id, Instant now, Millis retain) {
-  const std::optional<Instant> made = time_of_uuid7(request_id);
-  if (!made) return std::nullopt;
-  if (*made < now - retain)
-    return Error{Code::id_expired, "the request id is older than what is remembered"};
-  if (*made > now + Millis(limits::request_id_ahead_ms_max))
-    return Error{Code::id_expired, "the request id's time is over an hour ahead"};
-  return std::nullopt;
-}
-
 // How many operations ahead of their turn the memory they will touch is asked
 // for. At millions of keys and ids that is most of an operation's time.
 constexpr std::size_t ahead = 8;
@@ -216,7 +206,7 @@ Replay Machine::Impl::run_once(const Slot& slot, std::uint64_t version) {
     reply_bytes.append(outcome->reply);
     return Replay::reply;
   }
-  if (const auto refused = refuse_by_time(operation.request_id, time, retain)) {
+  if (const auto refused = refuse_by_time(operation.request_id, time, time - retain)) {
     reply.error(*refused);
     return Replay::none;
   }
@@ -237,7 +227,7 @@ void Machine::Impl::settle(const Slot& slot) {
   State& state = *slot.state;
   const Call& settling = slot.operation.calls[0];
   const std::string_view request_id = settling.args[1];
-  if (const auto refused = refuse_by_time(request_id, time, state.retain)) {
+  if (const auto refused = refuse_by_time(request_id, time, time - state.retain)) {
     reply.error(*refused);
     return;
   }
