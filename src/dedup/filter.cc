@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "base/assert.h"
+
 namespace holdfast::dedup {
 namespace {
 
@@ -17,7 +19,10 @@ constexpr std::uint32_t multipliers[8] = {0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x
 }  // namespace
 
 Filter::Filter(std::uint64_t ids)
-    : blocks_(static_cast<std::size_t>(ids * bits_per_id / bits_per_block + 1)) {}
+    : count_(static_cast<std::size_t>(ids * bits_per_id / bits_per_block + 1)) {
+  blocks_.reset(static_cast<Block*>(std::calloc(count_, sizeof(Block))));
+  HF_ASSERT(blocks_ != nullptr);
+}
 
 std::uint32_t Filter::bit(std::uint64_t hash, int word) {
   return std::uint32_t{1} << (static_cast<std::uint32_t>(hash) * multipliers[word] >> 27);
@@ -35,16 +40,10 @@ bool Filter::may_have(std::uint64_t hash) const {
   return missing == 0;
 }
 
-std::string Filter::encode() const {
-  return std::string(reinterpret_cast<const char*>(blocks_.data()), memory_bytes());
-}
-
-Filter Filter::decode(std::string_view bytes) {
-  Filter filter;
-  if (bytes.empty() || bytes.size() % sizeof(Block) != 0) return filter;
-  filter.blocks_.resize(bytes.size() / sizeof(Block));
-  std::memcpy(filter.blocks_.data(), bytes.data(), bytes.size());
-  return filter;
+bool Filter::restore(std::size_t offset, std::string_view part) {
+  if (part.size() > memory_bytes() || offset > memory_bytes() - part.size()) return false;
+  std::memcpy(reinterpret_cast<char*>(blocks_.get()) + offset, part.data(), part.size());
+  return true;
 }
 
 }  // namespace holdfast::dedup

@@ -98,7 +98,7 @@ Status Generation::load(std::size_t place, KeyspaceId keyspace, Store& store, st
   Status read;
   bool stopped = false;
   const Segment& segment = segments_[place];
-  const std::string prefix = segment_key(keyspace, {number_, segment.meta.number});
+  const std::string prefix = segment_prefix(keyspace, {number_, segment.meta.number});
   const auto size_before = memory().index.size();
   // Close the open stretch of the tail: the segment's entries go behind it.
   if (open_ids_ > 0) {
@@ -108,7 +108,7 @@ Status Generation::load(std::size_t place, KeyspaceId keyspace, Store& store, st
   const std::uint64_t begin = memory().arena.end();
   Status scanned =
       store.scan(Family::ids, prefix, prefix, [&](std::string_view key, std::string_view page) {
-        if (key == prefix) return true;  // the filter
+        if (!is_page_key(key)) return true;  // of the filter
 
         read = read_page(page, entries);
         if (!read) return false;

@@ -72,6 +72,21 @@ Meta IdTable::Impl::meta_after_commit() const {
   return meta;
 }
 
+Status IdTable::Impl::load_filter(const SegmentName& name, Generation::Segment& segment) {
+  dedup::Filter filter(segment.meta.ids);
+  for (std::size_t offset = 0; offset < filter.memory_bytes(); offset += dedup::filter_part_bytes) {
+    const auto part = store.get(
+        Family::ids, dedup::filter_key(keyspace, name, offset / dedup::filter_part_bytes));
+    if (!part) return tl::unexpected(part.error());
+    const std::size_t wanted = std::min(dedup::filter_part_bytes, filter.memory_bytes() - offset);
+    if (!*part || (*part)->size() != wanted || !filter.restore(offset, **part)) {
+      return fail(Code::corrupt, "a part of a filter of request ids is missing or cut short");
+    }
+  }
+  segment.filter = std::move(filter);
+  return {};
+}
+
 void IdTable::begin_checkpoint() {
   Impl& impl = *impl_;
   HF_ASSERT(!impl.checkpoint);
@@ -92,7 +107,7 @@ bool IdTable::checkpoint_slice(CheckpointRows& rows, std::size_t max_ids) {
     if (checkpoint.meta.empty()) return true;
     rows.put(Family::ids, dedup::meta_key(impl.keyspace), checkpoint.meta);
     for (const SegmentName& name : checkpoint.dead) {
-      rows.erase_prefix(Family::ids, dedup::segment_key(impl.keyspace, name));
+      rows.erase_prefix(Family::ids, dedup::segment_prefix(impl.keyspace, name));
     }
   }
   if (checkpoint.writer < checkpoint.writers.size() &&
@@ -132,13 +147,8 @@ Status IdTable::load() {
   for (const dedup::GenerationMeta& its : meta.generations) {
     auto& generation = impl.generations.emplace_back(std::make_unique<Generation>(its));
     for (Generation::Segment& segment : generation->segments()) {
-      const auto filter = impl.store.get(
-          Family::ids, dedup::segment_key(impl.keyspace, {its.number, segment.meta.number}));
-      if (!filter) return tl::unexpected(filter.error());
-      if (*filter) segment.filter = dedup::Filter::decode(**filter);
-      if (segment.filter.empty()) {
-        return fail(Code::corrupt, "the filter of a segment of request ids is missing");
-      }
+      const dedup::SegmentName name{its.number, segment.meta.number};
+      if (Status read = impl.load_filter(name, segment); !read) return read;
     }
   }
   impl.recount();

@@ -47,6 +47,7 @@ struct IdTable::Impl {
   // -- Checkpoints
   void plan(dedup::Generation& generation);
   dedup::Meta meta_after_commit() const;
+  Status load_filter(const dedup::SegmentName& name, dedup::Generation::Segment& segment);
   void recount();
 
   KeyspaceId keyspace;

@@ -308,7 +308,7 @@ TEST(IdTable, SmallCheckpointsDoNotPileUp) {
     checkpoint(ids, store);
   }
   std::size_t filters = 0;
-  for (const auto& [key, value] : store.rows(Family::ids)) filters += key.size() == 13;
+  for (const auto& [key, value] : store.rows(Family::ids)) filters += key.size() == 15;
   EXPECT_LE(filters, 14U);
   IdTable again(likes, store, {});
   ASSERT_TRUE(again.load());

@@ -11,6 +11,7 @@ constexpr std::uint8_t page_version = 1;
 constexpr std::uint8_t meta_version = 1;
 constexpr char kind_meta = 0;
 constexpr char kind_segment = 1;
+constexpr std::size_t page_key_bytes = 17;
 constexpr std::uint8_t flag_voided = 1;
 
 void put_u32_big(std::string& out, std::uint32_t v) {
@@ -25,7 +26,7 @@ std::string meta_key(KeyspaceId keyspace) {
   return key;
 }
 
-std::string segment_key(KeyspaceId keyspace, SegmentName name) {
+std::string segment_prefix(KeyspaceId keyspace, SegmentName name) {
   std::string key = keyspace_row_prefix(keyspace);
   key.push_back(kind_segment);
   put_u32_big(key, name.generation);
@@ -34,9 +35,20 @@ std::string segment_key(KeyspaceId keyspace, SegmentName name) {
 }
 
 std::string page_key(KeyspaceId keyspace, SegmentName name, std::uint32_t page) {
-  std::string key = segment_key(keyspace, name);
+  std::string key = segment_prefix(keyspace, name);
   put_u32_big(key, page);
   return key;
+}
+
+std::string filter_key(KeyspaceId keyspace, SegmentName name, std::size_t part) {
+  std::string key = segment_prefix(keyspace, name);
+  key.push_back(static_cast<char>(part >> 8));
+  key.push_back(static_cast<char>(part));
+  return key;
+}
+
+bool is_page_key(std::string_view key) {
+  return key.size() == page_key_bytes;
 }
 
 std::uint64_t spread(const Hash128& hash, std::uint64_t seed) {
@@ -131,7 +143,10 @@ Status decode_meta(std::string_view bytes, Meta& meta, Window& window) {
       segment.pages = number();
       segment.ids = in.varint();
       segment.seed = in.u64();
-      if (segment.pages == 0) return fail(Code::corrupt, "a segment of request ids has no pages");
+      if (segment.pages != pages_for(segment.ids)) {
+        return fail(Code::corrupt,
+                    "a segment of request ids has another number of pages than ids need");
+      }
     }
   }
   if (!in.ok() || !in.at_end()) {

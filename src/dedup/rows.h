@@ -25,8 +25,12 @@ struct SegmentName {
 
 std::string meta_key(KeyspaceId keyspace);
 std::string page_key(KeyspaceId keyspace, SegmentName name, std::uint32_t page);
-/// What the keys of a segment's rows start with; alone, the key of its filter.
-std::string segment_key(KeyspaceId keyspace, SegmentName name);
+/// What the keys of a segment's rows start with.
+std::string segment_prefix(KeyspaceId keyspace, SegmentName name);
+std::string filter_key(KeyspaceId keyspace, SegmentName name, std::size_t part);
+bool is_page_key(std::string_view key);
+/// A filter is stored in parts, so that none takes long to hand over.
+inline constexpr std::size_t filter_part_bytes = 256_KiB;
 
 /// Spreads the id's hash anew with a secret, so that nobody can choose ids
 /// that all fall into one bucket or page.

@@ -65,11 +65,14 @@ bool SegmentWriter::slice(CheckpointRows& rows, std::size_t max_ids) {
     page = {};
     max_ids -= std::min<std::size_t>(max_ids, ids_per_page);
   }
-  if (!pages_.empty()) {
-    rows.put(Family::ids, segment_key(keyspace_, name), segment_.filter.encode());
-    pages_ = {};
+  pages_ = {};
+  const std::string_view filter = segment_.filter.bytes();
+  if (filter_put_ < filter.size()) {
+    rows.put(Family::ids, filter_key(keyspace_, name, filter_put_ / filter_part_bytes),
+             filter.substr(filter_put_, filter_part_bytes));
+    filter_put_ += filter_part_bytes;
   }
-  return true;
+  return filter_put_ >= filter.size();
 }
 
 void SegmentWriter::adopt() {

@@ -42,6 +42,7 @@ class SegmentWriter {
   std::size_t page_bytes_ = 0;   // expected
   std::size_t range_ = 0;        // being read
   std::uint64_t offset_ = 0;     // in it, 0: at its begin
+  std::size_t filter_put_ = 0;   // bytes of it
   std::uint32_t next_page_ = 0;  // to be put
 };
 
