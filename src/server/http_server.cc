@@ -26,6 +26,7 @@ struct HttpServer::Connection {
   bool reading = false;
   bool writing = false;
   bool closed = false;
+  bool paused = false;  // until the next tick
 };
 
 HttpServer::HttpServer(boost::asio::io_context& io, HttpPages pages)
@@ -101,7 +102,9 @@ void HttpServer::read(Connection& connection) {
 void HttpServer::go_on(Connection& connection) {
   if (!connection.exchange.output().empty()) return send(connection);
   if (connection.exchange.finished()) return close(connection);
-  read(connection);
+  // Whoever asks without end would keep the thread from everything else.
+  connection.paused = pages_left_ <= 0;
+  if (!connection.paused) read(connection);
 }
 
 void HttpServer::send(Connection& connection) {
@@ -111,6 +114,7 @@ void HttpServer::send(Connection& connection) {
                              connection.writing = false;
                              if (connection.closed) return release_if_idle(connection);
                              if (error) return close(connection);
+                             --pages_left_;
                              connection.exchange.output().clear();
                              connection.exchange.sent();
                              go_on(connection);
@@ -143,9 +147,12 @@ void HttpServer::schedule_tick() {
 
 void HttpServer::tick() {
   if (std::exchange(accept_paused_, false) && acceptor_.is_open()) accept_when_ready();
-  // Each has an operation under way, so close() releases none of them here.
+  pages_left_ = limits::http_pages_per_second_max;
+  // Those that read or write are not released here, but when that has ended.
   for (const auto& connection : connections_) {
-    if (connection->closed || connection->exchange.tick()) continue;
+    if (connection->closed) continue;
+    if (std::exchange(connection->paused, false)) read(*connection);
+    if (connection->exchange.tick()) continue;
     ++counters_.cut_off;
     close(*connection);
   }

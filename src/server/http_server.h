@@ -54,6 +54,7 @@ class HttpServer {
   Endpoint endpoint_;
   Timer timer_;
   bool accept_paused_ = false;
+  int pages_left_ = limits::http_pages_per_second_max;  // in this second
   std::vector<std::unique_ptr<Connection>> connections_;
   Counters counters_;
 };

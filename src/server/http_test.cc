@@ -189,6 +189,23 @@ TEST(Http, AKeptConnectionMayBeIdleForAMinute) {
   EXPECT_GE(seconds, 60);
 }
 
+TEST(Http, ABodyIsDueWithinAMinuteAndAnAnswerTakenInHalfOfOne) {
+  Browser slow;
+  slow.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+  int seconds = 0;
+  while (slow.exchange.tick()) {
+    slow.say("x");
+    ASSERT_LT(++seconds, 62);
+  }
+  EXPECT_GE(seconds, 59);
+  Browser deaf;
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  request.copy(deaf.exchange.room().data(), request.size());
+  deaf.exchange.received(request.size());
+  for (seconds = 0; deaf.exchange.tick(); ++seconds) ASSERT_LT(seconds, 32);
+  EXPECT_GE(seconds, 29);
+}
+
 struct Verdict {
   bool rejected = false;
   std::size_t answered = 0;  // requests that reached a page or got a 405
@@ -290,6 +307,54 @@ TEST(HttpServer, AnswersOverASocketAndCounts) {
   EXPECT_EQ(server.counters().accepted, 1U);
   loopback::run_until([&] { io.run_one_for(std::chrono::milliseconds(1)); },
                       [&] { return server.counters().connections == 0; });
+}
+
+TEST(HttpServer, ConnectionsAreBounded) {
+  boost::asio::io_context io{1};
+  HttpServer server(io, not_found);
+  ASSERT_TRUE(server.listen("127.0.0.1:0"));
+  loopback::allow_many_files();
+  std::vector<std::unique_ptr<loopback::Client>> clients;
+  for (std::size_t i = 0; i <= limits::http_connections_max; ++i) {
+    clients.push_back(std::make_unique<loopback::Client>(server.port()));
+    io.poll();
+  }
+  loopback::run_until([&] { io.run_one_for(std::chrono::milliseconds(1)); },
+                      [&] {
+                        clients.back()->listen();
+                        return clients.back()->closed();
+                      });
+  EXPECT_EQ(server.counters().connections, limits::http_connections_max);
+  EXPECT_EQ(server.counters().refused_connections, 1U);
+}
+
+TEST(HttpServer, PagesASecondAreBounded) {
+  boost::asio::io_context io{1};
+  HttpServer server(io, not_found);
+  ASSERT_TRUE(server.listen("127.0.0.1:0"));
+  loopback::Client client(server.port());
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  // More than two seconds' worth and what one read holds beyond them, so that
+  // a whole second lies within.
+  constexpr int count = limits::http_pages_per_second_max * 3;
+  std::string bytes;
+  for (int i = 0; i < count; ++i) bytes += request;
+  const auto began = std::chrono::steady_clock::now();
+  std::size_t sent = 0;
+  int answers = 0;
+  std::size_t at = 0;  // counted up to here
+  loopback::run_until(
+      [&] { io.run_one_for(std::chrono::milliseconds(1)); },
+      [&] {
+        sent += client.send(std::string_view(bytes).substr(sent));
+        client.listen();
+        for (; (at = client.heard().find("HTTP/1.1 404", at)) != std::string::npos; at += 12) {
+          ++answers;
+        }
+        at = client.heard().size() - std::min<std::size_t>(client.heard().size(), 11);
+        return answers == count;
+      });
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(900));
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/resource.h>
 
 #include <boost/asio/buffer.hpp>
@@ -56,6 +55,14 @@ class Client {
   std::string heard_;
   bool closed_ = false;
 };
+
+/// Both ends of many connections are ours.
+inline void allow_many_files() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 /// Calls `turn` until `done`; fails after ten seconds.
 template <typename Turn, typename Done>

@@ -245,10 +245,7 @@ TEST(RespServer, AReaderThatDoesNotReadHoldsBoundedMemory) {
 
 TEST(RespServer, AnnouncedSizesThatNeverComeCostAReadBufferEach) {
   House house;
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  loopback::allow_many_files();
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 200; ++i) {
     clients.push_back(std::make_unique<Client>(house.server.port()));
