@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -48,6 +49,8 @@ class Replica::Impl::Sink : public EffectSink {
 
   void emit(const Effect& effect) override {
     MergedEffect merged{effect};
+    if (effect.kind == EffectKind::expire)
+      merged.effect.number = std::max<std::int64_t>(effect.number, 0);  // as an entry holds it
     if (effects_ == 0) begin();
     const bool direct = alone_ && !impl_.open.is_open(head_.keyspace, effect.key) &&
                         apply_direct_here(table_, now(), merged);

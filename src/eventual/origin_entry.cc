@@ -67,7 +67,8 @@ bool EffectReader::next(MergedEffect& out) {
   if (has_element(effect.kind)) effect.element = in_.bytes();
   if (has_text(effect.kind)) effect.text = in_.bytes();
   if (has_number(effect.kind)) effect.number = in_.signed_varint();
-  return in_.ok();
+  ok_ = ok_ && (effect.kind != EffectKind::expire || effect.number >= 0);
+  return ok_ && in_.ok();
 }
 
 void EntryWriter::open(OriginId origin, std::uint64_t first_sequence, const VersionVector& seen) {

@@ -125,6 +125,17 @@ TEST(OriginEntry, EveryCutIsRefused) {
   EXPECT_FALSE(EntryReader::open(payload + std::string(1, '\0')));
 }
 
+TEST(OriginEntry, AnExpiryBefore1970IsRefused) {
+  for (const std::int64_t at : {0, -1}) {
+    EntryWriter writer;
+    writer.open(OriginId{10}, 1, {});
+    writer.begin({.keyspace = {7}, .time = golden_time});
+    writer.effect({{.kind = EffectKind::expire, .key = "k", .number = at}});
+    writer.commit({});
+    EXPECT_EQ(EntryReader::open(writer.take()).has_value(), at == 0);
+  }
+}
+
 TEST(OriginEntry, WhatNoWriterWritesIsRefused) {
   const auto with = [](std::size_t at, std::uint8_t byte) {
     std::string payload = write_golden();
