@@ -113,7 +113,7 @@ void story(Input input) {
   log.reset();
   while (!input.rest.empty()) {
     const auto paths = files.paths();
-    const std::string path = paths[input.byte() % paths.size()];
+    const std::string& path = paths[input.byte() % paths.size()];
     std::string content = files.content(path);
     const std::size_t at = (input.byte() * 256u + input.byte()) % (content.size() + 1);
     const std::uint8_t harm = input.byte();

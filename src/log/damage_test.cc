@@ -178,7 +178,7 @@ TEST_P(FlippedBit, IsNeverServed) {
   for (int i = 0; i < 3'000; ++i) {
     const auto harmed = copy.restored();
     const auto paths = harmed->paths();
-    const std::string path = paths[random() % paths.size()];
+    const std::string& path = paths[random() % paths.size()];
     const std::uint64_t bit = random() % (harmed->content(path).size() * 8);
     harmed->flip_bit(path, bit);
     SCOPED_TRACE(testing::Message() << path << " bit " << bit);

@@ -26,7 +26,7 @@ class EmbeddedLog final : public Log {
           disk_->last().value, after.value);
       if (Status s = disk_->start_after(after); !s) return s;
     }
-    const Status replayed = disk_->replay(after, [&](Position position, std::string_view payload) {
+    Status replayed = disk_->replay(after, [&](Position position, std::string_view payload) {
       follower.on_entry({.position = position, .payload = payload, .token = 0});
       return Status();
     });
@@ -68,7 +68,7 @@ class EmbeddedLog final : public Log {
     for (; left > 0; --left) {
       const Waiting& next = waiting_.front();
       if (next.error) {
-        fail_first(*next.error);
+        fail_first();
         continue;
       }
       if (synced < next.position && (lost || next.durability == Durability::always)) break;
@@ -77,9 +77,7 @@ class EmbeddedLog final : public Log {
       follower_->on_entry(
           {.position = entry.position, .payload = entry.payload, .token = entry.token});
     }
-    for (; lost && left > 0; --left) {
-      fail_first({Code::unknown, "the log's disk failed while this was under way"});
-    }
+    for (; lost && left > 0; --left) fail_first();
   }
 
   void trim(Position up_to) override {
@@ -112,9 +110,10 @@ class EmbeddedLog final : public Log {
     waiting_bytes_ -= first.payload.size();
     return first;
   }
-  void fail_first(const Error& error) {
-    const Error copy = error;  // it may be the popped one's own
-    follower_->on_append_failed(pop_first().token, copy);
+  void fail_first() {
+    static const Error lost{Code::unknown, "the log's disk failed while this was under way"};
+    const Waiting first = pop_first();
+    follower_->on_append_failed(first.token, first.error ? *first.error : lost);
   }
 
   std::unique_ptr<DiskLog> disk_;
