@@ -35,7 +35,9 @@ TEST(ReplyScanner, WaitsForTheRest) {
     ASSERT_TRUE(reply) << length;
     EXPECT_FALSE(*reply) << length;
   }
-  EXPECT_EQ((*scan_reply(std::string(bytes) + "+next\r\n"))->bytes, bytes.size());
+  std::string two(bytes);
+  two.append("+next\r\n");
+  EXPECT_EQ((*scan_reply(two))->bytes, bytes.size());
 }
 
 TEST(ReplyScanner, SeesThatAReplyIsAReplay) {
