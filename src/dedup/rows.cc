@@ -127,7 +127,9 @@ Status decode_meta(std::string_view bytes, Meta& meta, Window& window) {
     return fail(Code::corrupt, "what is remembered of request ids is of no known version");
   }
   const auto number = [&in] { return static_cast<std::uint32_t>(in.varint()); };
-  window.decode(in);
+  if (!window.decode(in)) {
+    return fail(Code::corrupt, "the counts of request ids are cut short or out of order");
+  }
   meta = {};
   meta.next_generation = number();
   meta.next_segment = number();

@@ -134,6 +134,16 @@ TEST(IdRows, EveryCutOfWhatIsThereIsNoticed) {
   EXPECT_FALSE(decode_meta('\2' + whole.substr(1), read, read_window)) << "of a later version";
 }
 
+TEST(IdRows, BucketsOutOfOrderAreNoticed) {
+  // Found by fuzzing: two buckets of one end were counted twice and kept once.
+  Meta meta;
+  Window window;
+  const std::string twice("\1\0\2\2\1\1\0\1\1\1\1\0", 12);
+  const Status read = decode_meta(twice, meta, window);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::corrupt);
+}
+
 RC_GTEST_PROP(IdRows, AnyBytesAreReadOrRefused, (const std::string& bytes)) {
   std::vector<Entry> entries;
   static_cast<void>(read_page(bytes, entries));

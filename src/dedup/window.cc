@@ -49,26 +49,30 @@ void Window::encode(std::string& out) const {
   wire::put_varint(out, buckets_.size());
   std::int64_t before = 0;
   for (const auto& [end, count] : buckets_) {
-    wire::put_signed(out, end - before);
+    wire::put_signed(out, static_cast<std::int64_t>(static_cast<std::uint64_t>(end) -
+                                                    static_cast<std::uint64_t>(before)));
     wire::put_varint(out, count.ids);
     wire::put_varint(out, count.bytes);
     before = end;
   }
 }
 
-void Window::decode(wire::Reader& in) {
+bool Window::decode(wire::Reader& in) {
   horizon_ = instant_from_ms(in.signed_varint());
   buckets_.clear();
   total_ = {};
   last_used_ = nullptr;
-  std::int64_t end = 0;
+  std::uint64_t end = 0;  // unsigned, so that damaged numbers wrap instead of overflowing
   for (std::uint64_t n = in.varint(); n > 0 && in.ok(); --n) {
-    end += in.signed_varint();
+    end += static_cast<std::uint64_t>(in.signed_varint());
     const Count count{in.varint(), in.varint()};
-    buckets_[end] = count;
+    const auto last = static_cast<std::int64_t>(end);
+    if (!buckets_.empty() && last <= buckets_.rbegin()->first) return false;
+    buckets_.emplace(last, count);
     total_.ids += count.ids;
     total_.bytes += count.bytes;
   }
+  return in.ok();
 }
 
 }  // namespace holdfast::dedup

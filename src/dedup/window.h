@@ -34,7 +34,8 @@ class Window {
   std::uint64_t bytes() const { return total_.bytes; }
 
   void encode(std::string& out) const;
-  void decode(wire::Reader& in);
+  /// False when the bytes are no window's.
+  bool decode(wire::Reader& in);
 
  private:
   struct Count {
