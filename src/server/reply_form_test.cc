@@ -167,5 +167,20 @@ TEST(ReplyQueue, KeepsNoMemoryOfALongQueue) {
   EXPECT_LT(queue.memory(), 10'000U);
 }
 
+TEST(ReplyQueue, KeepsNoMemoryOfALargeReply) {
+  ReplyQueue queue;
+  for (const bool behind : {false, true}) {
+    if (behind) queue.promise({});
+    Reply reply(queue.open());
+    reply.map(1);
+    reply.bulk("field");
+    reply.bulk(std::string(1'000'000, 'x'));
+    queue.close({});
+    if (behind) queue.complete(1, "+OK\r\n", Replay::none);
+    std::string().swap(queue.output());
+    EXPECT_LT(queue.memory(), 10'000U);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::server

@@ -9,8 +9,8 @@ namespace holdfast::server {
 namespace {
 
 constexpr std::size_t ring_min = 16;
-constexpr std::size_t ring_kept_max = 1'024;  // slots kept when nothing is owed
-constexpr std::size_t text_kept_max = 256;    // bytes a free slot or the scratch keeps
+constexpr std::size_t ring_kept_max = 128;  // slots kept when nothing is owed
+constexpr std::size_t text_kept_max = 256;  // bytes a free slot or the scratch keeps
 
 void empty(std::string& text) {
   text.clear();
@@ -36,7 +36,7 @@ std::string& ReplyQueue::open() {
 void ReplyQueue::close(const Shape& shape) {
   if (!quiet()) {
     Slot& added = add_slot(shape);
-    added.text = scratch_;
+    added.text.swap(scratch_);
     added.finished = true;
     held_bytes_ += added.text.size();
     return;
@@ -50,6 +50,7 @@ void ReplyQueue::close(const Shape& shape) {
     append_reply(scratch_, reply, form_, shape);
     output_.resize(mark_);
     output_.append(scratch_);
+    empty(scratch_);
   }
 }
 
