@@ -9,7 +9,7 @@ target_compile_options(hf_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   -Wconversion -Wno-sign-conversion -Werror
   -fno-omit-frame-pointer
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>)
+  -Wno-missing-field-initializers)
 # Optimizing, GCC 12 sees overlaps and overflows in std::string's own copies
 # that are not there (GCC bugs 105329 and 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE STREQUAL "Release")
