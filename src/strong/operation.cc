@@ -101,7 +101,7 @@ void EntryBuilder::add(KeyspaceId keyspace, ServiceId caller, std::string_view r
                        std::span<const Watched> watched) {
   HF_ASSERT(operations_ < limits::entry_operations_max);
   HF_ASSERT(request_id.size() <= limits::request_id_bytes_max);
-  HF_ASSERT(transaction || (calls.size() == 1 && watched.empty()));
+  HF_ASSERT(transaction ? keyspace.value != 0 : calls.size() == 1 && watched.empty());
   if (body_.empty()) {
     body_.reserve(last_bytes_ + last_bytes_ / 4);
     body_.resize(header_bytes);
@@ -218,6 +218,7 @@ Result<bool> EntryReader::next(const CommandTable& commands, Operation& operatio
   const std::uint64_t shape = in_.varint();
   if (shape > limits::transaction_commands_max + 1) return corrupt("too many calls");
   operation.transaction = shape != 0;
+  if (operation.transaction && keyspace == 0) return corrupt("a transaction of the catalog");
   if (!operation.transaction && !operation.watched.empty())
     return corrupt("watched keys without a transaction");
   const std::size_t count = shape == 0 ? 1 : static_cast<std::size_t>(shape - 1);

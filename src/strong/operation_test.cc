@@ -320,6 +320,7 @@ TEST(StrongEntry, WhatNoBuilderWritesIsCorrupt) {
   EXPECT_FALSE(read_all(entry("\x00\x05\x00\x07\x01\x01k"s)));              // wrong arity
   EXPECT_FALSE(read_all(entry("\x00\x00\x00\x07\x02\x01k\x01\x31"s)));      // no keyspace
   EXPECT_FALSE(read_all(entry("\x00\x05\x02\x09\x02\x01i\x01s"s)));         // VOID in MULTI
+  EXPECT_FALSE(read_all(entry("\x00\x00\x01"s)));                           // MULTI in the catalog
   EXPECT_FALSE(read_all(entry("\x00\x05\x00\x0a\x01\x01x"s)));              // catalog in a keyspace
   EXPECT_FALSE(read_all(entry("\x01\x05\x00\x00\x07\x02\x01k\x01\x31"s)));  // empty request id
   EXPECT_FALSE(

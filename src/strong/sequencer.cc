@@ -102,6 +102,8 @@ Status Sequencer::Impl::write(const Write& write, Ticket ticket, Monotonic now) 
       write.watched.size() > limits::watched_keys_max) {
     return holdfast::fail(Code::err, "the transaction is too long");
   }
+  if (write.transaction && write.keyspace.value == 0)
+    return holdfast::fail(Code::err, "the catalog has no transactions");
   for (const EntryBuilder::Part& call : write.calls) {
     if (!loggable(*call.row, write.keyspace, write.transaction))
       return holdfast::fail(Code::err, "the command cannot be part of this");
