@@ -162,7 +162,7 @@ void fold_writes(Element& element, const Element* content,
     if (item.role == Role::add) {
       base.has_sum = true;
       base.number = wrapping_add(base.number, item.number);
-    } else if (!base.has_put || base.stamp < item.operation->stamp()) {
+    } else if (!base.has_put || base.stamp <= item.operation->stamp()) {
       base.has_put = true;
       base.stamp = item.operation->stamp();
       base.text = item.text;

@@ -47,6 +47,7 @@ class History {
   std::string run(std::size_t steps) {
     for (std::size_t i = 0; i < steps && failure_.empty(); ++i) step();
     if (failure_.empty()) settle();
+    if (failure_.empty()) remove_all();
     return failure_;
   }
 
@@ -75,7 +76,7 @@ class History {
       return compare(replica, "tidy");
     }
     if (chance(75)) return checkpoint(replica);
-    if (chance(40)) restart(replica);
+    if (chance(70)) restart(replica);
   }
 
   std::string key() { return "k" + std::to_string(below(keys_)); }
@@ -108,6 +109,8 @@ class History {
     bool transaction = false;
     if (ids_ != 0 && chance(60)) {
       id = "id" + std::to_string(below(ids_));
+      if (chance(40) && !last_id_.empty()) id = last_id_;  // a retry right away, perhaps elsewhere
+      last_id_ = id;
       // Mostly a retry of the same thing, now and then the caller's mistake.
       auto& [known, is_transaction] = commands_of_ids_[id];
       if (known.empty() || chance(10)) make(replica, known, is_transaction);
@@ -233,7 +236,7 @@ class History {
     } else if (chance(50)) {
       replica.checkpoint_slice(1);
     } else {
-      replica.end_checkpoint(chance(80));
+      replica.end_checkpoint(chance(60));
     }
     compare(replica, "checkpoint");
   }
@@ -282,12 +285,36 @@ class History {
     }
   }
 
+  // With every key removed, and all knowing it, no key is left open.
+  void remove_all() {
+    TestReplica& one = *replicas_[0];
+    for (std::size_t k = 0; k < keys_; ++k)
+      one.run({"EFFECTS", "3", "k" + std::to_string(k), "", "", "0", "0"});
+    const std::string entry = one.take();
+    for (auto& replica : replicas_) {
+      if (!replica->receive(one.self(), entry)) return fail("receive of the last removals");
+    }
+    for (auto& replica : replicas_) {
+      for (auto& other : replicas_)
+        replica->replica().acknowledged(other->self(), other->replica().merged(),
+                                        other->replica().clock());
+      while (replica->replica().tidy(replica->wall)) {
+      }
+      replica->replica().tidy(replica->wall);
+      if (replica->table().size() != 0) fail("a removed key is in the table");
+      if (replica->replica().counters().open_keys != 0) fail("a removed key stays open");
+    }
+  }
+
   void compare(TestReplica& replica, const std::string& after) {
     if (!failure_.empty()) return;
     if (tracing) note(replica, after);
     const Instant now = now_of(replica);
     const ModelState expected = model_.evaluate(replica.replica().merged(), to_ms(now));
     const ModelState actual = state_of(replica.table(), now);
+    if (const auto mistake = replica.replica().audit())
+      fail("after " + after + " the books are wrong at " + std::to_string(replica.self().value) +
+           ": " + *mistake);
     if (expected != actual) {
       fail("after " + after + " at " + std::to_string(replica.self().value) +
            "\n  model:   " + show(expected) + "\n  replica: " + show(actual));
@@ -330,6 +357,7 @@ class History {
   };
   std::map<OriginId, std::vector<Acknowledgement>> acknowledgements_;
   BruteForceModel model_;
+  std::string last_id_;
   std::string failure_;
 };
 

@@ -370,6 +370,44 @@ TEST(Limbo, TheExpiryOfAnEmptiedKeyIsKeptUntilAllKnowItIsEmpty) {
   EXPECT_EQ(see(c, "h"), expected);
 }
 
+// Emptied, filled, emptied again: the first emptying becoming stable says
+// nothing of the second.
+TEST(Limbo, EveryEmptyingIsWaitedForByItself) {
+  const auto all = origins({1, 2, 3});
+  TestReplica a{1, all}, b{2, all}, c{3, all};
+  const Instant at = a.wall + Millis(5000);
+  a.run(hset("h", "f", "1"));
+  a.run(hset("h", "g", "1"));
+  a.run(expire("h", at));
+  const std::string made = a.take();
+  for (TestReplica* each : {&b, &c}) ASSERT_TRUE(each->receive(a.self(), made));
+  settle({&a, &b, &c});
+
+  // b empties it; a, which has not heard, has written a field meanwhile.
+  const std::string emptied = [&] {
+    b.run(hdel("h", "f"));
+    b.run(hdel("h", "g"));
+    return b.take();
+  }();
+  const std::string refilled = a.write(hset("h", "x", "1"));
+  for (TestReplica* each : {&a, &c}) ASSERT_TRUE(each->receive(b.self(), emptied));
+  for (TestReplica* each : {&b, &c}) ASSERT_TRUE(each->receive(a.self(), refilled));
+  const std::string again = b.write(hdel("h", "x"));
+  EXPECT_EQ(see(b, "h"), "");
+  // The others have the first emptying, but not the second.
+  for (TestReplica* each : {&a, &c})
+    b.replica().acknowledged(each->self(), each->replica().merged());
+  while (b.replica().tidy(b.wall)) {
+  }
+  const std::string late = c.write(hset("h", "y", "2"));  // sees {x}, with its expiry
+  for (TestReplica* each : {&a, &b}) ASSERT_TRUE(each->receive(c.self(), late));
+  for (TestReplica* each : {&a, &c}) ASSERT_TRUE(each->receive(b.self(), again));
+  const std::string expected = "{y:2}@" + std::to_string(to_ms(at));
+  EXPECT_EQ(see(a, "h"), expected);
+  EXPECT_EQ(see(b, "h"), expected);
+  EXPECT_EQ(see(c, "h"), expected);
+}
+
 TEST(Limbo, AnEmptiedKeysExpiryIsForgottenInTheEnd) {
   TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
   a.run(hset("h", "f", "1"));
@@ -414,6 +452,60 @@ TEST_F(TwoReplicas, ADisplacedCollectionComesBackWhole) {
   exchange();
   EXPECT_EQ(a.table().find("s", a.wall)->as_set().size(), 10'001U);
   EXPECT_EQ(a.replica().digest(likes, a.wall), b.replica().digest(likes, b.wall));
+}
+
+// An element that becomes stable while a removal with an id covers it joins
+// what the removal had displaced, and comes back with it.
+TEST(Retry, AFieldThatBecameStableUnderAnUndoneRemovalComesBack) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  const std::string made = a.write(hset("h", "f", "1"));
+  ASSERT_TRUE(b.receive(a.self(), made));
+  b.wall += Millis(50);
+  const std::string removed = b.write(del("h"), "id");
+  b.replica().acknowledged(a.self(), a.replica().merged(), a.replica().clock());
+  while (b.replica().tidy(b.wall)) {
+  }
+  EXPECT_EQ(see(b, "h"), "");
+  EXPECT_EQ(b.replica().audit(), std::nullopt);
+  a.run(sadd("s", "m"), "id");  // an earlier use of the id, for something else
+  ASSERT_TRUE(b.receive(a.self(), a.take()));
+  ASSERT_TRUE(a.receive(b.self(), removed));
+  EXPECT_EQ(see(a, "h"), "{f:1}");
+  EXPECT_EQ(see(b, "h"), "{f:1}");
+}
+
+// ---- Checkpoints that fail
+
+TEST(FailedCheckpoint, WhatItWouldHaveErasedTheNextOneErases) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  ASSERT_TRUE(b.receive(a.self(), a.write(hset("h", "f", "1"), "id")));
+  a.checkpoint();
+  settle({&a, &b});
+  a.begin_checkpoint();
+  a.end_checkpoint(false);
+  a.checkpoint();
+  a.restart();
+  a.replica().tidy(a.wall);
+  EXPECT_EQ(a.replica().counters().unstable, 0U);
+  EXPECT_EQ(a.replica().counters().open_keys, 0U);
+  EXPECT_EQ(see(a, "h"), "{f:1}");
+}
+
+TEST(FailedCheckpoint, WhatItWouldHaveWrittenTheNextOneWrites) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  a.write(hset("h", "f", "1"), "id");
+  a.begin_checkpoint();
+  a.end_checkpoint(false);
+  a.checkpoint();
+  a.restart();
+  a.replica().tidy(a.wall);
+  EXPECT_EQ(a.replica().counters().unstable, 1U);
+  EXPECT_EQ(a.replica().counters().open_keys, 1U);
+  EXPECT_EQ(a.run(hset("h", "f", "1"), "id").executed.replay, Replay::reply);
+  // The other's first try is still told apart from a new operation.
+  b.wall -= Millis(50);
+  ASSERT_TRUE(a.receive(b.self(), b.write(hset("h", "f", "2"), "id")));
+  EXPECT_EQ(see(a, "h"), "{f:2}");
 }
 
 }  // namespace

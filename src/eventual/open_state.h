@@ -66,6 +66,10 @@ class OpenState {
   std::size_t operations() const { return operations_.size(); }
   std::size_t keys() const { return key_count_; }
 
+  /// Names a key whose values in the table are not what its items come to, or
+  /// another mistake in the books. O(n).
+  std::optional<std::string> audit();
+
   // -- Checkpoints (open_rows.cc): a row for each key and each operation.
   void begin_checkpoint();
   bool checkpoint_slice(CheckpointRows& rows, std::size_t max_rows);

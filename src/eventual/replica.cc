@@ -196,6 +196,7 @@ bool Replica::tidy(Instant now) {
   const bool folds_left = impl.open.fold(folds_per_tidy);
   const bool keys_left = impl.expire_keys() >= expired_keys_per_tidy;
   impl.counters.unstable = impl.open.operations();
+  impl.counters.open_keys = impl.open.keys();
   return folds_left || keys_left;
 }
 
@@ -233,6 +234,10 @@ void Replica::observe(HybridTime time) {
 std::uint64_t Replica::digest(KeyspaceId keyspace, Instant now) {
   State* state = impl_->host.eventual_state(keyspace);
   return state == nullptr ? 0 : state->table.digest(now);
+}
+
+std::optional<std::string> Replica::audit() {
+  return impl_->open.audit();
 }
 
 void Replica::drop(KeyspaceId keyspace) {

@@ -132,12 +132,17 @@ class Replica {
   /// readers see them. O(n).
   std::uint64_t digest(KeyspaceId keyspace, Instant now);
 
+  /// Looks for mistakes of its own: keys whose values are not what the unstable
+  /// operations come to. Says the first found. O(unstable); for tests and checks.
+  std::optional<std::string> audit();
+
   /// Erases what it keeps for a keyspace that was dropped.
   void drop(KeyspaceId keyspace);
 
   struct Counters {
     std::uint64_t operations = 0, merged = 0, replayed = 0, mismatched_ids = 0;
-    std::uint64_t unstable = 0, waiting_bytes = 0;
+    std::uint64_t unstable = 0, open_keys = 0;  // as of the last tidy()
+    std::uint64_t waiting_bytes = 0;
   };
   const Counters& counters() const;
 
