@@ -43,7 +43,7 @@ void CheckpointRows::erase(Family family, std::string_view key) {
 }
 
 void CheckpointRows::erase_prefix(Family family, std::string_view prefix) {
-  HF_ASSERT(!prefix.empty());
+  HF_ASSERT(prefix.find_first_not_of('\xFF') != prefix.npos);
   bytes_ += prefix.size();
   of(family).prefixes.emplace_back(prefix);
 }

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
-#include <rocksdb/table.h>
-#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
-#include "base/assert.h"
+#include "base/logging.h"
+#include "table/rocks_database.h"
+#include "table/rocks_store.h"
 #include "table/store.h"
 
 namespace holdfast {
+
+using table::failure;
+using Reading = table::RocksDatabase::Reading;
+
 namespace {
 
-constexpr std::string_view family_names[family_count] = {"meta", "table", "ids", "open"};
-constexpr std::size_t cache_bytes = 64_MiB;
-constexpr int bloom_bits_per_key = 10;
+constexpr std::size_t level0_files_max = 40;       // of a family, at which commits wait
 constexpr std::string_view aside = "checkpoint-";  // files being made, in the store's folder
 
 rocksdb::Slice slice(std::string_view text) {
@@ -27,13 +26,6 @@ rocksdb::Slice slice(std::string_view text) {
 }
 std::string_view view(const rocksdb::Slice& text) {
   return {text.data(), text.size()};
-}
-
-tl::unexpected<Error> failure(const rocksdb::Status& status, std::string_view what) {
-  const Code code = status.IsCorruption() ? Code::corrupt
-                    : status.IsNoSpace()  ? Code::no_space
-                                          : Code::io;
-  return fail(code, fmt::format("{}: {}", what, status.ToString()));
 }
 
 /// The least key that no key with this prefix reaches; empty: there is none.
@@ -46,14 +38,18 @@ std::string end_of_prefix(std::string_view prefix) {
 
 class RocksStore final : public Store {
  public:
-  static Result<std::unique_ptr<Store>> open(const std::string& directory);
-  ~RocksStore() override {
-    for (auto* family : families_) db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  RocksStore(const std::string& directory, const std::shared_ptr<rocksdb::FileSystem>& files)
+      : directory_(directory), database_(directory, files) {
+    read_options_.verify_checksums = true;
   }
+  Status open();
 
   Result<std::optional<std::string>> get(Family family, std::string_view key) override {
+    const Reading reading(database_);
+    if (database_.db() == nullptr) return closed();
     std::string value;
-    const auto status = db_->Get(read_options_, of(family), slice(key), &value);
+    const auto status =
+        database_.db()->Get(read_options_, database_.family(family), slice(key), &value);
     if (status.IsNotFound()) return std::nullopt;
     if (!status.ok()) return failure(status, "reading the checkpoint");
     return std::optional(std::move(value));
@@ -62,12 +58,15 @@ class RocksStore final : public Store {
   Status scan(
       Family family, std::string_view prefix, std::string_view from,
       const std::function<bool(std::string_view key, std::string_view value)>& each) override {
+    const Reading reading(database_);
+    if (database_.db() == nullptr) return closed();
     rocksdb::ReadOptions options = read_options_;
-    options.readahead_size = 1_MiB;
+    options.adaptive_readahead = true;
     const std::string end = end_of_prefix(prefix);
     const rocksdb::Slice bound(end);
     if (!end.empty()) options.iterate_upper_bound = &bound;
-    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, of(family)));
+    const std::unique_ptr<rocksdb::Iterator> it(
+        database_.db()->NewIterator(options, database_.family(family)));
     for (it->Seek(slice(std::max(prefix, from))); it->Valid(); it->Next()) {
       if (!each(view(it->key()), view(it->value()))) return {};
     }
@@ -78,82 +77,43 @@ class RocksStore final : public Store {
   Status commit(CheckpointRows rows) override;
 
   std::uint64_t bytes_on_disk() const override {
+    const Reading reading(database_);
     std::uint64_t bytes = 0;
-    for (auto* family : families_) {
+    for (std::size_t i = 0; database_.db() != nullptr && i < family_count; ++i) {
       std::uint64_t one = 0;
-      db_->GetIntProperty(family, rocksdb::DB::Properties::kTotalSstFilesSize, &one);
+      database_.db()->GetIntProperty(database_.family(static_cast<Family>(i)),
+                                     rocksdb::DB::Properties::kTotalSstFilesSize, &one);
       bytes += one;
     }
     return bytes;
   }
 
  private:
-  rocksdb::ColumnFamilyHandle* of(Family family) const {
-    return families_[static_cast<std::size_t>(family)];
+  static tl::unexpected<Error> closed() {
+    return fail(Code::io, "the checkpoint could not be opened again after an error");
   }
+  void keep_files_few();
   Result<std::optional<std::string>> write_file(Family family, CheckpointRows& rows);
 
   std::string directory_;
-  rocksdb::Options options_;
+  mutable table::RocksDatabase database_;
   rocksdb::ReadOptions read_options_;
-  std::unique_ptr<rocksdb::DB> db_;
-  std::vector<rocksdb::ColumnFamilyHandle*> families_;
   std::uint64_t next_file_ = 0;
 };
 
-rocksdb::Options store_options() {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(cache_bytes);
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(bloom_bits_per_key));
-  table.cache_index_and_filter_blocks = true;  // bounded by the cache, however many keys
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.checksum = rocksdb::kXXH3;
-  table.format_version = 5;
-  rocksdb::Options options;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;
-  options.paranoid_checks = true;
-  options.compression = rocksdb::kLZ4Compression;
-  options.max_background_jobs = 1;  // the state's thread has the other core
-  options.max_open_files = 512;
-  options.write_buffer_size = 1_MiB;  // nothing is written through memtables
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4_MiB;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.atomic_flush = true;
-  return options;
-}
-
-Result<std::unique_ptr<Store>> RocksStore::open(const std::string& directory) {
-  auto store = std::make_unique<RocksStore>();
-  store->directory_ = directory;
-  store->options_ = store_options();
-  store->read_options_.verify_checksums = true;
-
+Status RocksStore::open() {
   std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return fail(Code::io, fmt::format("{}: {}", directory, error.message()));
-  // What a commit that did not end has left.
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().filename().string().starts_with(aside)) {
+  std::filesystem::create_directories(directory_, error);
+  if (error) return fail(Code::io, fmt::format("{}: {}", directory_, error.message()));
+  // What a commit that did not end has left; and RocksDB's own logs, which stay
+  // empty here, and of which it would leave one more after every start.
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    const bool empty_log = entry.path().extension() == ".log" && entry.file_size(error) == 0;
+    if (empty_log || entry.path().filename().string().starts_with(aside)) {
       std::filesystem::remove(entry.path(), error);
     }
   }
-
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, store->options_);
-  for (const std::string_view name : family_names) {
-    descriptors.emplace_back(std::string(name), store->options_);
-  }
-  rocksdb::DB* db = nullptr;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const auto status = rocksdb::DB::Open(store->options_, directory, descriptors, &handles, &db);
-  if (!status.ok()) return failure(status, "opening the checkpoint in " + directory);
-  store->db_.reset(db);
-  db->DestroyColumnFamilyHandle(handles.front()).PermitUncheckedError();
-  store->families_.assign(handles.begin() + 1, handles.end());
-  return store;
+  return database_.open();
 }
 
 Result<std::optional<std::string>> RocksStore::write_file(Family family, CheckpointRows& rows) {
@@ -162,7 +122,8 @@ Result<std::optional<std::string>> RocksStore::write_file(Family family, Checkpo
   if (changed.empty() && prefixes.empty()) return std::nullopt;
   sort_rows(changed);
   const std::string path = fmt::format("{}/{}{}.sst", directory_, aside, next_file_++);
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_, of(family));
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(database_.options()), database_.options(),
+                                database_.family(family));
   auto status = writer.Open(path);
   // A row in one file with the range erasure that covers it is the newer.
   for (std::size_t i = 0; status.ok() && i < prefixes.size(); ++i) {
@@ -181,7 +142,25 @@ Result<std::optional<std::string>> RocksStore::write_file(Family family, Checkpo
   return path;
 }
 
+// Files taken in do not wait for compaction, as writes would: where checkpoints
+// follow each other faster than it keeps up, they do so here.
+void RocksStore::keep_files_few() {
+  for (std::size_t i = 0; i < family_count; ++i) {
+    auto* const family = database_.family(static_cast<Family>(i));
+    std::string files;
+    database_.db()->GetProperty(family, rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0",
+                                &files);
+    if (std::strtoul(files.c_str(), nullptr, 10) < level0_files_max) continue;
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    const auto status = database_.db()->CompactRange(options, family, nullptr, nullptr);
+    if (!status.ok()) logging::warning("compacting the checkpoint: {}", status.ToString());
+  }
+}
+
 Status RocksStore::commit(CheckpointRows rows) {
+  if (Status ready = database_.make_ready(); !ready) return ready;
+  keep_files_few();
   std::vector<rocksdb::IngestExternalFileArg> args;
   const auto remove_files = [&args] {
     std::error_code ignored;
@@ -195,7 +174,7 @@ Status RocksStore::commit(CheckpointRows rows) {
     }
     if (!*path) continue;
     rocksdb::IngestExternalFileArg arg;
-    arg.column_family = families_[i];
+    arg.column_family = database_.family(static_cast<Family>(i));
     arg.external_files = {**path};
     arg.options.move_files = true;
     arg.options.snapshot_consistency = false;
@@ -203,17 +182,30 @@ Status RocksStore::commit(CheckpointRows rows) {
     args.push_back(std::move(arg));
   }
   if (args.empty()) return {};
+  // Compaction may have failed meanwhile.
+  if (Status ready = database_.is_ready(); !ready) {
+    remove_files();
+    return ready;
+  }
   // One manifest write takes all families' files in: whole or not at all.
-  const auto status = db_->IngestExternalFiles(args);
+  const auto status = database_.db()->IngestExternalFiles(args);
   remove_files();
   if (!status.ok()) return failure(status, "taking the checkpoint in");
+  database_.committed();
   return {};
 }
 
 }  // namespace
 
+Result<std::unique_ptr<Store>> table::open_rocks_store(
+    const std::string& directory, const std::shared_ptr<rocksdb::FileSystem>& files) {
+  auto store = std::make_unique<RocksStore>(directory, files);
+  if (Status opened = store->open(); !opened) return tl::unexpected(opened.error());
+  return store;
+}
+
 Result<std::unique_ptr<Store>> open_rocks_store(const std::string& directory) {
-  return RocksStore::open(directory);
+  return table::open_rocks_store(directory, rocksdb::FileSystem::Default());
 }
 
 }  // namespace holdfast

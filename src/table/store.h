@@ -30,8 +30,8 @@ class CheckpointRows {
   };
   void put(Family family, std::string_view key, std::string_view value);
   void erase(Family family, std::string_view key);
-  /// Erases every row whose key starts with `prefix` (not empty) and which is
-  /// in the store before this commit; rows of this commit stay.
+  /// Erases every row whose key starts with `prefix` (of which a byte is not
+  /// FF) and which is in the store before this commit; rows of this commit stay.
   void erase_prefix(Family family, std::string_view prefix);
 
   std::deque<Row>& rows(Family family) { return of(family).rows; }
@@ -84,7 +84,7 @@ class Store {
 /// fraction of the memtable's way. kCorrupt names the damaged file.
 Result<std::unique_ptr<Store>> open_rocks_store(const std::string& directory);
 
-/// For tests and the simulator.
+/// For tests and the simulator; all on one thread.
 std::unique_ptr<Store> make_memory_store();
 
 }  // namespace holdfast

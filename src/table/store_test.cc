@@ -3,23 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <random>
 
+#include "table/test_table.h"
+
 namespace holdfast {
 namespace {
-
-/// A folder that goes with the test.
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "holdfast-store-XXXXXX").string();
-    path = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 using Rows = std::map<std::string, std::string>;
 
@@ -118,58 +108,6 @@ TEST_P(BothStores, ManyCommitsLeaveWhatAPlainMapHas) {
 
 INSTANTIATE_TEST_SUITE_P(Store, BothStores, testing::Bool(),
                          [](const auto& which) { return which.param ? "Rocks" : "Memory"; });
-
-TEST(RocksStore, AFileThatWasBeingWrittenWhenTheProcessEndedIsRemoved) {
-  const Folder folder;
-  { ASSERT_TRUE(open_rocks_store(folder.path)); }
-  std::ofstream(folder.path + "/checkpoint-9.sst") << "half";
-  ASSERT_TRUE(open_rocks_store(folder.path));
-  EXPECT_FALSE(std::filesystem::exists(folder.path + "/checkpoint-9.sst"));
-}
-
-TEST(RocksStore, AFlippedBitIsNoticedNeverServed) {
-  const Folder folder;
-  {
-    auto store = open_rocks_store(folder.path);
-    ASSERT_TRUE(store);
-    CheckpointRows rows;
-    for (int i = 0; i < 2'000; ++i) {
-      rows.put(Family::table, "key" + std::to_string(i), "value" + std::to_string(i));
-    }
-    ASSERT_TRUE((*store)->commit(std::move(rows)));
-  }
-  std::string file;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path)) {
-    if (entry.path().extension() == ".sst") file = entry.path();
-  }
-  ASSERT_FALSE(file.empty());
-  std::ifstream in(file, std::ios::binary);
-  const std::string whole{std::istreambuf_iterator<char>(in), {}};
-  int noticed = 0;
-  std::mt19937 random(3);
-  for (int flip = 0; flip < 60; ++flip) {
-    std::string damaged = whole;
-    const std::size_t at = random() % damaged.size();
-    damaged[at] = static_cast<char>(damaged[at] ^ 1 << random() % 8);
-    std::ofstream(file, std::ios::binary) << damaged;
-    auto store = open_rocks_store(folder.path);
-    if (!store) {
-      ++noticed;
-      EXPECT_EQ(store.error().code, Code::corrupt) << store.error().message;
-      continue;
-    }
-    for (int i = 0; i < 2'000; ++i) {
-      const auto value = (*store)->get(Family::table, "key" + std::to_string(i));
-      if (!value) {
-        ++noticed;
-        EXPECT_EQ(value.error().code, Code::corrupt) << value.error().message;
-        break;
-      }
-      ASSERT_EQ(*value, "value" + std::to_string(i)) << "flip at " << at;
-    }
-  }
-  EXPECT_GT(noticed, 30);
-}
 
 }  // namespace
 }  // namespace holdfast

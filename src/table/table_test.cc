@@ -2,13 +2,10 @@
 #include "table/table.h"
 
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
-#include <filesystem>
-#include <map>
-#include <random>
 #include <set>
 
+#include "table/test_table.h"
 #include "value/hash.h"
 #include "value/set.h"
 
@@ -17,21 +14,6 @@ namespace {
 
 constexpr KeyspaceId keyspace{7};
 const Instant start = instant_from_ms(1'000'000);
-
-std::string text_of(const Value& value) {
-  IntegerText room;
-  return std::string(value.text(room));
-}
-
-Status checkpoint(Table& table, Store& store, bool committed = true) {
-  CheckpointRows rows;
-  table.begin_checkpoint();
-  while (!table.checkpoint_slice(rows, 10)) {
-  }
-  Status status = committed ? store.commit(std::move(rows)) : Status();
-  table.end_checkpoint(committed);
-  return status;
-}
 
 TEST(Table, AKeyIsThereUntilItsExpiryOrErasure) {
   const auto store = make_memory_store();
@@ -141,175 +123,6 @@ TEST(Table, TheDigestIsOfTheContentNotOfItsHistory) {
   EXPECT_NE(one.digest(start), other.digest(start));
 }
 
-/// What a table is compared with.
-struct Model {
-  struct Kept {
-    std::string text;
-    std::uint64_t version = 0;
-    std::optional<std::int64_t> expiry;
-    bool operator==(const Kept&) const = default;
-  };
-  std::map<std::string, Kept> keys;
-};
-
-std::map<std::string, std::string> seen_by_walks(Table& table, Instant now, std::size_t step) {
-  std::map<std::string, std::string> seen;
-  std::uint64_t cursor = 0;
-  do {
-    cursor = table.scan(cursor, step, now, [&](std::string_view key, const Value& value) {
-      EXPECT_TRUE(seen.emplace(key, text_of(value)).second) << "met twice: " << key;
-    });
-  } while (cursor != 0);
-  return seen;
-}
-
-void compare(Table& table, const Model& model, Instant now) {
-  std::map<std::string, std::string> live;
-  for (const auto& [key, kept] : model.keys) {
-    const auto found = table.read(key, now);
-    if (kept.expiry && *kept.expiry <= to_ms(now)) {
-      RC_ASSERT(found.value == nullptr);
-      continue;
-    }
-    live.emplace(key, kept.text);
-    RC_ASSERT(found.value != nullptr);
-    RC_ASSERT(text_of(*found.value) == kept.text);
-    RC_ASSERT(found.version == kept.version);
-  }
-  std::map<std::string, std::string> walked;
-  table.for_each(
-      now, [&](std::string_view key, const Value& value) { walked.emplace(key, text_of(value)); });
-  RC_ASSERT(walked == live);
-  RC_ASSERT(seen_by_walks(table, now, 3) == live);
-}
-
-// Random changes, checkpoints in slices with changes between them, failed
-// commits, evictions and restarts: after each restart the table must be what
-// the model was when the last good checkpoint began, before that what it is.
-RC_GTEST_PROP(Table, IsTheModelThroughCheckpointsEvictionsAndRestarts, (std::uint32_t seed)) {
-  std::mt19937 random(seed);
-  const auto draw = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
-  const auto store = make_memory_store();
-  auto table = std::make_unique<Table>(keyspace, *store);
-  Model model;
-  Model committed;
-  Model frozen;
-  bool checkpointing = false;
-  CheckpointRows rows;
-  std::uint64_t version = 0;
-  Instant now = start;
-  for (int step = 0; step < 400; ++step) {
-    const std::string key = "key" + std::to_string(draw(40));
-    table->set_version(++version);
-    switch (draw(14)) {
-      case 0:
-      case 1:
-      case 2: {
-        const std::string text = std::to_string(random());
-        const bool there = model.keys.contains(key);
-        table->put(key, Value::string(text));
-        Model::Kept& kept = model.keys[key];
-        kept.text = text;
-        kept.version = version;
-        if (!there) kept.expiry.reset();
-        break;
-      }
-      case 3:
-      case 4: {
-        Value* value = table->change(key, now);
-        const auto found = model.keys.find(key);
-        const bool live = found != model.keys.end() &&
-                          !(found->second.expiry && *found->second.expiry <= to_ms(now));
-        RC_ASSERT((value != nullptr) == live);
-        if (!live) {
-          if (found != model.keys.end()) model.keys.erase(found);
-          break;
-        }
-        *value = Value::string("changed" + std::to_string(step));
-        found->second.text = "changed" + std::to_string(step);
-        found->second.version = version;
-        break;
-      }
-      case 5:
-      case 6:
-        RC_ASSERT(table->erase(key) == (model.keys.erase(key) > 0));
-        break;
-      case 7: {
-        const auto found = model.keys.find(key);
-        if (found == model.keys.end()) break;
-        if (draw(3) == 0) {
-          if (found->second.expiry) found->second.version = version;
-          table->set_expiry(key, std::nullopt);
-          found->second.expiry.reset();
-        } else {
-          const Instant at = now + Millis(draw(50));
-          table->set_expiry(key, at);
-          found->second.expiry = to_ms(at);
-          found->second.version = version;
-        }
-        break;
-      }
-      case 8:
-        now += Millis(draw(10));
-        break;
-      case 9: {
-        const std::size_t max = draw(5);
-        std::size_t erased = 0;
-        table->expire(now, max, [&](std::string_view gone) {
-          ++erased;
-          const auto found = model.keys.find(std::string(gone));
-          RC_ASSERT(found != model.keys.end());
-          RC_ASSERT(found->second.expiry && *found->second.expiry <= to_ms(now));
-          model.keys.erase(found);
-        });
-        RC_ASSERT(erased <= max);
-        break;
-      }
-      case 10:
-        if (!checkpointing) {
-          rows = CheckpointRows();
-          table->begin_checkpoint();
-          frozen = model;
-          checkpointing = true;
-        } else if (table->checkpoint_slice(rows, 1 + draw(10))) {
-          const bool good = draw(3) != 0;
-          if (good) {
-            RC_ASSERT(store->commit(std::move(rows)).has_value());
-            committed = frozen;
-          }
-          table->end_checkpoint(good);
-          checkpointing = false;
-        }
-        break;
-      case 11:
-        table->evict(draw(3000));
-        break;
-      case 12:
-        if (draw(6) != 0) break;
-        table->clear();
-        model.keys.clear();
-        break;
-      case 13:
-        if (draw(4) != 0) break;
-        table = std::make_unique<Table>(keyspace, *store);
-        RC_ASSERT(table->load().has_value());
-        if (draw(2) == 0) {
-          std::size_t left = draw(30);
-          RC_ASSERT(table->warm([&] { return left-- == 0; }).has_value());
-        }
-        model = committed;
-        checkpointing = false;
-        break;
-    }
-    RC_ASSERT(table->size() == model.keys.size());
-    if (step % 20 == 0) compare(*table, model, now);
-  }
-  compare(*table, model, now);
-  const std::uint64_t digest = table->digest(now);
-  table->evict(1'000'000);
-  RC_ASSERT(table->digest(now) == digest);
-}
-
 TEST(Table, AWalkMeetsEveryKeyThatIsThereThroughoutWhateverElseChanges) {
   const auto store = make_memory_store();
   Table table(keyspace, *store);
@@ -327,6 +140,105 @@ TEST(Table, AWalkMeetsEveryKeyThatIsThereThroughoutWhateverElseChanges) {
     ++round;
   } while (cursor != 0);
   for (int i = 0; i < 3'000; ++i) EXPECT_TRUE(met.contains("stays" + std::to_string(i))) << i;
+}
+
+TEST(Table, AWalkMeetsWhatLiesOnDiskOnlyBehindWhatHasExpired) {
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  std::set<std::string> living;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    table.put(key, Value::integer(i));
+    if (i % 4 != 0) {
+      table.set_expiry(key, start);
+    } else {
+      living.insert(key);
+    }
+  }
+  ASSERT_TRUE(checkpoint(table, *store));
+  table.evict(100'000'000);
+  std::set<std::string> met;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = table.scan(cursor, 3, start, [&](std::string_view key, const Value&) {
+      EXPECT_TRUE(met.emplace(key).second);
+    });
+  } while (cursor != 0);
+  EXPECT_EQ(met, living);
+}
+
+TEST(Table, AnAbsentKeyCostsNoReadOfTheStoreWhileEverythingIsInMemory) {
+  CountingStore store;
+  {
+    Table table(keyspace, store);
+    table.put("a", Value::integer(1));
+    EXPECT_EQ(table.find("b", start), nullptr);
+    ASSERT_TRUE(checkpoint(table, store));
+  }
+  Table table(keyspace, store);
+  ASSERT_TRUE(table.load());
+  ASSERT_TRUE(table.warm([] { return false; }));
+  store.reads = 0;
+  EXPECT_EQ(table.find("b", start), nullptr);
+  EXPECT_FALSE(table.erase("b"));
+  table.put("b", Value::integer(2));
+  EXPECT_EQ(store.reads, 0);
+  while (table.evict(1'000) > 0) {
+  }
+  EXPECT_NE(table.find("a", start), nullptr);
+  EXPECT_EQ(store.reads, 1);
+  EXPECT_EQ(table.find("c", start), nullptr);
+  EXPECT_EQ(store.reads, 1) << "all that the store has is in memory again";
+}
+
+TEST(Table, WhatWasReadHoldsWhileFurtherKeysAreRead) {
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  for (int i = 0; i < 5'000; ++i) {
+    table.put("key" + std::to_string(i), Value::string("value " + std::to_string(i)));
+  }
+  ASSERT_TRUE(checkpoint(table, *store));
+  table.evict(100'000'000);
+  std::vector<const Value*> found;
+  for (int i = 0; i < 5'000; ++i) found.push_back(table.find("key" + std::to_string(i), start));
+  for (int i = 0; i < 5'000; ++i) EXPECT_EQ(text_of(*found[i]), "value " + std::to_string(i));
+}
+
+TEST(Table, AnEvictionTakesFirstWhatWasNotUsedLately) {
+  CountingStore store;
+  {
+    Table table(keyspace, store);
+    for (int i = 0; i < 4'000; ++i) table.put("key" + std::to_string(i), Value::integer(i));
+    ASSERT_TRUE(checkpoint(table, store));
+  }
+  Table table(keyspace, store);
+  ASSERT_TRUE(table.load());
+  ASSERT_TRUE(table.warm([] { return false; }));
+  for (int i = 0; i < 4'000; i += 40) table.find("key" + std::to_string(i), start);
+  const std::size_t all = table.memory_bytes();
+  EXPECT_GE(table.evict(all / 2), all / 2);
+  EXPECT_LE(table.memory_bytes(), all - all / 2);
+  store.reads = 0;
+  for (int i = 0; i < 4'000; i += 40)
+    EXPECT_NE(table.find("key" + std::to_string(i), start), nullptr);
+  EXPECT_EQ(store.reads, 0);
+}
+
+TEST(Table, NothingThatTheStoreLacksIsEvicted) {
+  CountingStore store;
+  Table table(keyspace, store);
+  for (int i = 0; i < 100; ++i) table.put("key" + std::to_string(i), Value::integer(i));
+  EXPECT_EQ(table.evict(1'000'000), 0u);
+  ASSERT_TRUE(checkpoint(table, store, false));
+  EXPECT_EQ(table.evict(1'000'000), 0u);
+  ASSERT_TRUE(checkpoint(table, store));
+  table.put("key5", Value::integer(-5));
+  EXPECT_GT(table.evict(1'000'000), 0u);
+  store.reads = 0;
+  EXPECT_EQ(table.find("key5", start)->as_integer(), -5);
+  EXPECT_EQ(store.reads, 0);
+  EXPECT_EQ(table.find("key6", start)->as_integer(), 6);
+  EXPECT_EQ(store.reads, 1);
 }
 
 TEST(Table, MemoryIsCountedAsItGrowsAndGivenBackAsItShrinks) {

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "table/table.h"
+#include "table/test_table.h"
+#include "value/hash.h"
+
+namespace holdfast {
+namespace {
+
+constexpr KeyspaceId keyspace{7};
+const Instant start = instant_from_ms(1'000'000);
+
+/// What a table is compared with: texts, and hashes as "field=value;…" of their
+/// fields in order.
+struct Model {
+  struct Kept {
+    std::string text;
+    std::uint64_t version = 0;
+    std::optional<std::int64_t> expiry;
+  };
+  bool live(const std::string& key, Instant now) const {
+    const auto found = keys.find(key);
+    return found != keys.end() && !(found->second.expiry && *found->second.expiry <= to_ms(now));
+  }
+  std::map<std::string, Kept> keys;
+};
+
+std::string shown(const Value& value) {
+  if (value.type() == Type::string) return text_of(value);
+  std::string text;
+  const Hash& hash = value.as_hash();
+  for (std::size_t i = 0; i < hash.size(); ++i) {
+    text.append(hash.field_at(i)).append("=").append(hash.value_at(i)).append(";");
+  }
+  return text;
+}
+
+std::map<std::string, std::string> seen_by_walks(Table& table, Instant now, std::size_t step) {
+  std::map<std::string, std::string> seen;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = table.scan(cursor, step, now, [&](std::string_view key, const Value& value) {
+      RC_ASSERT(seen.emplace(key, shown(value)).second);
+    });
+  } while (cursor != 0);
+  return seen;
+}
+
+void compare(Table& table, const Model& model, Instant now) {
+  RC_ASSERT(table.size() == model.keys.size());
+  // Walks first: a read brings what it finds into memory.
+  std::map<std::string, std::string> live;
+  std::optional<std::int64_t> next_expiry;
+  for (const auto& [key, kept] : model.keys) {
+    if (model.live(key, now)) live.emplace(key, kept.text);
+    if (kept.expiry) next_expiry = std::min(next_expiry.value_or(*kept.expiry), *kept.expiry);
+  }
+  RC_ASSERT(seen_by_walks(table, now, 3) == live);
+  std::map<std::string, std::string> walked;
+  table.for_each(now, [&](std::string_view key, const Value& value) {
+    RC_ASSERT(walked.emplace(key, shown(value)).second);
+  });
+  RC_ASSERT(walked == live);
+  RC_ASSERT(table.next_expiry() ==
+            (next_expiry ? std::optional(instant_from_ms(*next_expiry)) : std::nullopt));
+  for (const auto& [key, kept] : model.keys) {
+    const auto found = table.read(key, now);
+    RC_ASSERT((found.value != nullptr) == model.live(key, now));
+    if (found.value == nullptr) {
+      RC_ASSERT(found.version == 0u);
+      RC_ASSERT(!table.expiry(key, now));
+      continue;
+    }
+    RC_ASSERT(shown(*found.value) == kept.text);
+    RC_ASSERT(found.version == kept.version);
+    const std::optional<Instant> expiry = table.expiry(key, now);
+    RC_ASSERT(expiry.has_value() == kept.expiry.has_value());
+    if (expiry) RC_ASSERT(to_ms(*expiry) == *kept.expiry);
+  }
+}
+
+/// A table over a store, and what both should be. Changes, checkpoints in
+/// slices with changes between them, failed commits, evictions and restarts in
+/// any order: a restart must show what the model was when the last good
+/// checkpoint began, and between restarts the table is the model.
+class History {
+ public:
+  History(Store& store, std::uint32_t seed) : store_(store), random_(seed) {}
+
+  void step(int number) {
+    const std::string key = "key" + std::to_string(draw(60));
+    table_->set_version(++version_);
+    const std::uint32_t what = draw(100);
+    if (what < 20) return put(key);
+    if (what < 40) return change(key, number);
+    if (what < 52) return erase(key);
+    if (what < 60) return set_expiry(key);
+    if (what < 66) return void(now_ += Millis(draw(10)));
+    if (what < 72) return expire();
+    if (what < 88) return checkpoint();
+    if (what < 93) return void(table_->evict(draw(5'000)));
+    if (what < 95) return clear();
+    if (what < 97) return warm();
+    if (what < 98) return restart();
+    compare(*table_, model_, now_);
+  }
+  void finish() {
+    compare(*table_, model_, now_);
+    const std::uint64_t digest = table_->digest(now_);
+    table_->evict(1'000'000);
+    RC_ASSERT(table_->digest(now_) == digest);
+  }
+
+ private:
+  std::uint32_t draw(std::uint32_t n) { return static_cast<std::uint32_t>(random_() % n); }
+
+  void put(const std::string& key) {
+    Model::Kept& kept = model_.keys[key];  // an expiry that is set stays
+    kept.version = version_;
+    if (draw(3) == 0) {
+      auto hash = std::make_unique<Hash>();
+      hash->put("f", "0");
+      kept.text = "f=0;";
+      table_->put(key, Value::hash(std::move(hash)));
+    } else {
+      kept.text = draw(2) == 0 ? std::to_string(random_()) : std::string(draw(40), 'x');
+      table_->put(key, Value::string(kept.text));
+    }
+  }
+
+  void change(const std::string& key, int number) {
+    Value* value = table_->change(key, now_);
+    RC_ASSERT((value != nullptr) == model_.live(key, now_));
+    if (value == nullptr) {
+      model_.keys.erase(key);  // it had expired, or was not there
+      return;
+    }
+    if (value->type() == Type::hash) {
+      value->as_hash().put("g" + std::to_string(draw(5)), std::to_string(number));
+    } else {
+      *value = Value::integer(number);
+    }
+    model_.keys[key].text = shown(*value);
+    model_.keys[key].version = version_;
+  }
+
+  void erase(const std::string& key) {
+    RC_ASSERT(table_->erase(key) == (model_.keys.erase(key) > 0));
+  }
+
+  void set_expiry(const std::string& key) {
+    const auto found = model_.keys.find(key);
+    if (found == model_.keys.end()) return;
+    const auto before = found->second.expiry;
+    if (draw(3) == 0) {
+      table_->set_expiry(key, std::nullopt);
+      found->second.expiry.reset();
+    } else {
+      found->second.expiry = to_ms(now_) + draw(50);
+      table_->set_expiry(key, instant_from_ms(*found->second.expiry));
+    }
+    if (before || found->second.expiry) found->second.version = version_;
+  }
+
+  void expire() {
+    const std::size_t max = draw(5);
+    const std::size_t erased = table_->expire(now_, max, [&](std::string_view key) {
+      RC_ASSERT(!model_.live(std::string(key), now_));
+      RC_ASSERT(model_.keys.erase(std::string(key)) == 1u);
+    });
+    RC_ASSERT(erased <= max);
+    if (erased < max) {
+      for (const auto& [key, kept] : model_.keys) RC_ASSERT(model_.live(key, now_));
+    }
+  }
+
+  void checkpoint() {
+    if (!checkpointing_) {
+      rows_ = CheckpointRows();
+      table_->begin_checkpoint();
+      frozen_ = model_;
+      checkpointing_ = true;
+    } else if (table_->checkpoint_slice(rows_, 1 + draw(20))) {
+      const bool good = draw(3) != 0;
+      if (good) {
+        RC_ASSERT(store_.commit(std::move(rows_)).has_value());
+        committed_ = frozen_;
+      }
+      table_->end_checkpoint(good);
+      checkpointing_ = false;
+    }
+  }
+
+  void clear() {
+    table_->clear();
+    model_.keys.clear();
+  }
+
+  void warm() {
+    std::size_t left = draw(30);
+    RC_ASSERT(table_->warm([&] { return left-- == 0; }).has_value());
+  }
+
+  void restart() {
+    table_ = std::make_unique<Table>(keyspace, store_);
+    RC_ASSERT(table_->load().has_value());
+    if (draw(2) == 0) RC_ASSERT(table_->warm([] { return false; }).has_value());
+    model_ = committed_;
+    checkpointing_ = false;
+  }
+
+  Store& store_;
+  std::mt19937 random_;
+  std::unique_ptr<Table> table_ = std::make_unique<Table>(keyspace, store_);
+  Model model_;
+  Model committed_;
+  Model frozen_;
+  bool checkpointing_ = false;
+  CheckpointRows rows_;
+  std::uint64_t version_ = 0;
+  Instant now_ = start;
+};
+
+RC_GTEST_PROP(TableModel, HoldsThroughCheckpointsEvictionsAndRestarts, (std::uint32_t seed)) {
+  const auto store = make_memory_store();
+  History run(*store, seed);
+  for (int step = 0; step < 600; ++step) run.step(step);
+  run.finish();
+}
+
+TEST(TableModel, HoldsOverRocksDbToo) {
+  const Folder folder;
+  auto store = open_rocks_store(folder.path);
+  ASSERT_TRUE(store);
+  int runs = 0;
+  EXPECT_TRUE(rc::check([&](std::uint32_t seed) {
+    if (++runs > 6) return;  // a commit to RocksDB takes its time
+    CheckpointRows rows;
+    erase_keyspace(rows, keyspace);
+    RC_ASSERT((*store)->commit(std::move(rows)).has_value());
+    History run(**store, seed);
+    for (int step = 0; step < 600; ++step) run.step(step);
+    run.finish();
+  }));
+}
+
+}  // namespace
+}  // namespace holdfast
