@@ -30,7 +30,7 @@ SmallString& SmallString::operator=(const SmallString& other) {
 SmallString& SmallString::operator=(SmallString&& other) noexcept {
   if (this != &other) {
     release();
-    std::memcpy(static_cast<void*>(this), &other, sizeof(*this));
+    std::memcpy(static_cast<void*>(this), static_cast<const void*>(&other), sizeof(*this));
     other.inline_.length = 0;
   }
   return *this;

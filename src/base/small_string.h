@@ -21,7 +21,7 @@ class SmallString {
   explicit SmallString(std::string_view text);
   SmallString(const SmallString& other);
   SmallString(SmallString&& other) noexcept {
-    std::memcpy(static_cast<void*>(this), &other, sizeof(*this));
+    std::memcpy(static_cast<void*>(this), static_cast<const void*>(&other), sizeof(*this));
     other.inline_.length = 0;
   }
   SmallString& operator=(const SmallString& other);

@@ -40,7 +40,7 @@ TEST(SmallString, CopiesAreIndependentAndMovesLeaveNothing) {
     SmallString moved(std::move(original));
     EXPECT_EQ(copy, text);
     EXPECT_EQ(moved, text);
-    EXPECT_EQ(original.size(), 0U);  // NOLINT(bugprone-use-after-move): it says so
+    EXPECT_EQ(original.size(), 0U);  // NOLINT: the header says so
 
     SmallString assigned(std::string(40, 'x'));
     assigned = copy;

@@ -2,8 +2,10 @@
 #include "dedup/generation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
+#include "base/backwards.h"
 
 namespace holdfast::dedup {
 
@@ -86,15 +88,14 @@ void Generation::drop_memory() {
 
 void Generation::add_older(const std::vector<Entry>& page, std::uint64_t seed) {
   Memory& to = memory();
-  std::string reply;
   // Backwards: of an id that is there twice the last counts.
-  for (auto entry = page.rbegin(); entry != page.rend(); ++entry) {
-    const std::uint64_t hash = spread(entry->hash, seed);
-    if (to.index.find(hash, [&](Ref there) { return to.arena.is(there, entry->hash); }) != 0) {
+  for (const Entry& entry : backwards(page)) {
+    const std::uint64_t hash = spread(entry.hash, seed);
+    if (to.index.find(hash, [&](Ref there) { return to.arena.is(there, entry.hash); }) != 0) {
       continue;
     }
-    to.index.insert(hash, to.arena.append(entry->hash, entry->fingerprint, entry->first_applied,
-                                          entry->voided, entry->stored_reply));
+    to.index.insert(hash, to.arena.append(entry.hash, entry.fingerprint, entry.first_applied,
+                                          entry.voided, entry.stored_reply));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/backwards.h"
 #include "base/logging.h"
 #include "dedup/id_table_impl.h"
 
@@ -52,8 +53,8 @@ std::optional<Outcome> IdTable::Impl::find(const IdKey& id, Instant now) {
   }
   // The youngest outcome decides, also when it is past its window: an older
   // one is what it replaced.
-  for (auto it = generations.rbegin(); it != generations.rend(); ++it) {
-    const Generation& generation = **it;
+  for (const auto& each : backwards(generations)) {
+    const Generation& generation = *each;
     if (const auto entry = generation.find_in_memory(id.hash, hash)) {
       if (window.is_gone(entry->first_applied, now)) return std::nullopt;
       return outcome_of(*entry);
@@ -69,14 +70,12 @@ std::optional<Outcome> IdTable::Impl::find(const IdKey& id, Instant now) {
 
 std::optional<Outcome> IdTable::Impl::find_on_disk(const Generation& generation, const IdKey& id,
                                                    std::uint64_t spread) {
-  const auto& segments = generation.segments();
-  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
-    if (segment->in_memory) continue;
-    const std::uint64_t its_spread = segment->meta.seed == options.hash_seed
-                                         ? spread
-                                         : dedup::spread(id.hash, segment->meta.seed);
-    if (!segment->filter.empty() && !segment->filter.may_have(its_spread)) continue;
-    if (auto outcome = find_in_segment(generation, *segment, id, its_spread)) return outcome;
+  for (const Generation::Segment& segment : backwards(generation.segments())) {
+    if (segment.in_memory) continue;
+    const std::uint64_t its_spread =
+        segment.meta.seed == options.hash_seed ? spread : dedup::spread(id.hash, segment.meta.seed);
+    if (!segment.filter.empty() && !segment.filter.may_have(its_spread)) continue;
+    if (auto outcome = find_in_segment(generation, segment, id, its_spread)) return outcome;
   }
   return std::nullopt;
 }
@@ -91,8 +90,8 @@ std::optional<Outcome> IdTable::Impl::find_in_segment(const Generation& generati
   if (!*page) return std::nullopt;  // no id fell into it
   std::vector<Entry> entries;
   if (const Status read = dedup::read_page(**page, entries); !read) cannot_read(read.error());
-  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    if (entry->hash == id.hash) return outcome_of(*entry);
+  for (const Entry& entry : backwards(entries)) {
+    if (entry.hash == id.hash) return outcome_of(entry);
   }
   return std::nullopt;
 }

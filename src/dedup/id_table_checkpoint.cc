@@ -101,7 +101,7 @@ void IdTable::begin_checkpoint() {
 bool IdTable::checkpoint_slice(CheckpointRows& rows, std::size_t max_ids) {
   Impl& impl = *impl_;
   HF_ASSERT(impl.checkpoint && max_ids > 0);
-  Impl::Checkpoint& checkpoint = *impl.checkpoint;
+  dedup::RunningCheckpoint& checkpoint = *impl.checkpoint;
   if (!std::exchange(checkpoint.started, true)) {
     // Most keyspaces never see a request id; they shall cost nothing.
     if (checkpoint.meta.empty()) return true;
@@ -166,11 +166,10 @@ Status IdTable::warm(const std::function<bool()>& stop) {
     for (std::size_t i = generation.segments().size(); i-- > 0;) {
       if (generation.segments()[i].in_memory) continue;
       if (full() || stop()) return {};
-      const Status loaded =
-          generation.load(i, impl.keyspace, impl.store, impl.options.hash_seed, [&] {
-            if (generation.sealed()) impl.recount();
-            return full() || stop();
-          });
+      Status loaded = generation.load(i, impl.keyspace, impl.store, impl.options.hash_seed, [&] {
+        if (generation.sealed()) impl.recount();
+        return full() || stop();
+      });
       impl.recount();
       if (!loaded) return loaded;
     }

@@ -16,6 +16,18 @@
 
 namespace holdfast {
 
+namespace dedup {
+
+struct RunningCheckpoint {
+  std::string meta;  // of the moment it began; empty: nothing is to be written
+  bool started = false;
+  std::vector<SegmentWriter> writers;
+  std::size_t writer = 0;
+  std::vector<SegmentName> dead;  // on disk, needed by nobody once this is there
+};
+
+}  // namespace dedup
+
 struct IdTable::Impl {
   Impl(KeyspaceId its_keyspace, Store& its_store, Options its_options)
       : keyspace(its_keyspace), store(its_store), options(its_options) {
@@ -67,14 +79,7 @@ struct IdTable::Impl {
   std::optional<IdKey> missed;
   bool stored = false;  // there is a row of it in the store
 
-  struct Checkpoint {
-    std::string meta;  // of the moment it began
-    bool started = false;
-    std::vector<dedup::SegmentWriter> writers;
-    std::size_t writer = 0;
-    std::vector<dedup::SegmentName> dead;
-  };
-  std::optional<Checkpoint> checkpoint;
+  std::optional<dedup::RunningCheckpoint> checkpoint;
 };
 
 }  // namespace holdfast
