@@ -90,7 +90,6 @@ void KeyEditor::remove_content(UnstableOperation& operation, std::uint32_t index
     touch(content, operation);
   }
   if (arrival != Arrival::local) render_content();
-  if (for_good) close_empty();
 }
 
 void KeyEditor::write(const Write& what, UnstableOperation& operation, std::uint32_t index,
@@ -244,10 +243,6 @@ void KeyEditor::settle(Element& element) {
     }
     i = element.items.size();
   }
-}
-
-void KeyEditor::close_empty() {
-  for (std::size_t i = key_.elements().size(); i-- > 0;) try_close(*key_.elements()[i]);
 }
 
 void KeyEditor::try_close(Element& element) {

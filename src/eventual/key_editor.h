@@ -64,7 +64,6 @@ class KeyEditor {
   void forget_content(const Act& act);
   void settle(Element& element);
   void fold_one(Element& element);
-  void close_empty();
   void try_close(Element& element);
   void displace();
   void restore();

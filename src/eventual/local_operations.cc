@@ -48,17 +48,17 @@ class Replica::Impl::Sink : public EffectSink {
       : impl_(impl), table_(table), head_(head), alone_(impl.stability.alone()) {}
 
   void emit(const Effect& effect) override {
-    MergedEffect merged{effect};
+    MergedEffect emitted{effect};
     if (effect.kind == EffectKind::expire)
-      merged.effect.number = std::max<std::int64_t>(effect.number, 0);  // as an entry holds it
+      emitted.effect.number = std::max<std::int64_t>(effect.number, 0);  // as an entry holds it
     if (effects_ == 0) begin();
     const bool direct = alone_ && !impl_.open.is_open(head_.keyspace, effect.key) &&
-                        apply_direct_here(table_, now(), merged);
+                        apply_direct_here(table_, now(), emitted);
     if (!direct) {
-      mark_fresh(merged, table_.find(effect.key, now()) != nullptr);
-      impl_.open.apply(operation(), table_, merged, effects_, Arrival::local);
+      mark_fresh(emitted, table_.find(effect.key, now()) != nullptr);
+      impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
     }
-    impl_.entry.effect(merged);
+    impl_.entry.effect(emitted);
     ++effects_;
   }
 

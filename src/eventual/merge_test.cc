@@ -8,6 +8,15 @@
 namespace holdfast::eventual::testing {
 namespace {
 
+int open_rows(TestReplica& replica) {
+  int rows = 0;
+  HF_ASSERT(replica.store().scan(Family::open, {}, {}, [&](std::string_view, std::string_view) {
+    ++rows;
+    return true;
+  }));
+  return rows;
+}
+
 class TwoReplicas : public ::testing::Test {
  protected:
   TwoReplicas() { b.wall += Millis(5); }
@@ -430,12 +439,7 @@ TEST_F(TwoReplicas, WhatIsStableLeavesNothingButTheTable) {
   fold();
   EXPECT_EQ(a.replica().counters().unstable, 0U);
   a.checkpoint();
-  bool any_row = false;
-  ASSERT_TRUE(a.store().scan(Family::open, {}, {}, [&](std::string_view, std::string_view) {
-    any_row = true;
-    return false;
-  }));
-  EXPECT_FALSE(any_row);
+  EXPECT_EQ(open_rows(a), 0);
   EXPECT_EQ(both("k"), "'50'");
 }
 
@@ -474,7 +478,38 @@ TEST(Retry, AFieldThatBecameStableUnderAnUndoneRemovalComesBack) {
   EXPECT_EQ(see(b, "h"), "{f:1}");
 }
 
-// ---- Checkpoints that fail
+// ---- Checkpoints
+
+TEST(Checkpoint, KnowsEveryTryOfAnOperation) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  a.write(sadd("s", "m"), "id");
+  a.checkpoint();
+  b.wall += Millis(50);
+  const std::string later = b.write(sadd("s", "m"), "id");
+  const std::string removed = b.write(srem("s", "m"), "another id");  // saw b's try alone
+  ASSERT_TRUE(a.receive(b.self(), later));
+  a.checkpoint();
+  a.restart();
+  ASSERT_TRUE(a.receive(b.self(), removed));
+  EXPECT_EQ(see(a, "s"), "");
+}
+
+TEST(Checkpoint, AnEmptiedKeyIsForgottenAfterARestartToo) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  a.run(hset("h", "f", "1"));
+  a.run(expire("h", a.wall + Millis(5000)));
+  ASSERT_TRUE(b.receive(a.self(), a.take()));
+  settle({&a, &b});
+  ASSERT_TRUE(b.receive(a.self(), a.write(hdel("h", "f"))));
+  b.replica().tidy(b.wall);
+  b.checkpoint();
+  b.restart();
+  b.replica().tidy(b.wall);
+  EXPECT_EQ(b.replica().counters().open_keys, 1U);
+  settle({&a, &b});
+  b.replica().tidy(b.wall);
+  EXPECT_EQ(b.replica().counters().open_keys, 0U);
+}
 
 TEST(FailedCheckpoint, WhatItWouldHaveErasedTheNextOneErases) {
   TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
@@ -484,10 +519,8 @@ TEST(FailedCheckpoint, WhatItWouldHaveErasedTheNextOneErases) {
   a.begin_checkpoint();
   a.end_checkpoint(false);
   a.checkpoint();
+  EXPECT_EQ(open_rows(a), 0);
   a.restart();
-  a.replica().tidy(a.wall);
-  EXPECT_EQ(a.replica().counters().unstable, 0U);
-  EXPECT_EQ(a.replica().counters().open_keys, 0U);
   EXPECT_EQ(see(a, "h"), "{f:1}");
 }
 

@@ -7,7 +7,9 @@
 namespace holdfast::eventual {
 
 Stability::Member* Stability::find(OriginId origin) {
-  const auto it = std::ranges::lower_bound(members_, origin, {}, &Member::origin);
+  const auto it =
+      std::lower_bound(members_.begin(), members_.end(), origin,
+                       [](const Member& member, OriginId id) { return member.origin < id; });
   return it != members_.end() && it->origin == origin ? &*it : nullptr;
 }
 

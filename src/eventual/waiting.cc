@@ -19,11 +19,7 @@ bool is_ready(const EntryReader& entry, const VersionVector& merged) {
 
 Status Waiting::keep(const EntryReader& entry, std::string_view payload) {
   const std::pair place(entry.origin(), entry.first_sequence());
-  const auto it = entries_.find(place);
-  if (it != entries_.end()) {
-    if (it->second.last >= entry.last_sequence()) return {};
-    erase(it);
-  }
+  if (entries_.contains(place)) return {};  // entries never change
   if (bytes_ + size_of(payload) > bytes_max_)
     return fail(Code::busy, "too many entries wait for others that have not come yet");
   bytes_ += size_of(payload);
