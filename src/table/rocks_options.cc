@@ -9,6 +9,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "base/logging.h"
@@ -42,7 +43,9 @@ class Logger final : public rocksdb::Logger {
     if (!logging::enabled(level)) return;
     char line[512];
     std::vsnprintf(line, sizeof(line), format, args);
-    logging::write(level, fmt::format("rocksdb: {}", line));
+    // Further lines, if any, show rows: not for a log.
+    const std::string_view text(line);
+    logging::write(level, fmt::format("rocksdb: {}", text.substr(0, text.find('\n'))));
   }
 };
 
