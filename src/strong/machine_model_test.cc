@@ -82,7 +82,8 @@ class Model {
       for (const std::string& member : *members) out += "," + member;
       return out;
     }
-    for (const auto& [field, text] : std::get<Fields>(found->second)) out += field + "=" + text;
+    for (const auto& [field, text] : std::get<Fields>(found->second))
+      out.append(field).append("=").append(text);
     return out;
   }
 

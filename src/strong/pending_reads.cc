@@ -21,8 +21,8 @@ void PendingReads::asked() {
 }
 
 void PendingReads::answered(const Result<Position>& end) {
-  // By number, as a sink may add reads while it is told of one.
-  for (std::size_t i = 0; i < asking_.size(); ++i) {
+  // By index, as a sink may add reads while it is told of one.
+  for (std::size_t i = 0; i < asking_.size(); ++i) {  // NOLINT(modernize-loop-convert)
     if (asking_[i] < first_) continue;
     Read& read = at(asking_[i]);
     if (read.barrier != Barrier::asked) continue;
@@ -36,8 +36,8 @@ void PendingReads::answered(const Result<Position>& end) {
 }
 
 void PendingReads::run_ready(Position applied, Place settled) {
-  std::uint64_t undone = first_;  // the first that is not done
-  for (std::size_t i = 0; i < asking_.size(); ++i) {
+  std::uint64_t undone = first_;                      // the first that is not done
+  for (std::size_t i = 0; i < asking_.size(); ++i) {  // NOLINT(modernize-loop-convert)
     const std::uint64_t number = asking_[i];
     if (number < first_) continue;
     Read& read = at(number);

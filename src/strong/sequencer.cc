@@ -251,7 +251,8 @@ void Sequencer::Impl::remove(std::size_t i) {
 
 void Sequencer::Impl::expire(Monotonic now) {
   const std::uint64_t before = unanswered;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
+  // By index, as a sink may write while it is told of one.
+  for (std::size_t i = 0; i < entries.size(); ++i) {  // NOLINT(modernize-loop-convert)
     Entry& entry = entries[i];
     std::size_t late = entry.answered;
     while (late < entry.operations.size() && entry.operations[late].deadline <= now) ++late;
