@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inputs of ../shared/data/bad-input: what Redis 7.0.15 answered to
 // malformed RESP, and strings that break programs.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -130,13 +131,13 @@ TEST(BadInput, NaughtyStringsRoundTripAsKeysFieldsAndValues) {
   for (const char* version : {"2", "3"}) {
     talk.ask({"HELLO", version});
     for (const std::string& text : strings) {
+      ASSERT_NE(keyspace_of(text), "no");  // which the fake backend refuses
       talk.backend.seen.clear();
       const std::string reply = talk.ask({"HSET", text, text, text});
-      ASSERT_EQ(talk.backend.seen.size(), talk.backend.seen.empty() ? 0U : 1U);
-      if (keyspace_of(text) == "no") continue;
+      ASSERT_EQ(talk.backend.seen.size(), 1U);
       ASSERT_EQ(talk.backend.seen[0].args, (std::vector<std::string>{"HSET", text, text, text}));
-      const std::string echoed = "HSET " + text + " " + text + " " + text;
-      ASSERT_EQ(reply, "$" + std::to_string(echoed.size()) + "\r\n" + echoed + "\r\n");
+      const std::string echoed = fmt::format("HSET {0} {0} {0}", text);
+      ASSERT_EQ(reply, fmt::format("${}\r\n{}\r\n", echoed.size(), echoed));
       ASSERT_EQ(talk.ask({"ECHO", text}),
                 "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n");
     }

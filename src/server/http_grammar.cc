@@ -6,6 +6,7 @@
 #include <boost/beast/http/verb.hpp>
 #include <charconv>
 #include <limits>
+#include <ostream>
 
 namespace holdfast::server::http {
 namespace {
