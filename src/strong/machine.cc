@@ -35,6 +35,8 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ x >> 31;
 }
 
+constexpr Millis sweep_interval{1'000};  // of the log's time
+
 // How many operations ahead of their turn the memory they will touch is asked
 // for. At millions of keys and ids that is most of an operation's time.
 constexpr std::size_t ahead = 8;
@@ -77,12 +79,14 @@ struct Machine::Impl {
   void execute(const Slot& slot, std::uint64_t version);
   void transact(const Operation& operation, State& state, std::uint64_t version);
   void call(const Call& call, State& state, std::uint64_t seed, Reply& reply);
+  void sweep_ids();
   void change_catalog(const Operation& operation, Reply& reply);
 
   const CommandTable& commands;
   Host& host;
   Position applied;
   Instant time{};
+  Instant swept{};  // when sweep_ids() ran last
   Appenders appenders;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<IdBudget>> budgets;  // by keyspace
 
@@ -166,6 +170,7 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
     }
     if (observer != nullptr) observer->on_applied(index, reply_bytes, replay);
   }
+  if (time - swept >= sweep_interval) sweep_ids();
   if (reply_bytes.capacity() > 1_MiB) reply_bytes = std::string();
   return true;
 }
@@ -289,12 +294,20 @@ void Machine::Impl::call(const Call& call, State& state, std::uint64_t seed, Rep
   call.row->strong(context, call.args, reply);
 }
 
-void Machine::Impl::change_catalog(const Operation& operation, Reply& reply) {
-  // What is past its window must stay so where the change makes windows longer,
-  // whether or not this node happens to have swept it: settled now, everywhere.
+// Lets go of ids past their windows. When is no matter to what is answered:
+// the log's time alone decides what is past.
+void Machine::Impl::sweep_ids() {
+  swept = time;
+  host.catalog_ids().expire(time);
   for (auto& [keyspace, budget] : budgets) {
     if (State* state = host.strong_state({keyspace})) state->ids.expire(time);
   }
+}
+
+void Machine::Impl::change_catalog(const Operation& operation, Reply& reply) {
+  // What is past its window must stay so where the change makes windows longer,
+  // whether or not this node happens to have swept it: settled now, everywhere.
+  sweep_ids();
   const Call& change = operation.calls[0];
   host.apply_catalog(*change.row, change.args, operation.caller, time, reply);
   forget_lookup();

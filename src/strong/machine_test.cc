@@ -122,6 +122,16 @@ TEST(Machine, AnIdIsRememberedForTheWindowByTheLogsTime) {
   EXPECT_EQ(world.run({"INCR", "k"}, "id"), ":2\r\n");
 }
 
+TEST(Machine, IdsPastTheirWindowAreLetGoOfWhileTimeGoesOn) {
+  World world;
+  for (int i = 0; i < 1'000; ++i) world.run({"INCR", "k"}, "id-" + std::to_string(i));
+  IdTable& ids = world.host.strong_state(accounts)->ids;
+  EXPECT_EQ(ids.size(), 1'000);
+  world.now += 80 * hour;
+  world.run({"INCR", "k"}, {}, stock);
+  EXPECT_EQ(ids.size(), 0);
+}
+
 TEST(Machine, AnIdPastItsWindowStaysForgottenWhenTheWindowIsMadeLonger) {
   for (const bool swept : {false, true}) {
     World world;
