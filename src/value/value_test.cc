@@ -149,5 +149,77 @@ RC_GTEST_PROP(ValueFormat, AnyBytesAreReadWithoutHarm, (const std::string& bytes
   if (const auto value = decode_value(bytes)) RC_ASSERT(stored(*value).size() <= bytes.size());
 }
 
+/// Values of every type, collections of several sizes among them.
+std::vector<Value> some_values() {
+  std::vector<Value> values;
+  for (const char* text : {"", "hi", "12", "-9223372036854775808", "a text that is not inline"}) {
+    values.push_back(Value::string(text));
+  }
+  values.push_back(Value::string(std::string(300, '\0')));
+  for (const int size : {1, 8, 9, 200}) {
+    auto hash = std::make_unique<Hash>();
+    auto set = std::make_unique<Set>();
+    for (int i = 0; i < size; ++i) {
+      hash->put("field " + std::to_string(i), std::string(static_cast<std::size_t>(i), 'v'));
+      set->insert("member " + std::to_string(i));
+    }
+    values.push_back(Value::hash(std::move(hash)));
+    values.push_back(Value::set(std::move(set)));
+  }
+  return values;
+}
+
+TEST(ValueFormat, ACutOrLengthenedValueIsCorrupt) {
+  for (const Value& value : some_values()) {
+    const std::string whole = stored(value);
+    ASSERT_TRUE(decode_value(whole));
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const auto cut = decode_value(std::string_view(whole).substr(0, size));
+      ASSERT_FALSE(cut) << size << " of " << whole.size();
+      EXPECT_EQ(cut.error().code, Code::corrupt);
+    }
+    EXPECT_FALSE(decode_value(whole + '\0'));
+  }
+}
+
+TEST(ValueFormat, AFlippedBitIsRefusedOrGivesAnotherValueNeverHarm) {
+  for (const Value& value : some_values()) {
+    const std::string whole = stored(value);
+    for (std::size_t bit = 0; bit < std::min<std::size_t>(whole.size(), 300) * 8; ++bit) {
+      std::string flipped = whole;
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+      // A value has one stored form: what was read from other bytes differs.
+      const auto read = decode_value(flipped);
+      EXPECT_TRUE(!read || stored(*read) != whole);
+    }
+  }
+}
+
+TEST(Value, AMovedOrClonedValueIsTheSameAndACloneIsItsOwn) {
+  for (Value& value : some_values()) {
+    const std::string before = stored(value);
+    Value clone = value.clone();
+    EXPECT_EQ(stored(clone), before);
+    EXPECT_EQ(clone.type(), value.type());
+    if (clone.type() == Type::set) clone.as_set().insert("more");
+    if (clone.type() == Type::hash) clone.as_hash().put("more", "");
+    const Value moved = std::move(value);
+    EXPECT_EQ(stored(moved), before);
+  }
+}
+
+TEST(Value, HeapBytesFollowWhatIsHeld) {
+  EXPECT_EQ(Value::integer(1).heap_bytes(), 0u);
+  EXPECT_EQ(Value::string("inline").heap_bytes(), 0u);
+  EXPECT_GE(Value::string(std::string(100, 'x')).heap_bytes(), 100u);
+  auto set = std::make_unique<Set>();
+  for (int i = 0; i < 1'000; ++i) set->insert("a member of some length " + std::to_string(i));
+  const std::size_t full = set->heap_bytes();
+  EXPECT_GT(full, 1'000u * 40);
+  EXPECT_LT(full, 1'000u * 100);
+  for (int i = 0; i < 1'000; ++i) set->erase("a member of some length " + std::to_string(i));
+  EXPECT_LT(set->heap_bytes(), full);
+}
+
 }  // namespace
 }  // namespace holdfast
