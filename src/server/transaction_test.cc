@@ -9,7 +9,6 @@
 namespace holdfast::server {
 namespace {
 
-using fake::encoded;
 using fake::Talk;
 using ::testing::StartsWith;
 
