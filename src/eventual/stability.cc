@@ -27,8 +27,9 @@ void Stability::set_members(std::span<const OriginId> origins) {
     }
   }
   std::ranges::sort(members, {}, &Member::origin);
-  const auto repeated = std::ranges::unique(members, {}, &Member::origin);
-  members.erase(repeated.begin(), repeated.end());
+  // Not std::ranges::unique: Clang 14 cannot read what GCC 12's returns.
+  const auto same = [](const Member& a, const Member& b) { return a.origin == b.origin; };
+  members.erase(std::unique(members.begin(), members.end(), same), members.end());
   members_ = std::move(members);
   compute();
 }

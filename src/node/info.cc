@@ -145,13 +145,14 @@ std::string info_text(Node& node, const std::vector<std::string_view>& wanted) {
     all = all || same(name, "all") || same(name, "default") || same(name, "everything");
   }
   std::string out;
-  for (const auto& [name, write] : sections) {
+  for (const auto& section : sections) {
+    const std::string_view name = section.first;
     const bool named = all || std::any_of(wanted.begin(), wanted.end(),
                                           [&](std::string_view w) { return same(w, name); });
     if (!named) continue;
     if (!out.empty()) out.append("\r\n");
     fmt::format_to(std::back_inserter(out), "# {}\r\n", name);
-    write(node, out);
+    section.second(node, out);
   }
   return out;
 }
