@@ -28,6 +28,7 @@ inline constexpr std::size_t watched_keys_max = 4'096;           // by one conne
 inline constexpr std::size_t connections_max_default = 10'000;
 inline constexpr std::size_t read_buffer_bytes = 16_KiB;
 inline constexpr std::size_t output_bytes_max_default = 64_MiB;  // a reader slower than this is cut off
+inline constexpr std::size_t output_chunk_bytes = 1_MiB;  // output grows by pieces of this, not by moving all
 inline constexpr std::size_t pipeline_outstanding_max = 65'536;  // commands of one connection under way
 inline constexpr std::size_t look_ahead_requests = 16;           // announced to the backend at once
 inline constexpr std::size_t client_name_bytes_max = 256;
