@@ -93,7 +93,9 @@ def main():
                          "--columns", "order_id,account_id,bank_to,account_to,amount,purpose",
                          "--command", "DECRBY money:account:{account_id} {amount*100}",
                          "--command", "INCRBY money:bank:{bank_to}/{account_to} {amount*100}",
-                         "--id", "{order_id}", "--connections", "16", "--repeat", "2", "--retry"],
+                         "--id", "{order_id}", "--connections", "16",
+                         # One at a time: the file is short, and each kill must fall into it.
+                         "--pipeline", "1", "--repeat", "2", "--retry"],
                 kills=3, progress=lambda client: len(client("KEYS", "money:bank:*")) / (len(wanted) - len(accounts)))
         finally:
             watcher.done.set()

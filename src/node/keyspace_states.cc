@@ -6,13 +6,6 @@
 namespace holdfast::node {
 namespace {
 
-/// How long the ids of a keyspace are kept: in strong ones beyond the window,
-/// by what a UUIDv7 may lie ahead of the log's time.
-Millis remembered_for(const Keyspace& keyspace) {
-  return keyspace.guarantee == Guarantee::strong ? strong::remembered_for(keyspace.retain_ids)
-                                                 : keyspace.retain_ids;
-}
-
 IdTable::Options id_options(std::uint64_t memory_bytes, Millis retain, std::uint64_t hash_seed) {
   return {.memory_bytes_max = memory_bytes, .retain = retain, .hash_seed = hash_seed};
 }
@@ -47,7 +40,8 @@ KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
   HF_ASSERT(place > 0 && place <= limits::keyspaces_max);
   if (states_.size() <= place) states_.resize(place + 1);
   states_[place] = std::make_unique<KeyspaceState>(
-      keyspace, store_, id_options(ids_memory_bytes_, remembered_for(keyspace), ids_hash_seed_));
+      keyspace, store_,
+      id_options(ids_memory_bytes_, strong::remembered_for(keyspace.retain_ids), ids_hash_seed_));
   list_all();
   return *states_[place];
 }
@@ -127,7 +121,7 @@ void KeyspaceStates::on_created(const Keyspace& keyspace) {
 
 void KeyspaceStates::on_altered(const Keyspace& keyspace) {
   KeyspaceState& state = *find(keyspace.id);
-  state.ids.set_retain(remembered_for(keyspace));
+  state.ids.set_retain(strong::remembered_for(keyspace.retain_ids));
   state.strong.retain = keyspace.retain_ids;
   state.strong.ids_bytes_max = keyspace.ids_bytes_max;
   state.eventual.ids_bytes_max = keyspace.ids_bytes_max;

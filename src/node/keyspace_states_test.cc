@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/keyspace_states.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+
+namespace holdfast::node {
+namespace {
+
+// A UUIDv7 may lie an hour ahead of its first application. It is refused as too
+// old only a window after its own time, so it must be remembered until then.
+TEST(KeyspaceStates, AnIdFromAnHourAheadIsRememberedUntilItsOwnTimeIsAWindowOld) {
+  for (const Guarantee guarantee : {Guarantee::strong, Guarantee::eventual}) {
+    const auto store = make_memory_store();
+    Catalog catalog;
+    KeyspaceStates states(catalog, *store, 1_MiB, 1);
+    Keyspace wanted;
+    wanted.name = "likes";
+    wanted.guarantee = guarantee;
+    wanted.retain_ids = Millis(10'000);
+    const Keyspace& made = **catalog.create(wanted);
+    states.on_created(made);
+    IdTable& ids = states.find(made.id)->ids;
+
+    const Instant applied = instant_from_ms(1'800'000'000'000);
+    const Instant own_time = applied + Millis(limits::request_id_ahead_ms_max);
+    const IdKey id = make_id_key(ServiceId{}, "an id made on a fast clock");
+    ids.record(id, 1, applied, ":1\r\n");
+    EXPECT_TRUE(ids.find(id, own_time + wanted.retain_ids)) << static_cast<int>(guarantee);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::node
