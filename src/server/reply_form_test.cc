@@ -167,6 +167,28 @@ TEST(ReplyQueue, KeepsNoMemoryOfALongQueue) {
   EXPECT_LT(queue.memory(), 10'000U);
 }
 
+TEST(ReplyQueue, ALongOutputIsInChunksInOrder) {
+  ReplyQueue queue;
+  const std::string reply = "$300000\r\n" + std::string(300'000, 'x') + "\r\n";
+  std::string expected;
+  for (int i = 0; i < 20; ++i) {
+    expected += reply;
+    if (i % 2 == 0) {
+      queue.open() += reply;
+      queue.close({});
+    } else {
+      queue.promise({});
+      queue.complete(static_cast<std::uint64_t>(i), reply, Replay::none);
+    }
+    EXPECT_LT(queue.output().size(), limits::output_chunk_bytes);
+  }
+  EXPECT_EQ(queue.bytes(), expected.size());
+  std::string heard;
+  while (queue.has_chunk()) heard += queue.take_chunk();
+  heard += queue.output();
+  EXPECT_EQ(heard, expected);
+}
+
 TEST(ReplyQueue, KeepsNoMemoryOfALargeReply) {
   ReplyQueue queue;
   for (const bool behind : {false, true}) {

@@ -2,6 +2,7 @@
 #include "server/reply_queue.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -52,6 +53,7 @@ void ReplyQueue::close(const Shape& shape) {
     output_.append(scratch_);
     empty(scratch_);
   }
+  cut_chunk();
 }
 
 void ReplyQueue::promise(const Shape& shape) {
@@ -101,6 +103,19 @@ void ReplyQueue::emit(std::string_view canonical, const Shape& shape, Replay rep
     output_.append(replay == Replay::reply ? "+reply\r\n" : "+effect\r\n");
   }
   append_reply(output_, canonical, form_, shape);
+  cut_chunk();
+}
+
+void ReplyQueue::add_chunk() {
+  chunk_bytes_ += output_.size();
+  chunks_.push_back(std::exchange(output_, {}));
+}
+
+std::string ReplyQueue::take_chunk() {
+  std::string chunk = std::move(chunks_.front());
+  chunks_.pop_front();
+  chunk_bytes_ -= chunk.size();
+  return chunk;
 }
 
 void ReplyQueue::pop() {
@@ -110,7 +125,8 @@ void ReplyQueue::pop() {
 }
 
 std::size_t ReplyQueue::memory() const {
-  return output_.capacity() + scratch_.capacity() + ring_.capacity() * sizeof(Slot) + held_bytes_;
+  return output_.capacity() + chunk_bytes_ + scratch_.capacity() + ring_.capacity() * sizeof(Slot) +
+         held_bytes_;
 }
 
 }  // namespace holdfast::server

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/ticket.h"
 #include "server/reply_form.h"
 
@@ -44,10 +46,14 @@ class ReplyQueue {
     close({});
   }
 
-  /// What is ready to be sent; the sender takes it away.
+  // What is ready to be sent, for the sender to take away: first the chunks,
+  // then output(). A long output is not one string, which would be copied as it
+  // grows, and for that moment take twice its size.
+  bool has_chunk() const { return !chunks_.empty(); }
+  std::string take_chunk();
   std::string& output() { return output_; }
   /// Bytes ready, and bytes finished but held back by an earlier request.
-  std::size_t bytes() const { return output_.size() + held_bytes_; }
+  std::size_t bytes() const { return output_.size() + chunk_bytes_ + held_bytes_; }
   std::size_t memory() const;
 
  private:
@@ -62,12 +68,19 @@ class ReplyQueue {
   Slot& add_slot(const Shape& shape);
   void emit(std::string_view canonical, const Shape& shape, Replay replay);
   void pop();
+  void cut_chunk() {
+    if (output_.size() >= limits::output_chunk_bytes) [[unlikely]]
+      add_chunk();
+  }
+  void add_chunk();
 
   Form form_ = Form::resp2;
   bool marks_replays_ = false;
   std::uint64_t head_ = 0;
   std::uint64_t next_ = 0;
   std::vector<Slot> ring_;  // a power of two; [head_, next_) are in use
+  std::deque<std::string> chunks_;
+  std::size_t chunk_bytes_ = 0;
   std::string output_;
   std::string scratch_;
   std::size_t mark_ = 0;  // where the open reply began in output_

@@ -21,7 +21,7 @@ void empty(std::string& text) {
 void RespConnection::settle() {
   if (closed_) return release_if_idle();
   if (!session_.cut_off()) send();
-  const bool sent_all = !writing_ && session_.output().empty();
+  const bool sent_all = !writing_ && !session_.has_output();
   if (session_.cut_off() || (session_.finished() && sent_all)) return close();
   if (session_.wants_input() && !reading_) read();
 }
@@ -46,19 +46,32 @@ void RespConnection::read() {
 }
 
 void RespConnection::send() {
-  std::string& output = session_.output();
-  if (writing_ || output.empty()) return;
+  while (!writing_ && session_.has_output() && !session_.cut_off()) {
+    if (session_.has_chunk()) {
+      sending_ = session_.take_chunk();
+      send_now(sending_);
+    } else {
+      send_now(session_.output());
+    }
+  }
+}
+
+/// Gives the kernel what it takes of `bytes`; what it does not take becomes
+/// sending_.
+void RespConnection::send_now(std::string& bytes) {
   error_code error;
-  const std::size_t n = socket_.write_some(boost::asio::buffer(output), error);
+  const std::size_t n = socket_.write_some(boost::asio::buffer(bytes), error);
   if (error && error != boost::asio::error::would_block) return session_.cut({});
   owner_.count_bytes(0, n);
-  if (n == output.size()) {
-    empty(output);
+  if (n == bytes.size()) {
+    empty(bytes);
     session_.sent(n, 0);
     return;
   }
-  empty(sending_);
-  sending_.swap(output);
+  if (&bytes != &sending_) {
+    empty(sending_);
+    sending_.swap(bytes);
+  }
   sent_ = n;
   session_.sent(n, sending_.size() - sent_);
   send_rest();

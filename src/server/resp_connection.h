@@ -44,6 +44,7 @@ class RespConnection {
  private:
   void read();
   void send();
+  void send_now(std::string& bytes);
   void send_rest();
   void release_if_idle();
 

@@ -350,6 +350,9 @@ void Session::tick() {
   if (unsent <= limit) {
     over_limit_seconds_ = 0;
     taken_ = 0;
+  } else if (over_limit_seconds_ == 0) {
+    over_limit_seconds_ = 1;
+    taken_ = 0;  // what filled the kernel's buffers says nothing about the peer
   } else if (++over_limit_seconds_ >= limits::reader_seconds_max) {
     if (taken_ < context_.output_bytes_max / limits::reader_share_min) {
       return evict("output limit: the peer takes its replies too slowly");

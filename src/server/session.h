@@ -82,8 +82,11 @@ class Session {
   bool can_resume() const;
   void resume();
 
-  /// What is ready to be sent; whoever sends it takes it away, and says what
-  /// the peer took of it and how much he still holds.
+  /// What is ready to be sent, chunks first; whoever sends it takes it away,
+  /// and says what the peer took of it and how much he still holds.
+  bool has_output() { return replies_.has_chunk() || !replies_.output().empty(); }
+  bool has_chunk() const { return replies_.has_chunk(); }
+  std::string take_chunk() { return replies_.take_chunk(); }
   std::string& output() { return replies_.output(); }
   void sent(std::size_t taken, std::size_t left);
   /// Output, sent() or not, that the peer has not taken.

@@ -70,7 +70,9 @@ inline void feed(Session& session, std::string_view bytes, std::size_t piece = 1
 }
 
 inline std::string hear(Session& session) {
-  return std::exchange(session.output(), {});
+  std::string heard;
+  while (session.has_chunk()) heard += session.take_chunk();
+  return heard + std::exchange(session.output(), {});
 }
 
 /// A conversation with one session.
