@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holdfast against redis-server, in one run, on one machine, with one client and the same durability.
 
-    bench/run.py [commands] [ids] [memory] [restart] [--json FILE] [--client generator|redis-benchmark]
+    bench/run.py [commands] [ids] [overload] [memory] [restart] [--json FILE] [--client generator|redis-benchmark]
 
 Every figure is the best of several rounds, and the rounds of all targets take turns, so that a busy
 moment of the machine does not fall on one of them alone. `./dev bench` builds what this needs.
@@ -77,8 +77,8 @@ class Bench:
 
     # -- One measurement
 
-    def generate(self, port, command, depth, requests=0):
-        words = [str(self.generator), "--address", f"127.0.0.1:{port}", "--connections", str(CONNECTIONS), "--depth", str(depth),
+    def generate(self, port, command, depth, connections=CONNECTIONS, requests=0):
+        words = [str(self.generator), "--address", f"127.0.0.1:{port}", "--connections", str(connections), "--depth", str(depth),
                  "--keys", str(KEYS), "--seconds", str(self.arguments.seconds), "--warmup", "0.3"]
         if requests:
             words += ["--requests", str(requests)]
@@ -88,29 +88,29 @@ class Bench:
         holdfast.check(result["errors"] == 0, f"{command}: {result['errors']} errors, first {result['first_error']}")
         return result
 
-    def redis_benchmark(self, port, command, depth):
+    def redis_benchmark(self, port, command, depth, connections=CONNECTIONS):
         # Enough requests for the wanted time; the first round teaches how many.
         words = [word.replace("{key}", "__rand_int__") for word in command]
-        requests = self.known_rates.get((port, depth), 50_000 * depth) * self.arguments.seconds
-        done = subprocess.run(["redis-benchmark", "-p", str(port), "-c", str(CONNECTIONS), "-P", str(depth), "-r", str(KEYS),
+        requests = self.known_rates.get((port, depth, connections), 50_000 * depth) * self.arguments.seconds
+        done = subprocess.run(["redis-benchmark", "-p", str(port), "-c", str(connections), "-P", str(depth), "-r", str(KEYS),
                                "-n", str(int(requests)), "--csv", *words], capture_output=True, text=True, check=False)
         holdfast.check(done.returncode == 0, done.stderr)
         fields = [f.strip('"') for f in done.stdout.strip().splitlines()[-1].split('","')]
         rate = float(fields[1])
-        self.known_rates[(port, depth)] = rate
+        self.known_rates[(port, depth, connections)] = rate
         return {"per_second": rate, "p50_us": float(fields[4]) * 1000, "p99_us": float(fields[6]) * 1000, "generator_busy": None}
 
     known_rates = {}
 
     def best(self, jobs, between=None):
-        """jobs: name -> (port, command, depth). The best round of each, the rounds taking turns."""
+        """jobs: name -> (port, command, depth[, connections]). The best round of each, the rounds taking turns."""
         best = {}
         for _ in range(self.arguments.rounds):
-            for name, (port, command, depth) in jobs.items():
+            for name, (port, command, *load) in jobs.items():
                 if self.arguments.client == "redis-benchmark" and "{id}" not in " ".join(command):
-                    result = self.redis_benchmark(port, command, depth)
+                    result = self.redis_benchmark(port, command, *load)
                 else:
-                    result = self.generate(port, command, depth)
+                    result = self.generate(port, command, *load)
                 if name not in best or result["per_second"] > best[name]["per_second"]:
                     best[name] = result
                 if between:
@@ -171,6 +171,20 @@ class Bench:
             if rate:
                 self.record("ids", "PostgreSQL with a table of ids", {"postgres": {"per_second": rate}}, durability=durability)
                 self.line(f"PostgreSQL {durability}", rate)
+
+    def overload(self):
+        self.title("Ten times the load: requests/s answered well (INCR; of this server's own rate at 50 connections, depth 16)")
+        self.line("", "normal", "depth ×10", "", "connections ×10", "")
+        with servers() as (holdfast_server, redis):
+            for durability in DURABILITIES:
+                ports = {"redis": redis[durability].port, "strong": holdfast_server.port, "eventual": holdfast_server.port}
+                for target, port in ports.items():
+                    command = in_keyspace(["INCR", "{ks}:c:{key}"], target, durability)
+                    best = self.best({"normal": (port, command, 16), "depth": (port, command, 160),
+                                      "connections": (port, command, 16, 500)})
+                    self.record("overload", target, best, durability=durability)
+                    base = best["normal"]["per_second"]
+                    self.line(f"{target} {durability}", base, *pairs(best, base, ("depth", "connections")))
 
     def memory(self):
         self.title("Memory, bytes each (1,000,000 of each; Redis by used_memory, Holdfast by INFO's used_memory, RSS in brackets)")
@@ -252,10 +266,10 @@ class Bench:
         print(f"{name:<22}" + "".join(f"{t:>14}" for t in texts) + (f"   {note}" if note else ""), flush=True)
 
 
-def pairs(best, base):
+def pairs(best, base, names=GUARANTEES):
     cells = []
-    for guarantee in GUARANTEES:
-        cells += [best[guarantee]["per_second"], best[guarantee]["per_second"] / base]
+    for name in names:
+        cells += [best[name]["per_second"], best[name]["per_second"] / base]
     return cells
 
 
@@ -348,7 +362,7 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "memory", "restart", []])
+    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", []])
     parser.add_argument("--build", default=str(ROOT / "build" / "bench"))
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=3)
@@ -363,7 +377,7 @@ def main():
     bench = Bench(arguments)
     facts = machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()), flush=True)
-    for group in arguments.groups or ["commands", "ids", "memory"]:
+    for group in arguments.groups or ["commands", "ids", "overload", "memory"]:
         getattr(bench, group)()
         if arguments.json:
             Path(arguments.json).write_text(json.dumps({"machine": facts, "client": arguments.client, "rows": bench.rows}, indent=1))

@@ -50,8 +50,8 @@ void clients_section(Node& node, std::string& out) {
 
 void memory_section(Node& node, std::string& out) {
   node.memory().sample(node.keyspaces().memory_bytes());
-  line(out, "used_memory", node.memory().used());
-  line(out, "used_memory_human", human(node.memory().used()));
+  line(out, "used_memory", node.memory().active());
+  line(out, "used_memory_human", human(node.memory().active()));
   line(out, "used_memory_rss", resident_bytes());
   line(out, "used_memory_peak", node.memory().peak());
   line(out, "used_memory_dataset", node.keyspaces().memory_bytes());

@@ -34,6 +34,14 @@ std::uint64_t allocated_bytes() {
   return 0;
 }
 
+void release_unused_memory() {
+#ifdef HOLDFAST_JEMALLOC
+  static const std::string every_arena =
+      "arena." + std::to_string(MALLCTL_ARENAS_ALL) + ".purge";
+  mallctl(every_arena.c_str(), nullptr, nullptr, nullptr, 0);
+#endif
+}
+
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::uint64_t total_pages = 0;
@@ -55,7 +63,8 @@ std::uint64_t machine_memory_bytes() {
 
 void MemoryWatch::sample(std::uint64_t tables) {
   const std::uint64_t allocated = allocated_bytes();
-  used_ = allocated != 0 ? allocated : tables;
+  active_ = allocated != 0 ? allocated : tables;
+  used_ = allocated != 0 ? resident_bytes() : tables;
   peak_ = std::max(peak_, used_);
 }
 

@@ -22,6 +22,7 @@ constexpr Millis tick_interval{100};
 constexpr std::size_t expire_keys_per_tick = 20'000;
 constexpr int tidy_rounds_per_tick = 64;
 constexpr std::uint64_t checkpoint_share_of_memory = 8;
+constexpr std::uint64_t samples_in_limit = 64;
 // How long a stopping node waits for replies that are under way, beyond the
 // time in which each of them is answered anyway.
 constexpr Millis drain_grace{1'000};
@@ -209,6 +210,9 @@ void Node::turn() {
   sequencer_->turn(requests_->now(), requests_->monotonic());
   eventual_->turn(requests_->monotonic());
   if (checkpointer_->step()) wake();
+  // Between ticks a fast writer adds tens of megabytes.
+  const std::uint64_t log_bytes = log_->bytes_appended() + origin_log_->bytes_appended();
+  if (log_bytes - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
   if (std::exchange(tick_due_, false)) housekeeping();
   requests_->forget_time();
 }
@@ -228,9 +232,15 @@ void Node::housekeeping() {
     if (!replica_->tidy(requests_->now())) break;
   }
 
+  watch_memory();
+  request_checkpoint_if_due();
+  if (checkpointer_->step()) wake();
+}
+
+void Node::watch_memory() {
   memory_.sample(keyspaces_->memory_bytes());
-  if (const std::uint64_t excess = memory_.excess(); excess > 0) {
-    std::uint64_t to_evict = excess;
+  log_bytes_at_sample_ = log_->bytes_appended() + origin_log_->bytes_appended();
+  if (std::uint64_t to_evict = memory_.excess(); to_evict > 0) {
     for (KeyspaceState* state : keyspaces_->all()) {
       if (to_evict == 0) break;
       to_evict -= std::min<std::uint64_t>(to_evict, state->table.evict(to_evict));
@@ -240,10 +250,12 @@ void Node::housekeeping() {
       checkpointer_->request();
     }
     memory_.sample(keyspaces_->memory_bytes());
+    if (memory_.worth_releasing()) {
+      release_unused_memory();
+      memory_.sample(keyspaces_->memory_bytes());
+    }
   }
   requests_->set_over_memory(memory_.over());
-  request_checkpoint_if_due();
-  if (checkpointer_->step()) wake();
 }
 
 void Node::request_checkpoint_if_due() {

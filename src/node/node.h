@@ -90,6 +90,7 @@ class Node {
   void wake();
   void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
   void housekeeping();
+  void watch_memory();
   void request_checkpoint_if_due();
   void schedule_tick();
   Status close();
@@ -125,6 +126,7 @@ class Node {
   bool deferred_ = false;
   Monotonic next_checkpoint_{};
   std::uint64_t log_bytes_at_checkpoint_ = 0;
+  std::uint64_t log_bytes_at_sample_ = 0;
 };
 
 }  // namespace holdfast::node
