@@ -43,7 +43,9 @@ static_assert(rows.size() == static_cast<std::size_t>(Code::no_space) + 1);
 
 }  // namespace
 
-std::span<const CodeRow> error_table() { return rows; }
+std::span<const CodeRow> error_table() {
+  return rows;
+}
 
 const CodeRow& row_of(Code code) {
   const auto i = static_cast<std::size_t>(code);

@@ -13,27 +13,27 @@ namespace holdfast {
 /// `error_table()`; each row says its RESP word, HTTP status and whether the
 /// operation can have been applied.
 enum class Code : std::uint8_t {
-  err,           // the command itself is wrong: syntax, arity, range
-  wrong_type,    // the key holds another type
-  unavailable,   // certainly not applied; try again, here or elsewhere
-  busy,          // certainly not applied; a limit is reached
-  unknown,       // perhaps applied; try again with the same request id
-  id_reused,     // the request id named another operation
-  id_expired,    // the request id is older than what is remembered
-  voided,        // the request id was settled as never to run
+  err,          // the command itself is wrong: syntax, arity, range
+  wrong_type,   // the key holds another type
+  unavailable,  // certainly not applied; try again, here or elsewhere
+  busy,         // certainly not applied; a limit is reached
+  unknown,      // perhaps applied; try again with the same request id
+  id_reused,    // the request id named another operation
+  id_expired,   // the request id is older than what is remembered
+  voided,       // the request id was settled as never to run
   no_permission,
   no_auth,
   wrong_password,
   cross_keyspace,
-  unsupported,   // the keyspace's guarantee cannot keep what the command promises
+  unsupported,  // the keyspace's guarantee cannot keep what the command promises
   stale,
-  no_id,         // the keyspace requires request ids
+  no_id,  // the keyspace requires request ids
   exec_abort,
   no_protocol,
   no_script,
-  corrupt,       // a file or message failed its checksum or its grammar (internal; never sent)
-  io,            // the disk answered an error (internal; never sent)
-  no_space,      // the disk is full (internal; never sent)
+  corrupt,   // a file or message failed its checksum or its grammar (internal; never sent)
+  io,        // the disk answered an error (internal; never sent)
+  no_space,  // the disk is full (internal; never sent)
 };
 
 enum class Applied : std::uint8_t { no, perhaps };

@@ -14,9 +14,7 @@ struct HybridTime {
   std::uint64_t value = 0;
   auto operator<=>(const HybridTime&) const = default;
 
-  static HybridTime at(Instant wall) {
-    return {static_cast<std::uint64_t>(to_ms(wall)) << 16};
-  }
+  static HybridTime at(Instant wall) { return {static_cast<std::uint64_t>(to_ms(wall)) << 16}; }
   Instant wall() const { return instant_from_ms(static_cast<std::int64_t>(value >> 16)); }
 };
 

@@ -21,16 +21,19 @@ inline constexpr std::size_t request_bytes_max = 1_GiB;
 inline constexpr std::size_t unauthenticated_arguments_max = 10;
 inline constexpr std::size_t unauthenticated_bulk_bytes_max = 16_KiB;
 inline constexpr std::size_t transaction_commands_max = 65'536;  // queued in one MULTI
-inline constexpr std::size_t random_repeats_max = 1'048'576;     // HRANDFIELD, SRANDMEMBER, count < 0
-inline constexpr std::size_t watched_keys_max = 4'096;           // by one connection
+inline constexpr std::size_t random_repeats_max = 1'048'576;  // HRANDFIELD, SRANDMEMBER, count < 0
+inline constexpr std::size_t watched_keys_max = 4'096;        // by one connection
 
 // Connections
 inline constexpr std::size_t connections_max_default = 10'000;
 inline constexpr std::size_t read_buffer_bytes = 16_KiB;
-inline constexpr std::size_t output_bytes_max_default = 64_MiB;  // a reader slower than this is cut off
-inline constexpr std::size_t output_chunk_bytes = 1_MiB;  // output grows by pieces of this, not by moving all
-inline constexpr std::size_t pipeline_outstanding_max = 65'536;  // commands of one connection under way
-inline constexpr std::size_t look_ahead_requests = 16;           // announced to the backend at once
+inline constexpr std::size_t output_bytes_max_default =
+    64_MiB;  // a reader slower than this is cut off
+inline constexpr std::size_t output_chunk_bytes =
+    1_MiB;  // output grows by pieces of this, not by moving all
+inline constexpr std::size_t pipeline_outstanding_max =
+    65'536;                                             // commands of one connection under way
+inline constexpr std::size_t look_ahead_requests = 16;  // announced to the backend at once
 inline constexpr std::size_t client_name_bytes_max = 256;
 inline constexpr int request_seconds_max = 10;  // from a request's first byte to its last, unless
 inline constexpr std::size_t request_bytes_per_second_min = 64_KiB;  // it keeps this pace
@@ -45,7 +48,7 @@ inline constexpr std::size_t http_page_body_bytes_max = 64_KiB;  // of requests 
 inline constexpr std::size_t http_headers_max = 100;
 inline constexpr std::size_t http_connections_max = 1'000;
 inline constexpr int http_pages_per_second_max = 2'000;  // of all connections together
-inline constexpr int http_header_seconds_max = 9;  // counted in whole ticks: cut within 10 s
+inline constexpr int http_header_seconds_max = 9;        // counted in whole ticks: cut within 10 s
 inline constexpr int http_body_seconds_max = 60;
 inline constexpr int http_idle_seconds_max = 60;    // between two requests of a connection
 inline constexpr int http_answer_seconds_max = 30;  // until the peer has taken an answer
@@ -57,8 +60,8 @@ inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is clos
 inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
 inline constexpr std::int64_t entry_time_ms_max = std::int64_t{1} << 47;  // about the year 6429
 inline constexpr std::size_t segment_bytes = 64_MiB;
-inline constexpr std::size_t segment_bytes_first = 4_MiB;         // a log's files double from here
-inline constexpr std::size_t segment_bytes_min = 64_KiB;          // a disk without that room is full
+inline constexpr std::size_t segment_bytes_first = 4_MiB;  // a log's files double from here
+inline constexpr std::size_t segment_bytes_min = 64_KiB;   // a disk without that room is full
 inline constexpr std::size_t log_undelivered_bytes_max = 512_MiB;  // appended, waiting for the disk
 
 // Eventual keyspaces
@@ -77,10 +80,10 @@ inline constexpr std::int64_t appender_kept_ms = 7LL * 24 * 3'600'000;
 
 // Waiting work
 inline constexpr std::size_t queued_reply_bytes_max = 256_MiB;  // replies that wait for the disk
-inline constexpr std::size_t keyspaces_max = 32'768;            // ever made; SCAN cursors carry 15 bits
+inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors carry 15 bits
 
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one
-inline constexpr std::uint32_t ids_pages_erased_max = 65'536;    // of one keyspace, in one checkpoint
+inline constexpr std::uint32_t ids_pages_erased_max = 65'536;  // of one keyspace, in one checkpoint
 
 }  // namespace holdfast::limits

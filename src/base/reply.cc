@@ -45,7 +45,9 @@ void Reply::raw_error(std::string_view text) {
   out_.append("\r\n", 2);
 }
 
-void Reply::integer(std::int64_t value) { header(':', value); }
+void Reply::integer(std::int64_t value) {
+  header(':', value);
+}
 
 void Reply::bulk(std::string_view bytes) {
   header('$', static_cast<std::int64_t>(bytes.size()));
@@ -53,9 +55,15 @@ void Reply::bulk(std::string_view bytes) {
   out_.append("\r\n", 2);
 }
 
-void Reply::null() { out_.append("$-1\r\n", 5); }
-void Reply::null_array() { out_.append("*-1\r\n", 5); }
-void Reply::boolean(bool value) { out_.append(value ? "#t\r\n" : "#f\r\n", 4); }
+void Reply::null() {
+  out_.append("$-1\r\n", 5);
+}
+void Reply::null_array() {
+  out_.append("*-1\r\n", 5);
+}
+void Reply::boolean(bool value) {
+  out_.append(value ? "#t\r\n" : "#f\r\n", 4);
+}
 
 void Reply::real(double value) {
   out_.push_back(',');
@@ -78,9 +86,17 @@ void Reply::verbatim_text(std::string_view text) {
   out_.append("\r\n", 2);
 }
 
-void Reply::array(std::size_t n) { header('*', static_cast<std::int64_t>(n)); }
-void Reply::map(std::size_t n) { header('%', static_cast<std::int64_t>(n)); }
-void Reply::set(std::size_t n) { header('~', static_cast<std::int64_t>(n)); }
-void Reply::push(std::size_t n) { header('>', static_cast<std::int64_t>(n)); }
+void Reply::array(std::size_t n) {
+  header('*', static_cast<std::int64_t>(n));
+}
+void Reply::map(std::size_t n) {
+  header('%', static_cast<std::int64_t>(n));
+}
+void Reply::set(std::size_t n) {
+  header('~', static_cast<std::int64_t>(n));
+}
+void Reply::push(std::size_t n) {
+  header('>', static_cast<std::int64_t>(n));
+}
 
 }  // namespace holdfast

@@ -19,8 +19,12 @@ struct Position {
 using Instant = std::chrono::sys_time<std::chrono::milliseconds>;
 using Millis = std::chrono::milliseconds;
 
-inline Instant instant_from_ms(std::int64_t ms) { return Instant(Millis(ms)); }
-inline std::int64_t to_ms(Instant t) { return t.time_since_epoch().count(); }
+inline Instant instant_from_ms(std::int64_t ms) {
+  return Instant(Millis(ms));
+}
+inline std::int64_t to_ms(Instant t) {
+  return t.time_since_epoch().count();
+}
 
 /// Identifies a keyspace for ever: ids are given by the catalog and never reused.
 struct KeyspaceId {
@@ -42,8 +46,14 @@ enum class Durability : std::uint8_t {
 
 enum class Guarantee : std::uint8_t { strong, eventual };
 
-constexpr std::uint64_t operator""_KiB(unsigned long long n) { return n << 10; }
-constexpr std::uint64_t operator""_MiB(unsigned long long n) { return n << 20; }
-constexpr std::uint64_t operator""_GiB(unsigned long long n) { return n << 30; }
+constexpr std::uint64_t operator""_KiB(unsigned long long n) {
+  return n << 10;
+}
+constexpr std::uint64_t operator""_MiB(unsigned long long n) {
+  return n << 20;
+}
+constexpr std::uint64_t operator""_GiB(unsigned long long n) {
+  return n << 30;
+}
 
 }  // namespace holdfast

@@ -11,7 +11,9 @@ namespace holdfast::wire {
 /// The primitives of all our formats on disk and wire: little-endian fixed
 /// integers, LEB128 varints, and byte strings with a varint length in front.
 
-inline void put_u8(std::string& out, std::uint8_t v) { out.push_back(static_cast<char>(v)); }
+inline void put_u8(std::string& out, std::uint8_t v) {
+  out.push_back(static_cast<char>(v));
+}
 
 inline void put_u32(std::string& out, std::uint32_t v) {
   char b[4];

@@ -39,6 +39,7 @@ struct EventualContext {
   Table& table;
   Instant now;
   EffectSink& effects;
+  bool alone = false;  // no other replica: no operation is concurrent with another
 };
 
 /// What OUTCOME and VOID run on: what a keyspace remembers of request ids.
@@ -51,6 +52,7 @@ struct IdContext {
 using IdFunction = void (*)(IdContext&, Args, Reply&);
 using WriteFunction = void (*)(Context&, Args, Reply&);
 using ReadFunction = void (*)(Table&, Instant now, Args, Reply&);
+using UnchangedFunction = bool (*)(Table&, Instant now, Args, Reply&);
 using EffectFunction = void (*)(EventualContext&, Args, Reply&);
 using SessionFunction = void (*)(server::Session&, Args, Reply&);
 using CatalogFunction = void (*)(CatalogContext&, Args, Reply&);
@@ -110,6 +112,9 @@ struct Row {
   std::uint32_t flags = 0;
   ReadFunction read = nullptr;
   WriteFunction strong = nullptr;
+  /// Of a write that often finds nothing to do: whether, run now, it would
+  /// change nothing; then it has written the reply. Saves the log an entry.
+  UnchangedFunction unchanged = nullptr;
   EffectFunction eventual = nullptr;  // a write without one is UNSUPPORTED there
   IdFunction ids = nullptr;           // with flag_write_ids it goes through the log
   SessionFunction session = nullptr;

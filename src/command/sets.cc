@@ -117,6 +117,19 @@ void sadd(Context& ctx, Args args, Reply& reply) {
   reply.integer(added);
 }
 
+// Not for SREM and their like: what is removed is mostly there.
+bool sadd_unchanged(Table& table, Instant now, Args args, Reply& reply) {
+  const Value* value = table.find(args[1], now);
+  if (value == nullptr || value->type() != Type::set) return false;
+  const Set& set = value->as_set();
+  const Args members = args.subspan(2);
+  if (!std::ranges::all_of(members, [&](auto member) { return set.contains(member); })) {
+    return false;
+  }
+  reply.integer(0);
+  return true;
+}
+
 void erase_if_empty(Context& ctx, std::string_view key, const Set& set) {
   if (set.size() == 0) ctx.table.erase(key);
 }
@@ -190,9 +203,11 @@ void merge_sadd(EventualContext& ctx, Args args, Reply& reply) {
   for (const std::string_view member : args.subspan(2)) {
     const auto set = find_set(ctx.table, args[1], ctx.now, reply);
     if (!set) return;
-    added += contains(*set, member) ? 0 : 1;
-    // Also when it is there: this add must survive a remove elsewhere that has
-    // seen only the earlier one.
+    const bool there = contains(*set, member);
+    added += there ? 0 : 1;
+    // Elsewhere a remove may have seen only the earlier add: this one must
+    // survive it.
+    if (there && ctx.alone) continue;
     ctx.effects.emit({.kind = EffectKind::add_member, .key = args[1], .element = member});
   }
   reply.integer(added);
@@ -221,6 +236,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_denyoom | flag_fast,
      .strong = sadd,
+     .unchanged = sadd_unchanged,
      .eventual = merge_sadd,
      .group = "set",
      .since = "0.1",

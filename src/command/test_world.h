@@ -114,7 +114,15 @@ class World {
     return run(line, now, [&](const Row& row, Args args, Reply& reply) {
       if (row.access == Access::read) return row.read(table_, now, args, reply);
       Context context{table_, now, seed};
+      std::string early;
+      Reply said(early);
+      if (row.unchanged == nullptr || !row.unchanged(table_, now, args, said)) {
+        return row.strong(context, args, reply);
+      }
+      // What a row says changes nothing must not, and must answer as a run does.
+      const std::uint64_t before = table_.digest(now);
       row.strong(context, args, reply);
+      HF_ASSERT(reply.written() == early && table_.digest(now) == before);
     });
   }
 

@@ -162,7 +162,7 @@ Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
 
   const std::size_t start = reply.written().size();
   Sink sink(*this, state->table, head);
-  EventualContext context{state->table, sink.now(), sink};
+  EventualContext context{state->table, sink.now(), sink, stability.alone()};
   if (request.transaction) reply.array(request.calls.size());
   for (const Call& call : request.calls) {
     if (call.row->access == Access::read) {

@@ -38,6 +38,8 @@ constexpr std::size_t clean_bytes = record_header_bytes;
 constexpr std::size_t mark_bytes = record_header_bytes;
 // Less than this left and no next segment: the log says that it is full.
 constexpr std::size_t low_room_bytes = 64_KiB;
+// A sync that takes less is not worth another thread.
+constexpr Clock::duration quick_sync = std::chrono::microseconds(200);
 // A record up to this size is put together and written with one call.
 constexpr std::size_t one_write_bytes_max = 1_MiB;
 
@@ -123,6 +125,7 @@ class Impl final : public DiskLog {
   Status write_record(Kind kind, Position position, Position synced, std::string_view payload);
   void remove_trimmed();
   void run();
+  bool syncs_are_quick() const;
   bool sync_all(Lock& lock);
   void mark_synced();
   Status write_durably(Kind kind, Position position);
@@ -161,6 +164,8 @@ class Impl final : public DiskLog {
   std::vector<std::shared_ptr<File>> full_;  // segments left since their last sync began
   bool dirty_ = false;                       // something was written since the last sync began
   bool sync_wanted_ = false;
+  bool syncing_ = false;
+  Clock::duration sync_average_ = 2 * quick_sync;  // of the last eight or so
   Clock::time_point sync_due_;
   bool stop_ = false;
   std::optional<Error> sync_error_;   // for good
@@ -328,8 +333,13 @@ Result<Position> Impl::append(std::string_view payload, Durability durability) {
       notify = true;
     }
     if (durability == Durability::always && !sync_wanted_) {
-      sync_wanted_ = true;
-      notify = true;
+      if (syncs_are_quick()) {
+        sync_all(lock);
+        notify = false;
+      } else {
+        sync_wanted_ = true;
+        notify = true;
+      }
     }
   }
   appended_ = true;
@@ -394,7 +404,9 @@ void Impl::run() {
   Lock lock(mutex_);
   while (!stop_) {
     if (!dirty_ || sync_error_) {
-      changed_.wait(lock, [this] { return stop_ || (dirty_ && !sync_error_); });
+      const bool changed = changed_.wait_for(lock, options_.sync_interval,
+                                             [this] { return stop_ || (dirty_ && !sync_error_); });
+      if (!changed && !sync_error_) mark_synced();  // for what the owner synced
     } else if (!sync_wanted_ && Clock::now() < sync_due_) {
       changed_.wait_until(lock, sync_due_, [this] { return stop_ || sync_wanted_; });
     } else {
@@ -407,6 +419,14 @@ void Impl::run() {
   }
 }
 
+// With the mutex held. To hand a sync over and be woken by it costs more than a
+// quick disk takes for it: strong INCR, 50 connections, 90,000/s with the thread
+// and 121,000/s without, at 50 µs a sync. A slow sync ends it until the thread
+// has seen several quick ones.
+bool Impl::syncs_are_quick() const {
+  return options_.own_threads && !syncing_ && !sync_error_ && sync_average_ < quick_sync;
+}
+
 // Syncs what is written now; what comes meanwhile is the next sync's.
 bool Impl::sync_all(Lock& lock) {
   const Position target = written_;
@@ -414,10 +434,15 @@ bool Impl::sync_all(Lock& lock) {
   files.push_back(active_);
   dirty_ = false;
   sync_wanted_ = false;
+  syncing_ = true;
   lock.unlock();
   Status s;
+  const auto began = Clock::now();
   for (std::size_t i = 0; i < files.size() && s; ++i) s = files[i]->sync();
+  const auto took = Clock::now() - began;
   lock.lock();
+  syncing_ = false;
+  sync_average_ += (took - sync_average_) / 8;
   if (!s) lose(std::move(s.error()));
   // Or another sync met the error: the kernel tells each once.
   if (sync_error_) return false;

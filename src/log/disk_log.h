@@ -31,7 +31,8 @@ struct DiskLogOptions {
 /// engine and every node's origin log are made of. docs/formats/log.md.
 ///
 /// append() writes to the kernel at once, on the caller's thread; one thread
-/// of the log's own syncs. Segments are filled with zeros ahead of need, so
+/// of the log's own syncs, or, where syncs have been taking microseconds only,
+/// append() itself does. Segments are filled with zeros ahead of need, so
 /// that a sync writes no metadata (measured here: 148 µs against 205 to 340 µs
 /// for a growing file) and so that a full disk is met before an append is
 /// taken, never during one.

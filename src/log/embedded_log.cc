@@ -59,6 +59,8 @@ class EmbeddedLog final : public Log {
 
   void end(Millis, std::function<void(Result<Position>)> done) override { done(delivered_); }
 
+  std::optional<Position> known_end() const override { return delivered_; }
+
   void deliver() override {
     // What a follower appends while it is told of an entry waits for the next call.
     std::size_t left = waiting_.size();

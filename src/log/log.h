@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -59,6 +60,9 @@ class Log {
   /// runs from within this call or deliver(), with kUnavailable if no answer
   /// came within `timeout`.
   virtual void end(Millis timeout, std::function<void(Result<Position>)> done) = 0;
+
+  /// What end() would answer, where the engine knows without asking anyone.
+  virtual std::optional<Position> known_end() const { return std::nullopt; }
 
   /// Hands finished work to the follower. Call it after every wake and at the
   /// end of every turn. Cheap when there is none.

@@ -46,6 +46,27 @@ TEST(LogThreads, AppendsDuringASyncAreTheNextOnes) {
   EXPECT_EQ(files.counters().syncs - before, 1u);
 }
 
+TEST(LogThreads, OnAQuickDiskAnAppendIsOnDiskWhenItReturns) {
+  FaultFileSystem files;
+  Turns turns;
+  auto log = DiskLog::open(files, options(turns));
+  ASSERT_TRUE(log);
+  // Until the log has seen that its disk is quick, its thread syncs.
+  bool at_once = false;
+  for (int i = 0; i < 10'000 && !at_once; ++i) {
+    const auto position = (*log)->append("x", Durability::always);
+    ASSERT_TRUE(position);
+    at_once = (*log)->synced() == *position;
+    turns.until([&] { return (*log)->synced() == *position; });
+  }
+  EXPECT_TRUE(at_once);
+  // Such a sync that fails is told as any other.
+  files.fail_sync_after(0, true);
+  (void)(*log)->append("y", Durability::always);
+  turns.until([&] { return (*log)->lost(); });
+  EXPECT_FALSE((*log)->append("z", Durability::always));
+}
+
 TEST(LogThreads, RoomThatReturnsIsFoundAndTold) {
   FaultFileSystem files;
   Turns turns;

@@ -36,8 +36,7 @@ std::uint64_t allocated_bytes() {
 
 void release_unused_memory() {
 #ifdef HOLDFAST_JEMALLOC
-  static const std::string every_arena =
-      "arena." + std::to_string(MALLCTL_ARENAS_ALL) + ".purge";
+  static const std::string every_arena = "arena." + std::to_string(MALLCTL_ARENAS_ALL) + ".purge";
   mallctl(every_arena.c_str(), nullptr, nullptr, nullptr, 0);
 #endif
 }

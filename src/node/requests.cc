@@ -232,6 +232,14 @@ bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, T
 bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durability durability,
                             Ticket ticket, Reply& reply) {
   ++counters_.strong_writes;
+  if (request.row->unchanged != nullptr && request.request_id.empty() &&
+      parts_.sequencer.is_current(request.behind)) {
+    KeyspaceState* state = parts_.keyspaces.find(keyspace);
+    const Instant time = std::max(now(), parts_.node.strong_time());
+    if (state != nullptr && request.row->unchanged(state->table, time, request.args, reply)) {
+      return true;
+    }
+  }
   strong_calls_.clear();
   watched_.clear();
   const bool transaction = is_exec(request);

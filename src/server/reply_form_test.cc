@@ -163,6 +163,7 @@ TEST(ReplyQueue, KeepsNoMemoryOfALongQueue) {
     queue.complete(i, "$100\r\n" + std::string(100, 'x') + "\r\n", Replay::none);
   }
   EXPECT_TRUE(queue.quiet());
+  while (queue.has_chunk()) queue.take_chunk();
   std::string().swap(queue.output());
   EXPECT_LT(queue.memory(), 10'000U);
 }

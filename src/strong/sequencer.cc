@@ -362,6 +362,13 @@ bool Sequencer::read(bool behind, Ticket ticket, Monotonic now, Reply& reply,
   return false;
 }
 
+bool Sequencer::is_current(bool behind) {
+  Impl& s = *impl_;
+  const std::optional<Position> end = s.log.known_end();
+  return s.broken && end && *end <= s.machine.applied() &&
+         (!behind || (s.reads.waiting() == 0 && s.next_place() <= s.settled_place()));
+}
+
 void Sequencer::turn(Instant wall, Monotonic now) {
   Impl& s = *impl_;
   if (s.in_turn) return;  // a sink that calls back

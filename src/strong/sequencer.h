@@ -67,6 +67,9 @@ class Sequencer {
   bool read(bool behind, Ticket ticket, Monotonic now, Reply& reply,
             absl::FunctionRef<void(Reply&)> run, absl::FunctionRef<ReadNow()> keep);
 
+  /// Whether a read now would run within its call, and without asking the log.
+  bool is_current(bool behind);
+
   /// Appends what was gathered, delivers, applies, answers, times out. Call
   /// at the end of every turn, after every wake of the log, and now and then.
   void turn(Instant wall, Monotonic now);

@@ -77,6 +77,23 @@ struct World {
   std::vector<std::string> answers() { return std::exchange(sink.answers, {}); }
 };
 
+TEST(Sequencer, IsCurrentWhileTheEngineKnowsTheEndAndNothingIsBefore) {
+  World world;
+  EXPECT_FALSE(world.sequencer.is_current(false));  // the engine would have to ask
+  world.log.knows_end = true;
+  EXPECT_TRUE(world.sequencer.is_current(true));
+  ASSERT_TRUE(world.write(1, {"INCR", "k"}));
+  EXPECT_FALSE(world.sequencer.is_current(true));
+  EXPECT_TRUE(world.sequencer.is_current(false));  // another connection's, not acknowledged
+  world.turn();
+  world.log.hold_entries = true;
+  world.land();
+  EXPECT_FALSE(world.sequencer.is_current(false));  // landed and not applied here
+  world.log.hold_entries = false;
+  world.turn();
+  EXPECT_TRUE(world.sequencer.is_current(true));
+}
+
 TEST(Sequencer, WhatArrivesInOneTurnIsOneEntry) {
   World world;
   ASSERT_TRUE(world.write(1, {"SET", "k", "5"}));

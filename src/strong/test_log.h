@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ class TestLog final : public Log {
   Status refusal;             // what append() answers
   bool end_at_once = true;    // else questions wait for answer_ends()
   bool hold_entries = false;  // deliver() tells of none: the node is behind
+  bool knows_end = false;     // as an engine of one node does
   std::size_t appends = 0;    // how many there were
   std::vector<Durability> durabilities;
 
@@ -82,6 +84,9 @@ class TestLog final : public Log {
   void end(Millis, std::function<void(Result<Position>)> done) override {
     if (end_at_once) return done(Position{entries_.size()});
     questions_.push_back({std::move(done), false, Position{}});
+  }
+  std::optional<Position> known_end() const override {
+    return knows_end ? std::optional(Position{entries_.size()}) : std::nullopt;
   }
   void deliver() override {
     if (!hold_entries) tell_entries();
