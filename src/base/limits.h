@@ -78,6 +78,15 @@ inline constexpr std::size_t appenders_kept = 1'024;  // swept whenever so many 
 inline constexpr std::size_t appenders_max = 65'536;
 inline constexpr std::int64_t appender_kept_ms = 7LL * 24 * 3'600'000;
 
+// A cluster's members
+inline constexpr std::size_t members_max = 64;
+inline constexpr std::size_t member_id_bytes_max = 64;
+inline constexpr std::size_t member_address_bytes_max = 256;
+inline constexpr std::uint64_t milestone_log_bytes = 4_MiB;      // between comparisons of digests
+inline constexpr std::uint64_t log_retained_bytes_max = 64_MiB;  // kept for a member that is away
+inline constexpr std::uint64_t checkpoint_shared_log_bytes =
+    16_MiB;  // as dirty_bytes, on a shared log
+
 // Waiting work
 inline constexpr std::size_t queued_reply_bytes_max = 256_MiB;  // replies that wait for the disk
 inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors carry 15 bits

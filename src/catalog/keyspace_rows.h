@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/units.h"
 #include "catalog/catalog.h"
+#include "catalog/members.h"
 #include "command/row.h"
 
 namespace holdfast {
@@ -18,6 +20,14 @@ struct KeyspaceFacts {
   std::uint64_t ids = 0;        // request ids remembered
   std::uint64_t ids_bytes = 0;  // memory and disk
   std::uint64_t replayed = 0;   // requests answered with an earlier try's outcome
+};
+
+/// What NODE INFO tells of the node that answers.
+struct NodeFacts {
+  std::string id;
+  std::string engine;
+  Position applied;   // of the strong log
+  std::string state;  // "ok", or why it does not serve everything
 };
 
 /// What the catalog's commands stand on: the node gives it. Where a change is
@@ -33,18 +43,22 @@ class CatalogHost {
     return false;  // no services are declared yet
   }
   virtual KeyspaceFacts facts(KeyspaceId keyspace) = 0;
+  virtual NodeFacts node_facts() { return {}; }
 
   // Told when the catalog has changed.
   virtual void on_created(const Keyspace& keyspace) = 0;
   virtual void on_altered(const Keyspace& keyspace) = 0;
   /// The catalog no longer finds it; the object lives for the call.
   virtual void on_dropped(const Keyspace& keyspace) = 0;
+  /// The members, or what they have said, are no longer the same.
+  virtual void on_members_changed() {}
 };
 
 /// What a catalog command runs on. `now` is the entry's time where it came
 /// through the log.
 struct CatalogContext {
   Catalog& catalog;
+  Members& members;
   CatalogHost& host;
   ServiceId caller;
   Instant now;

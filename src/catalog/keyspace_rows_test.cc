@@ -31,6 +31,7 @@ struct FakeHost final : CatalogHost {
 
 struct World {
   Catalog catalog;
+  Members members;
   FakeHost host;
   CommandTable commands{keyspace_rows()};
 
@@ -48,7 +49,7 @@ struct World {
       reply.error(fits.error());
       return out;
     }
-    CatalogContext context{catalog, host, {}, instant_from_ms(1'700'000'000'000)};
+    CatalogContext context{catalog, members, host, {}, instant_from_ms(1'700'000'000'000)};
     row->catalog(context, args, reply);
     return out;
   }

@@ -98,6 +98,7 @@ enum Flags : std::uint32_t {
   flag_write_catalog = 1 << 9,  // Access::catalog: changes, so it is logged
   flag_immediate = 1 << 7,      // session: needs no earlier command of the connection to be done
   flag_flat_pairs = 1 << 10,    // RESP2 sees the reply's array of pairs as one flat array
+  flag_internal = 1 << 11,      // nodes append it themselves; no client can name it
 };
 
 /// One command: everything the product knows about it. COMMAND's output, the

@@ -100,15 +100,19 @@ struct CommandTable::Impl {
   void index() {
     slots.assign(std::bit_ceil(rows.size() * 4 + 1), 0);
     for (const Row* row : rows) {
+      register_code(row);
       entries.emplace_back(row);
       std::size_t slot = hash_of(entries.back().words, row->name.size()) & (slots.size() - 1);
       while (slots[slot] != 0) slot = (slot + 1) & (slots.size() - 1);
       slots[slot] = static_cast<std::uint16_t>(entries.size());
-      if (row->code == 0) continue;
-      if (by_code.size() <= row->code) by_code.resize(row->code + std::size_t{1});
-      HF_ASSERT(by_code[row->code] == nullptr);
-      by_code[row->code] = row;
     }
+  }
+
+  void register_code(const Row* row) {
+    if (row->code == 0) return;
+    if (by_code.size() <= row->code) by_code.resize(row->code + std::size_t{1});
+    HF_ASSERT(by_code[row->code] == nullptr);
+    by_code[row->code] = row;
   }
 
   const Row* find(std::string_view name) const {
@@ -126,7 +130,11 @@ CommandTable::CommandTable(std::initializer_list<std::span<const Row>> families)
   for (const std::span<const Row> family : families) {
     for (const Row& row : family) {
       HF_ASSERT(complete(row));
-      impl_->rows.push_back(&row);
+      if ((row.flags & flag_internal) != 0) {
+        impl_->register_code(&row);
+      } else {
+        impl_->rows.push_back(&row);
+      }
     }
   }
   HF_ASSERT(impl_->rows.size() < std::numeric_limits<std::uint16_t>::max());

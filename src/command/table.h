@@ -21,13 +21,14 @@ class CommandTable {
   explicit CommandTable(std::initializer_list<std::span<const Row>> families);
   ~CommandTable();
 
-  /// By name, in any case; nullptr when there is none. O(1), no allocation.
+  /// By name, in any case; nullptr when there is none that a client may send.
+  /// O(1), no allocation.
   const Row* find(std::string_view name) const;
   /// "CLIENT", "LIST": the subcommand's row, else the command's own.
   const Row* find(std::string_view name, std::string_view subcommand) const;
   /// By the number in logs.
   const Row* by_code(std::uint16_t code) const;
-  std::span<const Row* const> rows() const;  // sorted by name
+  std::span<const Row* const> rows() const;  // sorted by name; without internal ones
   /// Whether there are subcommands of that name ("CLIENT"), whatever its case.
   bool has_subcommands(std::string_view name) const;
 

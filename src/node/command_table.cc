@@ -2,6 +2,7 @@
 #include "node/command_table.h"
 
 #include "catalog/keyspace_rows.h"
+#include "catalog/member_rows.h"
 #include "node/node_rows.h"
 #include "server/session_rows.h"
 
@@ -10,7 +11,7 @@ namespace holdfast::node {
 std::unique_ptr<CommandTable> make_command_table() {
   return std::make_unique<CommandTable>(std::initializer_list<std::span<const Row>>{
       string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), keyspace_rows(),
-      server::session_rows(), node_rows()});
+      member_rows(),       server::session_rows(), node_rows()});
 }
 
 }  // namespace holdfast::node

@@ -88,7 +88,7 @@ eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
 
 void KeyspaceStates::apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                                    Reply& reply) {
-  CatalogContext context{catalog_, *this, caller, now};
+  CatalogContext context{catalog_, members_, *this, caller, now};
   row.catalog(context, args, reply);
 }
 

@@ -51,6 +51,13 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
     on_dropped_hook_ = std::move(on_dropped);
   }
 
+  Members& members() { return members_; }
+  /// What NODE INFO tells of this node, and who hears that members changed.
+  void set_node(std::function<NodeFacts()> facts, std::function<void()> members_changed) {
+    node_facts_ = std::move(facts);
+    members_changed_ = std::move(members_changed);
+  }
+
   KeyspaceState* find(KeyspaceId id);
   /// Every one, in the order of their ids. Holds until the catalog changes.
   const std::vector<KeyspaceState*>& all() const { return all_; }
@@ -77,12 +84,17 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   void on_created(const Keyspace& keyspace) override;
   void on_altered(const Keyspace& keyspace) override;
   void on_dropped(const Keyspace& keyspace) override;
+  NodeFacts node_facts() override { return node_facts_ ? node_facts_() : NodeFacts{}; }
+  void on_members_changed() override {
+    if (members_changed_) members_changed_();
+  }
 
  private:
   KeyspaceState& make(const Keyspace& keyspace);
   void list_all();
 
   Catalog& catalog_;
+  Members members_;
   Store& store_;
   std::uint64_t ids_memory_bytes_;
   std::uint64_t ids_hash_seed_;
@@ -92,6 +104,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::vector<KeyspaceId> dropped_;
   std::vector<std::unique_ptr<KeyspaceState>> dropped_states_;
   std::function<void(KeyspaceId)> on_dropped_hook_;
+  std::function<NodeFacts()> node_facts_;
+  std::function<void()> members_changed_;
 };
 
 }  // namespace holdfast::node

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 #include "base/request_id.h"
 #include "base/wire.h"
 #include "strong/appenders.h"
@@ -17,7 +18,7 @@
 namespace holdfast::strong {
 namespace {
 
-constexpr std::uint8_t encoding_version = 1;  // docs/formats/strong-machine.md
+constexpr std::uint8_t encoding_version = 2;  // docs/formats/strong-machine.md
 
 // A number of the operation's own, for versions: an entry holds fewer than
 // 2^16 operations, and positions grow.
@@ -36,6 +37,7 @@ std::uint64_t mix(std::uint64_t x) {
 }
 
 constexpr Millis sweep_interval{1'000};  // of the log's time
+constexpr Millis milestone_interval{10'000};
 
 // How many operations ahead of their turn the memory they will touch is asked
 // for. At millions of keys and ids that is most of an operation's time.
@@ -81,12 +83,19 @@ struct Machine::Impl {
   void call(const Call& call, State& state, std::uint64_t seed, Reply& reply);
   void sweep_ids();
   void change_catalog(const Operation& operation, Reply& reply);
+  void pass_milestone();
 
   const CommandTable& commands;
   Host& host;
   Position applied;
   Instant time{};
   Instant swept{};  // when sweep_ids() ran last
+  std::uint64_t log_bytes = 0;
+  std::uint64_t digest = 0;
+  bool keys_touched = false;  // since the last milestone
+  Milestone milestone;
+  std::uint64_t milestone_bytes = 0;
+  Instant milestone_time{};
   Appenders appenders;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<IdBudget>> budgets;  // by keyspace
 
@@ -147,6 +156,7 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
     return tl::unexpected<Error>(std::move(whole.error()));
 
   applied = position;
+  log_bytes += payload.size();
   if (!appenders.is_new(reader->name())) return false;
   time = std::max(time, reader->time());
   appenders.applied(reader->name(), time);
@@ -164,13 +174,17 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
     Slot& slot = slots[index % slots.size()];
     reply_bytes.clear();
     const Replay replay = run(slot, version_of(position, index));
-    // What was looked up ahead may have been dropped.
-    if (slot.operation.keyspace.value == 0) {
+    if (slot.operation.keyspace.value != 0) {
+      digest = checksum(reply_bytes, digest ^ version_of(position, index));
+      keys_touched = true;
+    } else {
+      // What was looked up ahead may have been dropped.
       for (std::size_t next = index + 1; next < filled; ++next) look_up(slots[next % slots.size()]);
     }
     if (observer != nullptr) observer->on_applied(index, reply_bytes, replay);
   }
   if (time - swept >= sweep_interval) sweep_ids();
+  pass_milestone();
   if (reply_bytes.capacity() > 1_MiB) reply_bytes = std::string();
   return true;
 }
@@ -304,6 +318,20 @@ void Machine::Impl::sweep_ids() {
   }
 }
 
+void Machine::Impl::pass_milestone() {
+  // Without operations on keys there is nothing new to compare, and comparing
+  // makes entries: an idle cluster must come to rest.
+  if (!keys_touched) return;
+  if (log_bytes - milestone_bytes < limits::milestone_log_bytes &&
+      time - milestone_time < milestone_interval) {
+    return;
+  }
+  milestone = {applied, digest};
+  milestone_bytes = log_bytes;
+  milestone_time = time;
+  keys_touched = false;
+}
+
 void Machine::Impl::change_catalog(const Operation& operation, Reply& reply) {
   // What is past its window must stay so where the change makes windows longer,
   // whether or not this node happens to have swept it: settled now, everywhere.
@@ -329,11 +357,25 @@ Instant Machine::time() const {
   return impl_->time;
 }
 
+std::uint64_t Machine::log_bytes() const {
+  return impl_->log_bytes;
+}
+Machine::Milestone Machine::milestone() const {
+  return impl_->milestone;
+}
+
 std::string Machine::encode() const {
   std::string out;
   wire::put_u8(out, encoding_version);
   wire::put_varint(out, impl_->applied.value);
   wire::put_signed(out, to_ms(impl_->time));
+  wire::put_varint(out, impl_->log_bytes);
+  wire::put_u64(out, impl_->digest);
+  wire::put_u8(out, impl_->keys_touched ? 1 : 0);
+  wire::put_varint(out, impl_->milestone.position.value);
+  wire::put_u64(out, impl_->milestone.digest);
+  wire::put_varint(out, impl_->milestone_bytes);
+  wire::put_signed(out, to_ms(impl_->milestone_time));
   impl_->appenders.encode(out);
   std::vector<std::uint32_t> keyspaces;
   for (const auto& [keyspace, budget] : impl_->budgets) keyspaces.push_back(keyspace);
@@ -353,6 +395,13 @@ Status Machine::decode(std::string_view bytes) {
     return fail(Code::corrupt, "strong machine: a version that this build does not know");
   fresh->applied.value = in.varint();
   fresh->time = instant_from_ms(in.signed_varint());
+  fresh->log_bytes = in.varint();
+  fresh->digest = in.u64();
+  fresh->keys_touched = in.u8() != 0;
+  fresh->milestone.position.value = in.varint();
+  fresh->milestone.digest = in.u64();
+  fresh->milestone_bytes = in.varint();
+  fresh->milestone_time = instant_from_ms(in.signed_varint());
   fresh->appenders.decode(in);
   const std::uint64_t count = in.varint();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {

@@ -80,6 +80,19 @@ class Machine {
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);
 
   Position applied() const;
+  /// Bytes of all entries ever applied, the same on every node at one position.
+  std::uint64_t log_bytes() const;
+  /// A place at which nodes compare what they have become. `digest` chains every
+  /// reply of every operation on keys, in order, from the log's first entry on:
+  /// nodes whose states differ differ here as soon as a reply shows it.
+  struct Milestone {
+    Position position;
+    std::uint64_t digest = 0;
+  };
+  /// The last one: the entry at which `milestone_log_bytes` or
+  /// `milestone_interval` of the log's time, and some operation on keys, had
+  /// gone by since the one before. The same on every node. O(1).
+  Milestone milestone() const;
   /// The last entry's time. Entries' times never go back: an entry that says
   /// an earlier time is applied at the last one's.
   Instant time() const;

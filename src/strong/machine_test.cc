@@ -334,6 +334,40 @@ TEST(Machine, CatalogChangesHaveIdsOfTheirOwn) {
   EXPECT_EQ(world.host.catalog_changes, 1);
 }
 
+TEST(Machine, NodesThatAppliedTheSameHaveTheSameMilestones) {
+  World one;
+  World other;
+  for (World* world : {&one, &other}) world->run({"INCR", "k"});
+  EXPECT_EQ(one.machine.milestone().position, Position{1});  // the first is one
+  one.now = other.now = noon + Millis(9'999);
+  for (World* world : {&one, &other}) world->run({"INCR", "k"});
+  EXPECT_EQ(one.machine.milestone().position, Position{1});
+  // Through a checkpoint nothing of it is lost.
+  const std::string bytes = one.machine.encode();
+  ASSERT_TRUE(one.machine.decode(bytes));
+  EXPECT_EQ(one.machine.encode(), bytes);
+  one.now = other.now = noon + Millis(10'000);
+  for (World* world : {&one, &other}) world->run({"INCR", "k"});
+  EXPECT_EQ(one.machine.milestone().position, Position{3});
+  EXPECT_EQ(other.machine.milestone().digest, one.machine.milestone().digest);
+  EXPECT_EQ(other.machine.log_bytes(), one.machine.log_bytes());
+  // An operation that one of them missed shows at the next.
+  one.run({"INCR", "k"});
+  ++other.position;
+  one.now = other.now = noon + Millis(20'000);
+  for (World* world : {&one, &other}) world->run({"INCR", "k"});
+  EXPECT_EQ(other.machine.milestone().position, one.machine.milestone().position);
+  EXPECT_NE(other.machine.milestone().digest, one.machine.milestone().digest);
+}
+
+TEST(Machine, WithoutOperationsOnKeysThereIsNoMilestone) {
+  World world;
+  world.run({"INCR", "k"});
+  world.now = noon + Millis(3'600'000);
+  world.run({"SPACE", "DROP", "2"}, {}, {0});
+  EXPECT_EQ(world.machine.milestone().position, Position{1});
+}
+
 TEST(Machine, ItsCheckpointIsRefusedWhenCutOrLengthened) {
   World world;
   world.run({"INCR", "k"}, "id");

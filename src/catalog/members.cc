@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/members.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/wire.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::uint8_t encoding_version = 1;  // docs/formats/members.md
+
+// A member reports a milestone soon after it has passed; who is later than this
+// many is compared at the next one.
+constexpr std::size_t milestones_kept = 8;
+
+}  // namespace
+
+Status Members::join(Member member, Instant now) {
+  if (member.id.empty() || member.id.size() > limits::member_id_bytes_max)
+    return fail(Code::err, "a member's id has 1 to 64 characters");
+  for (const std::string* address : {&member.resp, &member.http, &member.mesh}) {
+    if (address->size() > limits::member_address_bytes_max)
+      return fail(Code::err, "a member's address is too long");
+  }
+  const auto known = members_.find(member.id);
+  if (known == members_.end() && members_.size() >= limits::members_max)
+    return fail(Code::err, "the cluster has as many members as it can");
+  member.joined = known == members_.end() ? now : known->second.joined;
+  member.heard = now;
+  // What it needs next may be gone already.
+  member.behind = member.durable < trimmable_;
+  const std::uint64_t log_bytes = member.durable_log_bytes;
+  std::string id = member.id;
+  members_.insert_or_assign(std::move(id), std::move(member));
+  settle(log_bytes);
+  return {};
+}
+
+Status Members::report(std::string_view id, const Report& report, Instant now) {
+  const auto found = members_.find(id);
+  if (found == members_.end()) return fail(Code::err, fmt::format("no member '{}'", id));
+  Member& member = found->second;
+  member.heard = now;
+  if (report.durable > member.durable) {
+    member.durable = report.durable;
+    member.durable_log_bytes = report.durable_log_bytes;
+  }
+  member.behind = member.durable < trimmable_;
+  if (report.milestone.value != 0) {
+    milestones_[report.milestone][member.id] = report.digest;
+    while (milestones_.size() > milestones_kept) milestones_.erase(milestones_.begin());
+  }
+  settle(report.durable_log_bytes);
+  return {};
+}
+
+Status Members::remove(std::string_view id) {
+  const auto found = members_.find(id);
+  if (found == members_.end()) return fail(Code::err, fmt::format("no member '{}'", id));
+  members_.erase(found);
+  for (auto& [position, digests] : milestones_) {
+    if (const auto own = digests.find(id); own != digests.end()) digests.erase(own);
+  }
+  settle(0);
+  return {};
+}
+
+const Member* Members::find(std::string_view id) const {
+  const auto found = members_.find(id);
+  return found == members_.end() ? nullptr : &found->second;
+}
+
+// `log_bytes`: the log is known to be this long.
+void Members::settle(std::uint64_t log_bytes) {
+  auto waited_for = static_cast<std::size_t>(
+      std::ranges::count_if(members_, [](const auto& entry) { return !entry.second.behind; }));
+  for (auto& [id, member] : members_) {
+    if (member.behind || waited_for <= majority()) continue;
+    if (log_bytes <= member.durable_log_bytes + limits::log_retained_bytes_max) continue;
+    member.behind = true;
+    --waited_for;
+  }
+  std::optional<Position> least;
+  for (const auto& [id, member] : members_) {
+    if (!member.behind) least = least ? std::min(*least, member.durable) : member.durable;
+  }
+  if (least) trimmable_ = std::max(trimmable_, *least);
+}
+
+std::optional<std::string> Members::dissent(std::string_view id) const {
+  for (const auto& [position, digests] : milestones_) {
+    const auto own = digests.find(id);
+    if (own == digests.end()) continue;
+    std::map<std::uint64_t, std::size_t> votes;
+    for (const auto& [member, digest] : digests) ++votes[digest];
+    if (votes.size() == 1 || votes[own->second] >= majority()) continue;
+    const bool outvoted =
+        std::ranges::any_of(votes, [this](const auto& vote) { return vote.second >= majority(); });
+    // With those that have not spoken yet it may still be the majority's.
+    const std::size_t silent = members_.size() - digests.size();
+    if (outvoted || votes[own->second] + silent < majority()) {
+      return fmt::format("its state at position {} is not what a majority of the cluster has",
+                         position.value);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Members::differing(std::string_view id) const {
+  for (const auto& [position, digests] : milestones_) {
+    const auto own = digests.find(id);
+    if (own == digests.end()) continue;
+    for (const auto& [member, digest] : digests) {
+      if (digest != own->second)
+        return fmt::format("the state of '{}' at position {} differs", member, position.value);
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Members::encode() const {
+  std::string out;
+  wire::put_u8(out, encoding_version);
+  wire::put_varint(out, trimmable_.value);
+  wire::put_varint(out, members_.size());
+  for (const auto& [id, member] : members_) {
+    for (const std::string* text : {&member.id, &member.resp, &member.http, &member.mesh})
+      wire::put_bytes(out, *text);
+    wire::put_varint(out, member.durable.value);
+    wire::put_varint(out, member.durable_log_bytes);
+    wire::put_u8(out, member.behind ? 1 : 0);
+    wire::put_signed(out, to_ms(member.joined));
+    wire::put_signed(out, to_ms(member.heard));
+  }
+  wire::put_varint(out, milestones_.size());
+  for (const auto& [position, digests] : milestones_) {
+    wire::put_varint(out, position.value);
+    wire::put_varint(out, digests.size());
+    for (const auto& [member, digest] : digests) {
+      wire::put_bytes(out, member);
+      wire::put_u64(out, digest);
+    }
+  }
+  return out;
+}
+
+Status Members::decode(std::string_view bytes) {
+  wire::Reader in(bytes);
+  if (in.u8() != encoding_version)
+    return fail(Code::corrupt, "members: a version that this build does not know");
+  Members fresh;
+  fresh.trimmable_.value = in.varint();
+  const std::uint64_t count = in.varint();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    Member member;
+    for (std::string* text : {&member.id, &member.resp, &member.http, &member.mesh})
+      *text = in.bytes();
+    member.durable.value = in.varint();
+    member.durable_log_bytes = in.varint();
+    member.behind = in.u8() != 0;
+    member.joined = instant_from_ms(in.signed_varint());
+    member.heard = instant_from_ms(in.signed_varint());
+    std::string id = member.id;
+    fresh.members_.emplace(std::move(id), std::move(member));
+  }
+  const std::uint64_t milestones = in.varint();
+  for (std::uint64_t i = 0; i < milestones && in.ok(); ++i) {
+    Digests& digests = fresh.milestones_[Position{in.varint()}];
+    const std::uint64_t reports = in.varint();
+    for (std::uint64_t n = 0; n < reports && in.ok(); ++n) {
+      std::string member(in.bytes());
+      digests[std::move(member)] = in.u64();
+    }
+  }
+  if (!in.ok() || !in.at_end() || fresh.members_.size() != count)
+    return fail(Code::corrupt, "members: cut short, too long or one named twice");
+  *this = std::move(fresh);
+  return {};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/units.h"
+
+namespace holdfast {
+
+/// One node of the cluster, as the log tells of it.
+struct Member {
+  std::string id;                       // --node
+  std::string resp, http, mesh;         // where others reach it; empty: nowhere
+  Position durable;                     // its last checkpoint holds the log up to here
+  std::uint64_t durable_log_bytes = 0;  // all entries up to there
+  /// The log goes on without it: when it returns it may have to load a peer's
+  /// checkpoint.
+  bool behind = false;
+  Instant joined{};
+  Instant heard{};  // when it last reported, by the log's time
+};
+
+/// The nodes that share the strong log, and how much of it they still need.
+/// Pure and deterministic: the log carries every change, so it is the same on
+/// every node at one position. One thread.
+class Members {
+ public:
+  /// Adds the member, or replaces what was known of its id. kErr over a limit.
+  Status join(Member member, Instant now);
+
+  /// What a member says after a checkpoint and at milestones.
+  struct Report {
+    Position durable;
+    std::uint64_t durable_log_bytes = 0;
+    Position milestone;  // 0: none yet
+    std::uint64_t digest = 0;
+  };
+  /// kErr: no such member. Others that hold up the log by more than
+  /// log_retained_bytes_max are marked as behind, while a majority is left.
+  Status report(std::string_view id, const Report& report, Instant now);
+
+  Status remove(std::string_view id);
+
+  const Member* find(std::string_view id) const;
+  /// In the order of their ids.
+  const std::map<std::string, Member, std::less<>>& all() const { return members_; }
+
+  /// Every member not marked as behind has made the log durable up to here:
+  /// entries before may be forgotten. Never goes back.
+  Position trimmable() const { return trimmable_; }
+
+  /// Why the member must stop: at some milestone its state was another than
+  /// that of a majority, or no majority agreed at all. Nothing while it may be
+  /// right.
+  std::optional<std::string> dissent(std::string_view id) const;
+  /// Members whose digest differed from `id`'s at some milestone.
+  std::optional<std::string> differing(std::string_view id) const;
+
+  std::string encode() const;
+  /// kCorrupt, and nothing changed, when the bytes are none of encode()'s.
+  Status decode(std::string_view bytes);
+
+ private:
+  using Digests = std::map<std::string, std::uint64_t, std::less<>>;  // by member
+  void settle(std::uint64_t log_bytes);
+  std::size_t majority() const { return members_.size() / 2 + 1; }
+
+  std::map<std::string, Member, std::less<>> members_;
+  std::map<Position, Digests> milestones_;  // the newest few
+  Position trimmable_;
+};
+
+}  // namespace holdfast
