@@ -18,6 +18,8 @@ struct Position {
 /// read a clock: they are given an Instant.
 using Instant = std::chrono::sys_time<std::chrono::milliseconds>;
 using Millis = std::chrono::milliseconds;
+/// Time that never jumps, for deadlines. Cores are given it, too.
+using Monotonic = std::chrono::steady_clock::time_point;
 
 inline Instant instant_from_ms(std::int64_t ms) {
   return Instant(Millis(ms));

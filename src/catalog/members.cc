@@ -32,6 +32,8 @@ Status Members::join(Member member, Instant now) {
     return fail(Code::err, "the cluster has as many members as it can");
   member.joined = known == members_.end() ? now : known->second.joined;
   member.heard = now;
+  // What an earlier start of it had become says nothing of this one.
+  for (auto& [position, digests] : milestones_) digests.erase(member.id);
   // What it needs next may be gone already.
   member.behind = member.durable < trimmable_;
   const std::uint64_t log_bytes = member.durable_log_bytes;
@@ -63,9 +65,7 @@ Status Members::remove(std::string_view id) {
   const auto found = members_.find(id);
   if (found == members_.end()) return fail(Code::err, fmt::format("no member '{}'", id));
   members_.erase(found);
-  for (auto& [position, digests] : milestones_) {
-    if (const auto own = digests.find(id); own != digests.end()) digests.erase(own);
-  }
+  for (auto& [position, digests] : milestones_) digests.erase(std::string(id));
   settle(0);
   return {};
 }

@@ -108,6 +108,15 @@ TEST(Members, WhereNoMajorityAgreesAllStop) {
   EXPECT_NE(members.dissent("b"), std::nullopt);
 }
 
+TEST(Members, OneThatStartsAnewIsNotJudgedByWhatItWas) {
+  Members members = three();
+  for (const char* id : {"a", "b", "c"})
+    ASSERT_TRUE(members.report(id, digest(7, id == std::string_view("a") ? 1 : 2), noon));
+  ASSERT_NE(members.dissent("a"), std::nullopt);
+  ASSERT_TRUE(members.join(at("a", 0), noon));
+  EXPECT_EQ(members.dissent("a"), std::nullopt);
+}
+
 TEST(Members, HaveBounds) {
   Members members;
   EXPECT_FALSE(members.join(at("", 0), noon));

@@ -14,8 +14,6 @@
 
 namespace holdfast::node {
 
-using Monotonic = std::chrono::steady_clock::time_point;
-
 /// The replica with its own log under it: what it decides is appended before
 /// any reply leaves, and replies of `always` keyspaces wait for the disk.
 /// One thread.

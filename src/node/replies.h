@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "base/ticket.h"
 
@@ -32,8 +34,16 @@ class Replies final : public ReplySink {
     return Split(group);
   }
 
+  /// A ticket for a request of the node's own; `done` gets its reply.
+  Ticket own(std::function<void(std::string_view)> done) {
+    const std::uint64_t group = ++last_group_;
+    own_.emplace(group, std::move(done));
+    return {own_connection, group};
+  }
+
   void complete(Ticket ticket, std::string_view reply, Replay replay) override {
     if (ticket.connection != own_connection) return next_.complete(ticket, reply, replay);
+    if (auto own = own_.extract(ticket.sequence); !own.empty()) return own.mapped()(reply);
     const auto found = groups_.find(ticket.sequence);
     if (found == groups_.end()) return;
     Group& group = found->second;
@@ -54,6 +64,7 @@ class Replies final : public ReplySink {
   ReplySink& next_;
   std::uint64_t last_group_ = 0;
   std::unordered_map<std::uint64_t, Group> groups_;
+  std::unordered_map<std::uint64_t, std::function<void(std::string_view)>> own_;
 };
 
 }  // namespace holdfast::node

@@ -34,8 +34,8 @@ HttpServer::HttpServer(boost::asio::io_context& io, HttpPages pages)
 
 HttpServer::~HttpServer() = default;
 
-Status HttpServer::listen(std::string_view address) {
-  const auto endpoint = loopback_endpoint(address);
+Status HttpServer::listen(std::string_view address, Reach reach) {
+  const auto endpoint = endpoint_of(address, reach);
   if (!endpoint) return tl::unexpected(endpoint.error());
   if (Status s = listen_on(acceptor_, *endpoint); !s) return s;
   endpoint_ = acceptor_.local_endpoint();

@@ -21,8 +21,8 @@ class HttpServer {
   HttpServer(boost::asio::io_context& io, HttpPages pages);
   ~HttpServer();
 
-  /// "HOST:PORT"; refused beyond loopback.
-  Status listen(std::string_view address);
+  /// "HOST:PORT".
+  Status listen(std::string_view address, Reach reach = Reach::loopback);
   std::string address() const { return text_of(endpoint_); }
   std::uint16_t port() const { return endpoint_.port(); }
   void stop_accepting();

@@ -46,9 +46,9 @@ void RespServer::set_idle_timeout(Millis timeout) {
   context_.idle_seconds_max = static_cast<int>(std::min<std::int64_t>(seconds, 1'000'000'000));
 }
 
-Status RespServer::listen(std::string_view address) {
+Status RespServer::listen(std::string_view address, Reach reach) {
   HF_ASSERT(context_.backend != nullptr);
-  const auto endpoint = loopback_endpoint(address);
+  const auto endpoint = endpoint_of(address, reach);
   if (!endpoint) return tl::unexpected(endpoint.error());
   if (Status s = listen_on(acceptor_, *endpoint); !s) return s;
   endpoint_ = acceptor_.local_endpoint();

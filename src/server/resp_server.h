@@ -36,7 +36,7 @@ class RespServer final : public ReplySink, public ConnectionOwner, public Client
   void set_backend(Backend& backend) { context_.backend = &backend; }
 
   /// "HOST:PORT"; refused beyond loopback.
-  Status listen(std::string_view address);
+  Status listen(std::string_view address, Reach reach = Reach::loopback);
   /// Where it listens, with the port that port 0 became.
   std::string address() const;
   std::uint16_t port() const { return endpoint_.port(); }

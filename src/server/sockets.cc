@@ -26,7 +26,7 @@ using KeepaliveProbes = boost::asio::detail::socket_option::integer<IPPROTO_TCP,
 
 }  // namespace
 
-Result<Endpoint> loopback_endpoint(std::string_view host_and_port) {
+Result<Endpoint> endpoint_of(std::string_view host_and_port, Reach reach) {
   const std::string shown(host_and_port);
   const std::size_t colon = host_and_port.rfind(':');
   if (colon == std::string_view::npos) return fail(Code::err, shown + " is not HOST:PORT");
@@ -51,10 +51,11 @@ Result<Endpoint> loopback_endpoint(std::string_view host_and_port) {
     }
     address = found.begin()->endpoint().address();
   }
-  if (host.empty() || !address.is_loopback()) {
+  if (reach == Reach::loopback && (host.empty() || !address.is_loopback())) {
     return fail(Code::err, shown +
                                ": refusing to listen beyond loopback, since this version has no "
-                               "authentication; use 127.0.0.1, [::1] or localhost");
+                               "authentication; use 127.0.0.1, [::1] or localhost, or "
+                               "--trust-network where everyone who can connect may do everything");
   }
   return Endpoint(address, port);
 }

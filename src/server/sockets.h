@@ -23,10 +23,13 @@ using Timer = boost::asio::basic_waitable_timer<
     std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Endpoint = boost::asio::ip::tcp::endpoint;
 
-/// "HOST:PORT", IPv6 in brackets; port 0 takes any free one. Only the loopback
-/// address is served: whoever reaches the port may do everything, since there
-/// is no signing in yet (3-contract section 6).
-Result<Endpoint> loopback_endpoint(std::string_view host_and_port);
+/// From where a listener may be reached. Whoever reaches it may do everything,
+/// since there is no signing in yet (3-contract section 6): beyond loopback only
+/// where whoever runs the node says that the network can be trusted.
+enum class Reach { loopback, anywhere };
+
+/// "HOST:PORT", IPv6 in brackets; port 0 takes any free one.
+Result<Endpoint> endpoint_of(std::string_view host_and_port, Reach reach);
 
 /// Binds and listens, not blocking.
 Status listen_on(Acceptor& acceptor, const Endpoint& endpoint);

@@ -16,8 +16,6 @@
 
 namespace holdfast::strong {
 
-/// A point of a clock that only goes forward; given, never read here.
-using Monotonic = std::chrono::steady_clock::time_point;
 using ReadNow = std::function<void(Reply&)>;
 
 /// A place in the order of a sequencer's own operations: before the operation
