@@ -17,7 +17,7 @@ class EmbeddedLog final : public Log {
  public:
   explicit EmbeddedLog(std::unique_ptr<DiskLog> disk) : disk_(std::move(disk)) {}
 
-  Status follow(Position after, LogFollower& follower) override {
+  Status follow(Position after, std::string_view, LogFollower& follower) override {
     HF_ASSERT(follower_ == nullptr);
     if (disk_->last() < after) {
       logging::warning(
@@ -88,6 +88,7 @@ class EmbeddedLog final : public Log {
   }
 
   Status writable() const override { return disk_->health(); }
+  std::size_t entry_bytes_max() const override { return limits::entry_bytes_max; }
   std::uint64_t bytes_appended() const override { return disk_->bytes_appended(); }
 
   void close() override {

@@ -33,7 +33,7 @@ struct World {
     HF_ASSERT(opened);
     disk = opened->get();
     log = make_embedded_log(std::move(*opened));
-    HF_ASSERT(log->follow(after, recorder));
+    HF_ASSERT(log->follow(after, {}, recorder));
   }
   void append(std::uint64_t token, Durability durability = Durability::always) {
     HF_ASSERT(log->append(payload_of(token, 100), token, durability));
@@ -112,7 +112,7 @@ TEST(EmbeddedLog, AFollowerMayAppendWhileItIsTold) {
   ASSERT_TRUE(log);
   Echo echo;
   echo.log = log->get();
-  ASSERT_TRUE((*log)->follow({}, echo));
+  ASSERT_TRUE((*log)->follow({}, {}, echo));
   ASSERT_TRUE((*log)->append("first", 1, Durability::everysec));
   (*log)->deliver();
   EXPECT_EQ(echo.seen, Numbers{1});
@@ -232,7 +232,7 @@ TEST(EmbeddedLog, ACheckpointOlderThanTheTrimIsRefused) {
   auto log = open_embedded_log(world.files, options());
   ASSERT_TRUE(log);
   Recorder recorder;
-  const Status followed = (*log)->follow({10}, recorder);
+  const Status followed = (*log)->follow({10}, {}, recorder);
   ASSERT_FALSE(followed);
   EXPECT_EQ(followed.error().code, Code::corrupt);
   EXPECT_TRUE(recorder.positions.empty());

@@ -20,6 +20,18 @@ struct LogEntry {
   std::uint64_t token = 0;   // what append() was given, 0 for another's or a replayed entry
 };
 
+/// How a log stands.
+struct LogHealth {
+  enum class State : std::uint8_t {
+    ok,
+    cut_off,  // the engine cannot be reached, or takes nothing now; it may again
+    behind,   // entries that the follower lacks are gone: it needs a peer's checkpoint
+    refused,  // what the engine holds is not the log that was followed: for good
+  };
+  State state = State::ok;
+  std::string reason;  // for people
+};
+
 /// Told what the log holds, in order, each position once. Called on the
 /// owner's thread, only from within Log::deliver().
 class LogFollower {
@@ -45,8 +57,15 @@ class Log {
 
   /// Calls the follower for every entry after `after`: those already there
   /// before this returns for a local engine, the rest from deliver(). Once.
-  /// kCorrupt when what is stored is damaged, naming file and offset.
-  virtual Status follow(Position after, LogFollower& follower) = 0;
+  /// `place` is what place() gave when `after` was the last entry delivered;
+  /// empty with position 0. Whether the engine can be reached, and holds the log
+  /// that was followed, health() tells. kCorrupt when what is stored is damaged,
+  /// naming file and offset.
+  virtual Status follow(Position after, std::string_view place, LogFollower& follower) = 0;
+
+  /// What the engine must be given back to follow on behind the entry delivered
+  /// last: opaque, kept with the checkpoint.
+  virtual std::string place() const { return {}; }
 
   /// Proposes the next entry. `token` is not 0 and never used before. Several
   /// may be under way; they land in the order of the calls. The outcome
@@ -73,6 +92,14 @@ class Log {
 
   /// Whether an append would be taken now; the reason if not.
   virtual Status writable() const = 0;
+  virtual LogHealth health() const {
+    const Status taken = writable();
+    if (taken) return {};
+    return {LogHealth::State::cut_off, taken.error().message};
+  }
+
+  /// The largest payload append() takes.
+  virtual std::size_t entry_bytes_max() const = 0;
 
   /// Bytes given to append() since this start: what a checkpoint would let go.
   virtual std::uint64_t bytes_appended() const { return 0; }

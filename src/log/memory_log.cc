@@ -12,7 +12,7 @@ namespace holdfast {
 MemoryLog::MemoryLog(std::shared_ptr<MemoryLogStore> store, std::function<void()> wake)
     : store_(std::move(store)), wake_(std::move(wake)) {}
 
-Status MemoryLog::follow(Position after, LogFollower& follower) {
+Status MemoryLog::follow(Position after, std::string_view, LogFollower& follower) {
   HF_ASSERT(follower_ == nullptr);
   if (after < store_->trimmed || after > store_->last()) {
     return fail(Code::corrupt, "the log does not hold what follows the checkpoint");

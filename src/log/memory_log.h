@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/units.h"
 #include "log/log.h"
 
@@ -33,12 +34,13 @@ class MemoryLog final : public Log {
   explicit MemoryLog(std::shared_ptr<MemoryLogStore> store = std::make_shared<MemoryLogStore>(),
                      std::function<void()> wake = nullptr);
 
-  Status follow(Position after, LogFollower& follower) override;
+  Status follow(Position after, std::string_view, LogFollower& follower) override;
   Status append(std::string payload, Token token, Durability durability) override;
   void end(Millis timeout, std::function<void(Result<Position>)> done) override;
   void deliver() override;
   void trim(Position up_to) override;
   Status writable() const override;
+  std::size_t entry_bytes_max() const override { return limits::entry_bytes_max; }
   std::uint64_t bytes_appended() const override { return bytes_appended_; }
   void close() override;
 

@@ -15,7 +15,7 @@ using Failures = std::vector<std::pair<std::uint64_t, Code>>;
 TEST(MemoryLog, DeliversInOrderOnlyFromDeliver) {
   MemoryLog log;
   Recorder recorder;
-  ASSERT_TRUE(log.follow({}, recorder));
+  ASSERT_TRUE(log.follow({}, {}, recorder));
   ASSERT_TRUE(log.append("a", 1, Durability::always));
   ASSERT_TRUE(log.append("b", 2, Durability::always));
   EXPECT_TRUE(recorder.tokens.empty());
@@ -28,7 +28,7 @@ TEST(MemoryLog, HeldAppendsLandWhenReleased) {
   int wakes = 0;
   MemoryLog log(std::make_shared<MemoryLogStore>(), [&] { ++wakes; });
   Recorder recorder;
-  ASSERT_TRUE(log.follow({}, recorder));
+  ASSERT_TRUE(log.follow({}, {}, recorder));
   log.hold();
   for (std::uint64_t token = 1; token <= 3; ++token) {
     ASSERT_TRUE(log.append("x", token, Durability::always));
@@ -51,7 +51,7 @@ TEST(MemoryLog, HeldAppendsLandWhenReleased) {
 TEST(MemoryLog, FailuresComeInTheirPlace) {
   MemoryLog log;
   Recorder recorder;
-  ASSERT_TRUE(log.follow({}, recorder));
+  ASSERT_TRUE(log.follow({}, {}, recorder));
   log.hold();
   for (std::uint64_t token = 1; token <= 4; ++token) {
     ASSERT_TRUE(log.append(std::to_string(token), token, Durability::always));
@@ -73,8 +73,8 @@ TEST(MemoryLog, TwoNodesSeeOneOrder) {
   const auto store = std::make_shared<MemoryLogStore>();
   MemoryLog one(store), two(store);
   Recorder first, second;
-  ASSERT_TRUE(one.follow({}, first));
-  ASSERT_TRUE(two.follow({}, second));
+  ASSERT_TRUE(one.follow({}, {}, first));
+  ASSERT_TRUE(two.follow({}, {}, second));
   ASSERT_TRUE(one.append("a", 1, Durability::always));
   ASSERT_TRUE(two.append("b", 1, Durability::always));
   ASSERT_TRUE(one.append("c", 2, Durability::always));
@@ -90,7 +90,7 @@ TEST(MemoryLog, ARestartFollowsFromItsCheckpoint) {
   Recorder before;
   {
     MemoryLog log(store);
-    ASSERT_TRUE(log.follow({}, before));
+    ASSERT_TRUE(log.follow({}, {}, before));
     for (std::uint64_t token = 1; token <= 5; ++token) {
       ASSERT_TRUE(log.append("x", token, Durability::always));
     }
@@ -99,15 +99,15 @@ TEST(MemoryLog, ARestartFollowsFromItsCheckpoint) {
   }
   MemoryLog log(store);
   Recorder after;
-  EXPECT_FALSE(log.follow({1}, after));
-  ASSERT_TRUE(log.follow({3}, after));
+  EXPECT_FALSE(log.follow({1}, {}, after));
+  ASSERT_TRUE(log.follow({3}, {}, after));
   EXPECT_EQ(after.positions, (Numbers{4, 5}));
 }
 
 TEST(MemoryLog, RefusesWhileFullAndAfterClose) {
   MemoryLog log;
   Recorder recorder;
-  ASSERT_TRUE(log.follow({}, recorder));
+  ASSERT_TRUE(log.follow({}, {}, recorder));
   log.refuse_full();
   EXPECT_EQ(log.append("x", 1, Durability::always).error().code, Code::unavailable);
   EXPECT_FALSE(log.writable());
@@ -122,7 +122,7 @@ TEST(MemoryLog, RefusesWhileFullAndAfterClose) {
 TEST(MemoryLog, EndsCanBeHeldAndFail) {
   MemoryLog log;
   Recorder recorder;
-  ASSERT_TRUE(log.follow({}, recorder));
+  ASSERT_TRUE(log.follow({}, {}, recorder));
   std::vector<Result<Position>> answers;
   const auto note = [&](Result<Position> p) { answers.push_back(std::move(p)); };
   log.hold_ends();

@@ -28,7 +28,7 @@ TEST(RealDisk, AppendsAreDeliveredInOrderAndFoundAfterARestart) {
     auto log = open_embedded_log(posix_file_system(), options);
     ASSERT_TRUE(log) << log.error().message;
     Recorder recorder;
-    ASSERT_TRUE((*log)->follow({}, recorder));
+    ASSERT_TRUE((*log)->follow({}, {}, recorder));
     for (std::uint64_t i = 1; i <= count; ++i) {
       const auto durability = i % 3 == 0 ? Durability::everysec : Durability::always;
       ASSERT_TRUE((*log)->append(payload_of(i, i * 7), i, durability));
@@ -46,7 +46,7 @@ TEST(RealDisk, AppendsAreDeliveredInOrderAndFoundAfterARestart) {
   auto log = open_embedded_log(posix_file_system(), options);
   ASSERT_TRUE(log) << log.error().message;
   Recorder recorder;
-  ASSERT_TRUE((*log)->follow({}, recorder));
+  ASSERT_TRUE((*log)->follow({}, {}, recorder));
   ASSERT_EQ(recorder.payloads.size(), count);
   for (std::uint64_t i = 1; i <= count; ++i) {
     EXPECT_EQ(recorder.payloads[i - 1], payload_of(i, i * 7));

@@ -30,7 +30,7 @@ TEST(LogThreads, AppendsDuringASyncAreTheNextOnes) {
   auto log = open_embedded_log(files, options(turns));
   ASSERT_TRUE(log);
   Recorder recorder;
-  ASSERT_TRUE((*log)->follow({}, recorder));
+  ASSERT_TRUE((*log)->follow({}, {}, recorder));
   files.hold_syncs();
   ASSERT_TRUE((*log)->append("1", 1, Durability::always));
   files.await_held_sync();
@@ -87,7 +87,7 @@ TEST(LogThreads, AFailedSyncIsTold) {
   auto log = open_embedded_log(files, options(turns));
   ASSERT_TRUE(log);
   Recorder recorder;
-  ASSERT_TRUE((*log)->follow({}, recorder));
+  ASSERT_TRUE((*log)->follow({}, {}, recorder));
   files.fail_sync_after(0);
   ASSERT_TRUE((*log)->append("x", 1, Durability::always));
   turns.until([&] {

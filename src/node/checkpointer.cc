@@ -6,17 +6,12 @@
 #include "base/assert.h"
 #include "base/logging.h"
 #include "base/wire.h"
+#include "node/checkpoint_keys.h"
 
 namespace holdfast::node {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Keys of Family::meta: docs/formats/checkpoint.md.
-constexpr std::string_view catalog_key = "catalog";
-constexpr std::string_view machine_key = "machine";
-constexpr std::string_view replica_key = "replica";
-constexpr std::string_view origin_position_key = "origin-position";
 
 // One slice is about a millisecond of work: what a command may have to wait.
 constexpr std::size_t slice_rows = 2'000;
@@ -35,28 +30,33 @@ Checkpointer::~Checkpointer() {
   thread_.join();
 }
 
-Result<Position> Checkpointer::load() {
-  const auto stored = [this](std::string_view key) { return parts_.store.get(Family::meta, key); };
-  const auto catalog = stored(catalog_key);
-  if (!catalog) return tl::unexpected(catalog.error());
-  if (!*catalog) return Position{};  // no checkpoint yet
-  const auto machine = stored(machine_key);
-  if (!machine) return tl::unexpected(machine.error());
-  const auto replica = stored(replica_key);
-  if (!replica) return tl::unexpected(replica.error());
-  const auto origin = stored(origin_position_key);
-  if (!origin) return tl::unexpected(origin.error());
-  if (!*machine || !*replica || !*origin) {
+Result<Checkpointer::Loaded> Checkpointer::load() {
+  std::optional<std::string> found[6];
+  const std::string_view keys[] = {checkpoint_key::catalog,   checkpoint_key::machine,
+                                   checkpoint_key::members,   checkpoint_key::log_place,
+                                   checkpoint_key::replica,   checkpoint_key::origin_position};
+  for (std::size_t i = 0; i < std::size(keys); ++i) {
+    auto stored = parts_.store.get(Family::meta, keys[i]);
+    if (!stored) return tl::unexpected(stored.error());
+    found[i] = std::move(*stored);
+  }
+  const auto& [catalog, machine, members, log_place, replica, origin] = found;
+  if (!catalog) return Loaded{};  // no checkpoint yet
+  // What a peer gave has nothing of this node's own replica.
+  if (!machine || !members || !log_place || replica.has_value() != origin.has_value()) {
     return fail(Code::corrupt, "the checkpoint lacks a part of its own description");
   }
-  if (Status s = parts_.catalog.decode(**catalog); !s) return tl::unexpected(s.error());
+  if (Status s = parts_.catalog.decode(*catalog); !s) return tl::unexpected(s.error());
   if (Status s = parts_.keyspaces.load(); !s) return tl::unexpected(s.error());
-  if (Status s = parts_.machine.decode(**machine); !s) return tl::unexpected(s.error());
-  if (Status s = parts_.replica.load(**replica); !s) return tl::unexpected(s.error());
-  wire::Reader in(**origin);
-  const Position position{in.u64()};
+  if (Status s = parts_.keyspaces.members().decode(*members); !s) return tl::unexpected(s.error());
+  if (Status s = parts_.machine.decode(*machine); !s) return tl::unexpected(s.error());
+  Loaded loaded{.log_place = *log_place};
+  if (!replica) return loaded;
+  if (Status s = parts_.replica.load(*replica); !s) return tl::unexpected(s.error());
+  wire::Reader in(*origin);
+  loaded.origin_position = Position{in.u64()};
   if (!in.ok()) return fail(Code::corrupt, "the checkpoint's log position is damaged");
-  return position;
+  return loaded;
 }
 
 void Checkpointer::begin() {
@@ -64,16 +64,19 @@ void Checkpointer::begin() {
   began_ = Clock::now();
   rows_ = CheckpointRows();
   strong_position_ = parts_.machine.applied();
+  strong_log_bytes_ = parts_.machine.log_bytes();
   origin_position_ = parts_.origin_log.last();
   for (const KeyspaceId id : parts_.keyspaces.take_dropped()) erased_.push_back(id);
   for (const KeyspaceId id : erased_) erase_keyspace(rows_, id);
 
-  rows_.put(Family::meta, std::string(catalog_key), parts_.catalog.encode());
-  rows_.put(Family::meta, std::string(machine_key), parts_.machine.encode());
-  rows_.put(Family::meta, std::string(replica_key), parts_.replica.encode());
   std::string origin;
   wire::put_u64(origin, origin_position_.value);
-  rows_.put(Family::meta, std::string(origin_position_key), std::move(origin));
+  rows_.put(Family::meta, checkpoint_key::catalog, parts_.catalog.encode());
+  rows_.put(Family::meta, checkpoint_key::machine, parts_.machine.encode());
+  rows_.put(Family::meta, checkpoint_key::members, parts_.keyspaces.members().encode());
+  rows_.put(Family::meta, checkpoint_key::log_place, parts_.log.place());
+  rows_.put(Family::meta, checkpoint_key::replica, parts_.replica.encode());
+  rows_.put(Family::meta, checkpoint_key::origin_position, origin);
 
   frozen_ = parts_.keyspaces.all();
   to_encode_ = frozen_;
@@ -159,7 +162,11 @@ void Checkpointer::end(const Status& committed) {
   ++counters_.completed;
   last_completed_at_ = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
   erased_.clear();
-  parts_.log.trim(strong_position_);
+  if (parts_.on_durable) {
+    parts_.on_durable(strong_position_, strong_log_bytes_);
+  } else {
+    parts_.log.trim(strong_position_);
+  }
   parts_.origin_log.trim(origin_position_);
   logging::info("checkpoint of {} bytes written in {} ms (strong log to {}, origin log to {})",
                 counters_.last_bytes, counters_.last_duration.count(), strong_position_.value,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -33,14 +34,20 @@ class Checkpointer {
     eventual::Replica& replica;
     Log& log;
     DiskLog& origin_log;
+    /// Told what a checkpoint holds of the strong log, once it is durable. Nothing:
+    /// the log is this node's alone, and is trimmed.
+    std::function<void(Position, std::uint64_t log_bytes)> on_durable;
   };
   /// `wake` is called from the commit thread when there is something for step().
   Checkpointer(Parts parts, std::function<void()> wake);
   ~Checkpointer();
 
-  /// Restores what the last checkpoint holds. Gives the position of the origin
-  /// log that it includes.
-  Result<Position> load();
+  struct Loaded {
+    Position origin_position;  // of the origin log, that it includes
+    std::string log_place;     // for Log::follow()
+  };
+  /// Restores what the last checkpoint holds.
+  Result<Loaded> load();
 
   /// Asks for one; another after that if one is under way.
   void request() { wanted_ = true; }
@@ -76,6 +83,7 @@ class Checkpointer {
   Instant last_completed_at_{};
   std::chrono::steady_clock::time_point began_;
   Position strong_position_;
+  std::uint64_t strong_log_bytes_ = 0;
   Position origin_position_;
   CheckpointRows rows_;
   std::vector<KeyspaceState*> to_encode_;  // of those frozen, what is left

@@ -67,7 +67,7 @@ struct World {
         checkpointer({store, catalog, states, machine, replica, log, origin_log}, [] {}) {
     const auto loaded = checkpointer.load();
     EXPECT_TRUE(loaded) << loaded.error().message;
-    if (loaded) origin_position = *loaded;
+    if (loaded) origin_position = loaded->origin_position;
   }
   void declare(const char* name) {
     Keyspace wanted;

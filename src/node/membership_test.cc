@@ -29,7 +29,7 @@ struct World {
                      waiting = {operation, std::move(done)};
                    }) {
     states.set_node({}, [this] { membership.on_changed(); });
-    EXPECT_TRUE(log.follow({}, entries));
+    EXPECT_TRUE(log.follow({}, {}, entries));
   }
 
   // The operation under way is applied, and answered.

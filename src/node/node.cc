@@ -97,8 +97,9 @@ Status Node::recover() {
       std::make_unique<Checkpointer>(Checkpointer::Parts{*store_, catalog_, *keyspaces_, *machine_,
                                                          *replica_, *log_, *origin_log_},
                                      [this] { wake(); });
-  const auto origin_position = checkpointer_->load();
-  if (!origin_position) return tl::unexpected(origin_position.error());
+  const auto loaded = checkpointer_->load();
+  if (!loaded) return tl::unexpected(loaded.error());
+  const Position origin_position = loaded->origin_position;
 
   resp_ = std::make_unique<server::RespServer>(
       io_, *commands_,
@@ -111,15 +112,15 @@ Status Node::recover() {
       strong::Sequencer::Options{.incarnation = random_number(),
                                  .request_timeout = options_.request_timeout});
   // The strong log first: it says which keyspaces there are.
-  if (Status s = sequencer_->start(); !s) return s;
+  if (Status s = sequencer_->start(loaded->log_place); !s) return s;
 
-  if (origin_log_->last() < *origin_position) {
+  if (origin_log_->last() < origin_position) {
     // The checkpoint outlived entries that had not been synced: nothing is
     // missing, but positions go on behind it.
-    if (Status s = origin_log_->start_after(*origin_position); !s) return s;
+    if (Status s = origin_log_->start_after(origin_position); !s) return s;
   }
   const Status replayed = origin_log_->replay(
-      *origin_position, [this](Position position, std::string_view payload) -> Status {
+      origin_position, [this](Position position, std::string_view payload) -> Status {
         const auto entry = eventual::EntryReader::open(payload);
         if (!entry) {
           return fail(Code::corrupt, "origin log, entry " + std::to_string(position.value) + ": " +

@@ -46,6 +46,9 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   void on_applied(std::size_t index, std::string_view reply, Replay replay) override;
 
   Status write(const Write& write, Ticket ticket, Monotonic now);
+  std::size_t entry_bytes_target() const {
+    return std::min<std::size_t>(limits::entry_bytes_target, log.entry_bytes_max() - 1_KiB);
+  }
   Entry& entry_with_room(std::size_t bytes);
   bool append_gathered(Instant wall);
   void ask();
@@ -94,7 +97,7 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
 Status Sequencer::Impl::write(const Write& write, Ticket ticket, Monotonic now) {
   if (!broken) return broken;
   const std::size_t bound = EntryBuilder::bytes_bound(write.request_id, write.calls, write.watched);
-  if (bound > limits::entry_bytes_max - 1_KiB)
+  if (bound > log.entry_bytes_max() - 1_KiB)
     return holdfast::fail(Code::err, "the command is larger than an entry of the log can be");
   if (bytes + bound > options.queued_bytes_max)
     return holdfast::fail(Code::busy, "too much waits for the log");
@@ -126,7 +129,7 @@ Entry& Sequencer::Impl::entry_with_room(std::size_t more) {
   Entry* entry = open();
   if (entry != nullptr && (entry->builder.operations() == 0 ||
                            (entry->builder.operations() < limits::entry_operations_max &&
-                            entry->builder.bytes() + more <= limits::entry_bytes_target))) {
+                            entry->builder.bytes() + more <= entry_bytes_target()))) {
     return *entry;
   }
   if (spare.empty()) {
@@ -305,8 +308,8 @@ Sequencer::Sequencer(Log& log, Machine& machine, ReplySink& replies, Options opt
     : impl_(std::make_unique<Impl>(log, machine, replies, options)) {}
 Sequencer::~Sequencer() = default;
 
-Status Sequencer::start() {
-  if (Status followed = impl_->log.follow(impl_->machine.applied(), *impl_); !followed)
+Status Sequencer::start(std::string_view place) {
+  if (Status followed = impl_->log.follow(impl_->machine.applied(), place, *impl_); !followed)
     return followed;
   if (!impl_->broken) return holdfast::fail(Code::corrupt, impl_->broken.error().message);
   return {};

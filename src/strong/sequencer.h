@@ -39,10 +39,11 @@ class Sequencer {
   ~Sequencer();
 
   /// Loads nothing itself: the machine was given its checkpoint; follows the
-  /// log from machine.applied() and returns once what is there was applied.
-  /// kCorrupt: an entry is none. Then, and when one turns up later, nothing
-  /// behind it is applied and everything is refused: see writable().
-  Status start();
+  /// log from machine.applied(), with the checkpoint's `place` (Log::follow),
+  /// and with a local engine returns once what is there was applied. kCorrupt:
+  /// an entry is none. Then, and when one turns up later, nothing behind it is
+  /// applied and everything is refused: see writable().
+  Status start(std::string_view place = {});
 
   struct Write {
     KeyspaceId keyspace;

@@ -94,6 +94,16 @@ TEST(Sequencer, IsCurrentWhileTheEngineKnowsTheEndAndNothingIsBefore) {
   EXPECT_TRUE(world.sequencer.is_current(true));
 }
 
+TEST(Sequencer, NoEntryIsLargerThanTheEngineTakes) {
+  World world;
+  world.log.bytes_max = 8_KiB;
+  EXPECT_FALSE(world.write(1, {"SET", "k", std::string(8_KiB, 'x')}));
+  for (std::uint64_t i = 2; i < 12; ++i)
+    ASSERT_TRUE(world.write(i, {"SET", "k", std::string(3_KiB, 'x')}));
+  world.turn();
+  EXPECT_EQ(world.log.appends, 5U);  // two in each
+}
+
 TEST(Sequencer, WhatArrivesInOneTurnIsOneEntry) {
   World world;
   ASSERT_TRUE(world.write(1, {"SET", "k", "5"}));

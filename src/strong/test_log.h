@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "log/log.h"
 
 namespace holdfast::strong::testing {
@@ -21,6 +22,7 @@ class TestLog final : public Log {
   bool end_at_once = true;    // else questions wait for answer_ends()
   bool hold_entries = false;  // deliver() tells of none: the node is behind
   bool knows_end = false;     // as an engine of one node does
+  std::size_t bytes_max = limits::entry_bytes_max;
   std::size_t appends = 0;    // how many there were
   std::vector<Durability> durabilities;
 
@@ -66,7 +68,7 @@ class TestLog final : public Log {
   const std::string& payload(std::size_t i) const { return entries_[i].payload; }
 
   // -- Log
-  Status follow(Position after, LogFollower& follower) override {
+  Status follow(Position after, std::string_view, LogFollower& follower) override {
     follower_ = &follower;
     delivered_ = static_cast<std::size_t>(after.value);
     tell_entries();
@@ -102,6 +104,7 @@ class TestLog final : public Log {
     }
   }
   void trim(Position) override {}
+  std::size_t entry_bytes_max() const override { return bytes_max; }
   Status writable() const override { return refusal; }
   void close() override {}
 
