@@ -20,8 +20,7 @@ constexpr std::size_t prefix_bytes = 4;  // keyspace_row_prefix()
 
 std::uint32_t keyspace_of_row(std::string_view key) {
   std::uint32_t id = 0;
-  for (std::size_t i = 0; i < prefix_bytes; ++i)
-    id = id << 8 | static_cast<unsigned char>(key[i]);
+  for (std::size_t i = 0; i < prefix_bytes; ++i) id = id << 8 | static_cast<unsigned char>(key[i]);
   return id;
 }
 
