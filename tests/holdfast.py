@@ -209,6 +209,8 @@ def _key(value):
 class Server:
     """A `holdfast serve` process of our own, on loopback ports that stay the same over restarts."""
 
+    host = "127.0.0.1"
+
     def __init__(self, data=None, flags=(), ready_seconds=60):
         check(BINARY.exists(), f"no {BINARY}: run ./dev build")
         self.folder = Path(tempfile.mkdtemp(prefix="holdfast-test-"))
@@ -231,11 +233,11 @@ class Server:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def command(self):
         return [str(BINARY), "serve", "--data", str(self.data), "--resp", self.address,
-                "--http", f"127.0.0.1:{self.http_port}", *self.flags]
+                "--http", f"{self.host}:{self.http_port}", *self.flags]
 
     def launch(self):
         """Starts the process without waiting for it to be ready."""
@@ -257,7 +259,7 @@ class Server:
 
     def http(self, path, method="GET"):
         """Status and body; (0, "") when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=5)
+        connection = http.client.HTTPConnection(self.host, self.http_port, timeout=5)
         try:
             connection.request(method, path)
             response = connection.getresponse()
@@ -268,7 +270,7 @@ class Server:
             connection.close()
 
     def client(self, **options):
-        return Client(self.port, **options)
+        return Client(self.port, host=self.host, **options)
 
     def kill(self, how=signal.SIGKILL):
         """Ends the process at once; nothing of it is left when this returns."""
