@@ -82,7 +82,7 @@ Status Replica::Impl::receive(OriginId origin, std::string_view payload) {
     }
   }
   if (entry.is_open() || !is_ready(*read, merged)) {
-    const Status kept = waiting.keep(*read, payload);
+    Status kept = waiting.keep(*read, payload);
     counters.waiting_bytes = waiting.bytes();
     return kept;
   }

@@ -32,9 +32,9 @@ Checkpointer::~Checkpointer() {
 
 Result<Checkpointer::Loaded> Checkpointer::load() {
   std::optional<std::string> found[6];
-  const std::string_view keys[] = {checkpoint_key::catalog,   checkpoint_key::machine,
-                                   checkpoint_key::members,   checkpoint_key::log_place,
-                                   checkpoint_key::replica,   checkpoint_key::origin_position};
+  const std::string_view keys[] = {checkpoint_key::catalog, checkpoint_key::machine,
+                                   checkpoint_key::members, checkpoint_key::log_place,
+                                   checkpoint_key::replica, checkpoint_key::origin_position};
   for (std::size_t i = 0; i < std::size(keys); ++i) {
     auto stored = parts_.store.get(Family::meta, keys[i]);
     if (!stored) return tl::unexpected(stored.error());

@@ -290,7 +290,8 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
                                                                   Reply& out) {
     const Instant time = std::max(now(), parts_.node.strong_time());
     if (row.access == Access::catalog) {
-      CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces, caller, time};
+      CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces, caller,
+                             time};
       row.catalog(context, args, out);
       return;
     }

@@ -23,7 +23,7 @@ class TestLog final : public Log {
   bool hold_entries = false;  // deliver() tells of none: the node is behind
   bool knows_end = false;     // as an engine of one node does
   std::size_t bytes_max = limits::entry_bytes_max;
-  std::size_t appends = 0;    // how many there were
+  std::size_t appends = 0;  // how many there were
   std::vector<Durability> durabilities;
 
   std::size_t under_way() const { return proposed_.size(); }
