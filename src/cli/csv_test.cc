@@ -101,7 +101,7 @@ RC_GTEST_PROP(Csv, ReadsWhatRfc4180Writes, (const std::vector<std::vector<std::s
   RC_ASSERT(all(text) == rows);
 }
 
-RC_GTEST_PROP(Csv, AnyBytesEnd, (std::string text)) {
+RC_GTEST_PROP(Csv, AnyBytesEnd, (const std::string& text)) {
   CsvReader reader(text, {});
   for (std::size_t i = 0; i <= text.size() + 2; ++i) {
     const auto row = reader.next();

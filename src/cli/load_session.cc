@@ -44,7 +44,7 @@ void LoadSession::connect() {
   socket_ = asio::ip::tcp::socket(io_);
   resolver_.async_resolve(
       address.host, address.port,
-      [this, epoch](error_code error, asio::ip::tcp::resolver::results_type found) {
+      [this, epoch](error_code error, const asio::ip::tcp::resolver::results_type& found) {
         if (epoch != epoch_) return;
         if (error) return lost(error.message());
         asio::async_connect(socket_, found, [this, epoch](error_code failed, const auto&) {

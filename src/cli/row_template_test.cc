@@ -25,7 +25,8 @@ std::string expand(std::string_view text) {
   return expanded ? out : "no text: " + expanded.error().message;
 }
 
-std::string requests(const std::vector<std::string>& commands, std::optional<std::string> id) {
+std::string requests(const std::vector<std::string>& commands,
+                     const std::optional<std::string>& id) {
   const auto parsed = OperationTemplate::parse(commands, id, columns);
   if (!parsed) return "refused: " + parsed.error().message;
   std::string out;

@@ -316,8 +316,7 @@ void KeyEditor::restore() {
     auto& displaced = key_.aside->displaced.of(type);
     if (!displaced) continue;
     take_live(type);
-    key_.aside->hidden.of(type) = std::move(displaced);
-    displaced.reset();
+    key_.aside->hidden.of(type) = std::exchange(displaced, std::nullopt);
   }
 }
 

@@ -208,7 +208,8 @@ inline ModelState state_of(Table& table, Instant now) {
 inline std::string show(const ModelState& state) {
   std::string out;
   for (const auto& [key, value] : state) {
-    out += key + "=";
+    out += key;
+    out += "=";
     if (value.type == Type::string) out += "'" + value.text + "'";
     for (const auto& [field, text] : value.fields) out += "{" + field + ":" + text + "}";
     for (const auto& member : value.members) out += "[" + member + "]";

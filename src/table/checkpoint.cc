@@ -189,7 +189,7 @@ Status Table::load() {
   impl.cold = in.varint();
   bool good = in.ok();
   const std::string prefix = table::expiry_rows_prefix(impl.keyspace);
-  const Status scanned = impl.store.scan(Family::table, prefix, prefix,
+  Status scanned = impl.store.scan(Family::table, prefix, prefix,
                                          [&](std::string_view key, std::string_view row) {
                                            wire::Reader expiry(row);
                                            const std::int64_t at = expiry.signed_varint();
@@ -208,7 +208,7 @@ Status Table::warm(const std::function<bool()>& stop) {
   bool good = true;
   bool stopped = false;
   const std::size_t slot_keys = size() / Impl::slot_count;
-  const Status scanned =
+  Status scanned =
       impl.scan_cold(0, [&](std::uint64_t hash, std::string_view key, std::string_view row) {
         wire::Reader in(row);
         const std::uint64_t version = in.varint();

@@ -13,7 +13,7 @@ constexpr std::size_t block_bytes = std::size_t{1} << 20;
 }  // namespace
 
 std::string_view CheckpointRows::keep(std::string_view bytes) {
-  if (bytes.empty()) return {"", 0};
+  if (bytes.empty()) return std::string_view("");
   if (bytes.size() > block_bytes / 4) {  // a block of its own, so that little is left unused
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(bytes.size()));
     std::memcpy(blocks_.back().get(), bytes.data(), bytes.size());

@@ -41,7 +41,7 @@ rocksdb::Status RocksDatabase::open_database(bool to_read_only) {
   }
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const auto status =
+  rocksdb::Status status =
       to_read_only ? rocksdb::DB::OpenForReadOnly(options_, directory_, descriptors, &handles, &db)
                    : rocksdb::DB::Open(options_, directory_, descriptors, &handles, &db);
   if (!status.ok()) return status;

@@ -90,6 +90,7 @@ TEST(Slot, AnInsertionMovesNoEntry) {
   const std::vector<std::string> keys = keys_of_slot(200);
   Slot slot;
   std::vector<const Entry*> entries;
+  entries.reserve(keys.size());
   for (const std::string& key : keys) entries.push_back(&slot.at(put(slot, key, 0)));
   for (std::size_t i = 0; i < keys.size(); ++i) {
     EXPECT_EQ(&slot.at(slot.find(keys[i], hash_of(keys[i]))), entries[i]);
