@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import holdfast
@@ -26,15 +27,17 @@ class Process:
 
     process = None
     paused = False
+    disturbed = 0.0  # when it was started, ended, paused or resumed last
 
-    def spawn(self, host, command, log_path):
+    def spawn(self, place, command, log_path):
         # Of the kernel, not of ours at exit: a test that is killed must leave
         # nothing behind. The signal comes when the thread that started the
         # process ends, so start processes from the main thread.
         with open(log_path, "ab") as log:
-            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *host.command(command)],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *place.command(command)],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.paused = False
+        self.disturbed = time.monotonic()
 
     @property
     def running(self):
@@ -51,20 +54,23 @@ class Process:
         if self.process:
             self.process.wait()
         self.paused = False
+        self.disturbed = time.monotonic()
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
         self.paused = True
+        self.disturbed = time.monotonic()
 
     def resume(self):
         if self.running:
             self.process.send_signal(signal.SIGCONT)
         self.paused = False
+        self.disturbed = time.monotonic()
 
 
 class EtcdMember(Process):
-    def __init__(self, name, host, folder, client_port=None, peer_port=None):
-        self.name, self.host = name, host
+    def __init__(self, name, place, folder, client_port=None, peer_port=None):
+        self.name, self.place = name, place
         self.data = Path(folder) / name
         self.log_path = Path(folder) / f"{name}.log"
         self.client_port = client_port or holdfast.free_port()
@@ -72,15 +78,15 @@ class EtcdMember(Process):
 
     @property
     def address(self):
-        return f"{self.host.address}:{self.client_port}"
+        return f"{self.place.address}:{self.client_port}"
 
     @property
     def peer_url(self):
-        return f"http://{self.host.address}:{self.peer_port}"
+        return f"http://{self.place.address}:{self.peer_port}"
 
     def ask(self, path, body=None, timeout=1.0):
         """One call of etcd's API as JSON; raises Unanswered."""
-        connection = http.client.HTTPConnection(self.host.address, self.client_port, timeout=timeout)
+        connection = http.client.HTTPConnection(self.place.address, self.client_port, timeout=timeout)
         try:
             connection.request("POST", f"/v3/{path}", json.dumps(body or {}))
             response = connection.getresponse()
@@ -131,7 +137,7 @@ class EtcdCluster:
 
     def launch(self, member):
         client = f"http://{member.address}"
-        member.spawn(member.host, [
+        member.spawn(member.place, [
             ETCD, "--name", member.name, "--data-dir", str(member.data),
             "--listen-client-urls", client, "--advertise-client-urls", client,
             "--listen-peer-urls", member.peer_url, "--initial-advertise-peer-urls", member.peer_url,
