@@ -67,36 +67,45 @@ class Watcher(threading.Thread):
         self.last = balances
 
 
-def main():
-    if not FOLDER.exists():
-        holdfast.skip(f"no real data at {FOLDER}")
-    accounts = [f"money:account:{row[0]}" for row in rows("accounts.tsv")]
-    wanted = dict.fromkeys(accounts, OPENING)
+def computed_balances():
+    """What every account and counterparty must have at the end, by plain arithmetic; accounts first."""
+    wanted = {f"money:account:{row[0]}": OPENING for row in rows("accounts.tsv")}
     for _, account, bank_to, account_to, amount, _ in rows("orders.tsv"):
         hundredths = int(decimal.Decimal(amount) * 100)
         wanted[f"money:account:{account}"] -= hundredths
         counterparty = f"money:bank:{bank_to}/{account_to}"
         wanted[counterparty] = wanted.get(counterparty, 0) + hundredths
-    total = OPENING * len(accounts)
+    return wanted
+
+
+# How the loader sends each: every row once more under the same id.
+OPEN_ACCOUNTS = [FOLDER / "accounts.tsv", "--columns", "account_id,district_id,opened,frequency",
+                 "--command", f"SET money:account:{{account_id}} {OPENING}", "--id", "open:{account_id}",
+                 "--connections", "16", "--repeat", "2", "--retry"]
+MOVE_ORDERS = ["--columns", "order_id,account_id,bank_to,account_to,amount,purpose",
+               "--command", "DECRBY money:account:{account_id} {amount*100}",
+               "--command", "INCRBY money:bank:{bank_to}/{account_to} {amount*100}",
+               # One at a time: the file is short, and each kill must fall into it.
+               "--id", "{order_id}", "--pipeline", "1", "--retry"]
+
+
+def main():
+    if not FOLDER.exists():
+        holdfast.skip(f"no real data at {FOLDER}")
+    wanted = computed_balances()
+    accounts = len(rows("accounts.tsv"))
+    total = OPENING * accounts
     with holdfast.Server() as server:
         with server.client() as client:
             client("KEYSPACE", "CREATE", "money", "GUARANTEE", "strong")
-        load(server, [FOLDER / "accounts.tsv", "--columns", "account_id,district_id,opened,frequency",
-                      "--command", f"SET money:account:{{account_id}} {OPENING}", "--id", "open:{account_id}",
-                      "--connections", "16", "--repeat", "2", "--retry"])
+        load(server, OPEN_ACCOUNTS)
         watcher = Watcher(server, list(wanted), total)
         watcher.start()
         started = time.monotonic()
         try:
             table, _ = load_under_kills(
-                server, [FOLDER / "orders.tsv",
-                         "--columns", "order_id,account_id,bank_to,account_to,amount,purpose",
-                         "--command", "DECRBY money:account:{account_id} {amount*100}",
-                         "--command", "INCRBY money:bank:{bank_to}/{account_to} {amount*100}",
-                         "--id", "{order_id}", "--connections", "16",
-                         # One at a time: the file is short, and each kill must fall into it.
-                         "--pipeline", "1", "--repeat", "2", "--retry"],
-                kills=3, progress=lambda client: len(client("KEYS", "money:bank:*")) / (len(wanted) - len(accounts)))
+                server, [FOLDER / "orders.tsv", *MOVE_ORDERS, "--connections", "16", "--repeat", "2"],
+                kills=3, progress=lambda client: len(client("KEYS", "money:bank:*")) / (len(wanted) - accounts))
         finally:
             watcher.done.set()
             watcher.join()
