@@ -233,8 +233,8 @@ def etcd_disk_full(stage):
     with stage.fault(f"no space for {member.name}"):
         disk.fill()
         # Large values, so that the database grows past its free pages soon.
-        end = time.monotonic() + 30
-        while member.running and "no space left" not in member.log()[-20_000:].lower():
+        end, told = time.monotonic() + 30, len(member.log())
+        while member.running and "no space left" not in member.log()[told:]:
             check(time.monotonic() < end, f"{member.name} took 30 s of large values with a full disk and said nothing")
             with contextlib.suppress(AssertionError):
                 stage.cluster.insist("SET", f"fill:{stage.chance.randrange(50)}", "x" * 200_000, seconds=1)
@@ -264,8 +264,8 @@ def run_case(name, arguments):
         if name == "etcd_disk_full":
             if reason := cluster_network.why_not():
                 holdfast.skip(reason)
-            # Before etcd starts: two preallocated segments of 64 MiB and the database must fit.
-            stage.disk = ending.enter_context(SmallDisk(cluster.etcd.members[0].data, 320))
+            # Before etcd starts. Seven log segments of 64 MiB and the database must fit.
+            stage.disk = ending.enter_context(SmallDisk(cluster.etcd.members[0].data, 768))
         cluster.start()
         workload.start()
         workload.work(1.0)
