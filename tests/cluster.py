@@ -18,7 +18,7 @@ from pathlib import Path
 import holdfast
 from cluster_etcd import EtcdCluster, Process
 from cluster_network import Loopback, Namespaces
-from holdfast import Client, Disconnected, ReplyError, Server, check, wait_until
+from holdfast import Disconnected, ReplyError, Server, check
 
 
 class Node(Process, Server):
@@ -99,8 +99,7 @@ class Cluster:
         self.etcd.start()
         for node in self.nodes:
             node.launch()
-        for node in self.nodes:
-            node.wait_ready()
+        self.ready()
         return self
 
     def stop(self):
@@ -110,11 +109,11 @@ class Cluster:
             member.kill(signal.SIGTERM)
         return not any(codes)
 
-    def ready(self, nodes=None, seconds=60):
-        for node in nodes or self.nodes:
+    def ready(self):
+        """Waits until every node that runs is ready."""
+        for node in self.nodes:
             if node.running:
-                node.wait_ready() if seconds == 60 else wait_until(
-                    lambda n=node: n.http("/readyz")[0] == 200, seconds, f"{node.name} is ready")
+                node.wait_ready()
 
     def client(self, **options):
         """A client of any node that works. (The money watcher takes a cluster for a server.)"""

@@ -37,6 +37,7 @@ class Stage:
     def __init__(self, cluster, workload, chance):
         self.cluster, self.workload, self.chance = cluster, workload, chance
         self.round = 0
+        self.disk = None  # the first member's, where the case fills it
 
     @contextlib.contextmanager
     def fault(self, name):
@@ -252,39 +253,44 @@ IN_NAMESPACES = {"partition_minority", "partition_majority_side", "one_way_parti
 
 # -- Running them
 
-def run_case(name, arguments):
-    """The case's figures and verdict; raises on what the clients or the case itself found."""
-    if name in IN_NAMESPACES and (reason := cluster_network.why_not()):
+def run_case(name, arguments, row):
+    """Fills in the case's figures and verdict; raises on what the clients, the case or the checker found."""
+    if name in (*IN_NAMESPACES, "etcd_disk_full") and (reason := cluster_network.why_not()):
         holdfast.skip(reason)
-    chance = random.Random(f"{arguments.seed}/{name}")
+    history = HISTORIES / f"{name}.jsonl"
     with contextlib.ExitStack() as ending:
         cluster = ending.enter_context(Cluster(namespaces=name in IN_NAMESPACES, flags=FLAGS))
         workload = Workload(cluster, arguments.clients, seed=arguments.seed, think_s=arguments.think_ms / 1000)
-        stage = Stage(cluster, workload, chance)
+        stage = Stage(cluster, workload, random.Random(f"{arguments.seed}/{name}"))
         if name == "etcd_disk_full":
-            if reason := cluster_network.why_not():
-                holdfast.skip(reason)
             # Before etcd starts. Seven log segments of 64 MiB and the database must fit.
             stage.disk = ending.enter_context(SmallDisk(cluster.etcd.members[0].data, 768))
         cluster.start()
         workload.start()
-        workload.work(1.0)
-        end = time.monotonic() + (arguments.seconds or 0)
-        while stage.round < arguments.rounds if arguments.seconds is None else time.monotonic() < end:
-            CASES[name](stage)
-            stage.round += 1
-            workload.work(chance.uniform(0.5, 1.5))
-        workload.stop()
-        cluster.ready()
-        figures = {"case": name, "seed": arguments.seed, **workload.numbers()}
-        history = HISTORIES / f"{name}.jsonl"
-        workload.write_history(history)
-        workload.check_likes()
-    code, figures["checker"] = cluster_workload.judge(history)
-    figures["verdict"] = {0: "linearizable", 1: "VIOLATION", 2: "INVALID"}.get(code, f"checker ended with {code}")
-    if code:
-        raise AssertionError(f"{figures['verdict']} ({history}):\n{figures['checker']}", figures)
-    return figures
+        try:
+            play(stage, CASES[name], arguments)
+            workload.stop()
+            cluster.ready()
+            finals = workload.finals()
+            workload.check_likes()
+        except BaseException:
+            workload.write_history(history, [])  # as far as it came, to be looked at
+            raise
+        finally:
+            row.update(workload.numbers())
+    workload.write_history(history, finals)
+    code, row["checker"] = cluster_workload.judge(history)
+    row["verdict"] = {0: "linearizable", 1: "VIOLATION", 2: "INVALID"}.get(code, f"checker ended with {code}")
+    check(code == 0, f"{row['verdict']} ({history}):\n{row['checker']}")
+
+
+def play(stage, case, arguments):
+    stage.workload.work(1.0)
+    end = time.monotonic() + (arguments.seconds or 0)
+    while stage.round < arguments.rounds if arguments.seconds is None else time.monotonic() < end:
+        case(stage)
+        stage.round += 1
+        stage.workload.work(stage.chance.uniform(0.5, 1.5))
 
 
 def table(rows):
@@ -313,15 +319,14 @@ def main():
         print(f"== {name}, seed {arguments.seed}", flush=True)
         row = {"case": name, "seed": arguments.seed}
         try:
-            row = run_case(name, arguments)
+            run_case(name, arguments, row)
         except SystemExit as leave:
             if leave.code != holdfast.SKIPPED:
                 raise
             row["verdict"] = "skipped"
         except Exception as error:  # every case runs, whatever happened to the one before
             traceback.print_exc()
-            row.update(error.args[1] if len(error.args) > 1 else {}, verdict=f"FAILED: {str(error.args[0] if error.args else error).splitlines()[0]}",
-                       failed=True)
+            row.update(verdict=f"FAILED: {error}".splitlines()[0], failed=True)
         print("   " + json.dumps(row.get("counts", {})), flush=True)
         rows.append(row)
         if arguments.results:

@@ -366,10 +366,10 @@ class Workload:
         names = random.Random(self.seed).sample(sorted(least), min(count, len(least)))
         return {name: least[name] for name in names}
 
-    def write_history(self, path):
+    def write_history(self, path, finals):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as file:
-            for line in [*self.faults, *(line for c in self.clients for line in c.lines), *self.finals()]:
+            for line in [*self.faults, *(line for c in self.clients for line in list(c.lines)), *finals]:
                 file.write(json.dumps(line, separators=(",", ":")) + "\n")
 
     def longest_gap_ms(self, start=None, end=None):
