@@ -30,6 +30,10 @@ REFUSALS = ("UNAVAILABLE", "UNKNOWN")
 # Checkpoints often, so that the log is trimmed under the clients and the faults fall into both.
 FLAGS = [*cluster_workload.NODE_FLAGS, "--checkpoint-interval", "2s"]
 
+# Writes must resume within a second of etcd's own election; the rest is for a
+# machine that runs all of it at once.
+RESUME_MS = 3000
+
 
 class Stage:
     """What a case works with: the cluster, its clients, and a source of chance."""
@@ -38,6 +42,7 @@ class Stage:
         self.cluster, self.workload, self.chance = cluster, workload, chance
         self.round = 0
         self.disk = None  # the first member's, where the case fills it
+        self.elections = []  # when etcd had a new leader, in ns
 
     @contextlib.contextmanager
     def fault(self, name):
@@ -50,6 +55,11 @@ class Stage:
     def member(self):
         """The leader every other time: that is the harder loss."""
         return self.cluster.etcd.leader() if self.round % 2 == 0 else self.chance.choice(self.cluster.etcd.followers())
+
+    def await_election(self):
+        """Until etcd has a leader again: from then on writes must go on."""
+        self.cluster.etcd.leader()
+        self.elections.append(time.monotonic_ns())
 
     def broken(self, least, most):
         """Time for the clients to meet what is broken."""
@@ -84,6 +94,7 @@ def kill_etcd_member(stage):
     member = stage.member()
     with stage.fault(f"kill -9 {member.name}"):
         member.kill()
+        stage.await_election()
         stage.broken(0.5, 2.5)
         stage.mended(lambda: stage.cluster.etcd.launch(member))
 
@@ -92,6 +103,7 @@ def pause_etcd_member(stage):
     member = stage.member()
     with stage.fault(f"SIGSTOP {member.name}"):
         member.pause()
+        stage.await_election()
         stage.broken(1.0, 4.0)
         stage.mended(member.resume)
 
@@ -278,6 +290,9 @@ def run_case(name, arguments, row):
             raise
         finally:
             row.update(workload.numbers())
+            row["after_election_ms"] = [round(workload.answered_after_ms(e)) for e in stage.elections]
+    slow = [ms for ms in row["after_election_ms"] if ms > RESUME_MS]
+    check(not slow, f"no write within {RESUME_MS} ms of etcd's election, but after {slow}")
     workload.write_history(history, finals)
     code, row["checker"] = cluster_workload.judge(history)
     row["verdict"] = {0: "linearizable", 1: "VIOLATION", 2: "INVALID"}.get(code, f"checker ended with {code}")

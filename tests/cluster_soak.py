@@ -40,6 +40,7 @@ def summary(path):
             "success": round(sum(r["success"] * r["tries"] for r in ran) / max(1, tries), 3),
             "p99 pause ms": gaps[len(gaps) * 99 // 100] if gaps else "",
             "longest pause ms": gaps[-1] if gaps else "",
+            "after election ms": max((ms for r in ran for ms in r["after_election_ms"]), default=""),
             "verdict": "linearizable" if set(verdicts) == {"linearizable"} else
                        ", ".join(f"{verdicts.count(v)} {v}" for v in sorted(set(verdicts)))})
     keys = list(rows[0]) if rows else []
