@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a cluster's nodes say of themselves, whom they refuse, and what they do when etcd is not what it was.
+
+Run all, or those named: cluster_nodes_test.py [CASE …]
+"""
+import base64
+import shutil
+import time
+
+import holdfast
+from cluster import Cluster, Node
+from cluster_etcd import EtcdCluster
+from holdfast import ReplyError, check, equal, run_cases, wait_until
+
+OFTEN = ["--checkpoint-interval", "500ms"]
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def refuses_to_serve(node, *words):
+    """The node ends, or says at /readyz that it will not serve; either way it tells why."""
+    def told():
+        if not node.running:
+            return node.log()[-3000:]
+        status, body = node.http("/readyz")
+        return body if status == 503 and all(w in body for w in words) else ""
+    why = wait_until(told, 30, f"{node.name} refuses")
+    check(all(w in why for w in words), f"{node.name} does not name {words}: {why}")
+    print(f"   {why.strip().splitlines()[-1][:200]}")
+
+
+def list_and_info():
+    """NODE LIST is the same everywhere and names all; NODE REMOVE takes one out for good."""
+    with Cluster().start() as cluster:
+        def names(node):
+            with node.client() as client:
+                return sorted(text(entry[0] if isinstance(entry, list) else entry) for entry in client("NODE", "LIST"))
+        for node in cluster.nodes:
+            wait_until(lambda n=node: names(n) == ["node1", "node2", "node3"], 10, "all are listed")
+        with cluster.nodes[0].client() as client:
+            info = str(client("NODE", "INFO", "node2"))
+            check(cluster.nodes[1].address in info, f"NODE INFO node2 names no address: {info}")
+            check("cluster" in text(client("INFO", "cluster")).lower(), "INFO cluster")
+            client.error("NODE", "INFO", "nobody")
+            client.error("NODE", "REMOVE", "nobody")
+        cluster.nodes[2].stop()
+        cluster.insist("NODE", "REMOVE", "node3")
+        for node in cluster.nodes[:2]:
+            wait_until(lambda n=node: names(n) == ["node1", "node2"], 10, "node3 is gone")
+
+
+def two_with_one_id():
+    """A copied data folder: the second process refuses, and the first goes on."""
+    with Cluster().start() as cluster:
+        first = cluster.nodes[0]
+        cluster.insist("SET", "k", "v")
+        first.stop()
+        copy = Node(cluster, 1, cluster.network.host())
+        copy.data, copy.log_path = cluster.folder / "copy", cluster.folder / "copy.log"
+        shutil.copytree(first.data, copy.data)
+        first.start()
+        try:
+            copy.launch()
+            wait_until(lambda: not copy.running, 30, "the copy ends")
+            check(copy.process.returncode != 0 and "node1" in copy.log(), f"the copy ended:\n{copy.log()[-1000:]}")
+        finally:
+            copy.kill()
+        with first.client() as client:
+            equal(client("GET", "k"), b"v", "at the first")
+
+
+def another_cluster_of_etcd():
+    """The same addresses, but etcd has been made anew: nodes with data refuse, naming it."""
+    with Cluster(flags=OFTEN).start() as cluster:
+        write_some(cluster)
+        cluster.stop()
+        for member in cluster.etcd.members:
+            shutil.rmtree(member.data)
+        cluster.etcd.start()
+        for node in cluster.nodes:
+            node.launch()
+        for node in cluster.nodes:
+            refuses_to_serve(node, "etcd")
+
+
+def etcd_restored_from_a_backup():
+    """Etcd goes back to an earlier day: what the nodes know is ahead of it, so they refuse rather than go back."""
+    with Cluster(flags=OFTEN).start() as cluster:
+        write_some(cluster)
+        for member in cluster.etcd.members:
+            member.kill()
+            shutil.copytree(member.data, member.data.with_suffix(".backup"))
+        cluster.etcd.start()
+        cluster.ready()
+        write_some(cluster)
+        for member in cluster.etcd.members:
+            member.kill()
+        for member in cluster.etcd.members:
+            shutil.rmtree(member.data)
+            member.data.with_suffix(".backup").rename(member.data)
+        cluster.etcd.start()
+        for node in cluster.nodes:
+            refuses_to_serve(node, "etcd")
+
+
+def write_some(cluster):
+    """Enough that every node has a checkpoint behind the start, which names what it followed."""
+    for i in range(200):
+        cluster.insist("SET", f"k{i}", "v" * 100)
+    time.sleep(1.5)
+
+
+def no_space():
+    """Etcd reaches its quota: writes are refused as not applied, reads go on, trimming makes room, and writes go on."""
+    with Cluster(flags=[*OFTEN, "--request-timeout", "2s"]) as cluster:
+        cluster.etcd.flags += ["--quota-backend-bytes", str(24 << 20)]
+        cluster.start()
+        refused = 0
+        with cluster.nodes[0].client() as client:
+            for i in range(600):
+                try:
+                    client("SET", f"big{i % 20}", "x" * 100_000)
+                except ReplyError as error:
+                    check(error.code in ("UNAVAILABLE", "UNKNOWN"), f"a full etcd: {error}")
+                    refused += 1
+                    equal(len(client("GET", "big0")), 100_000, "reads")
+        alarms = [m.ask("maintenance/alarm", {"action": "GET"}).get("alarms") for m in cluster.etcd.members]
+        print(f"   {refused} of 600 writes refused; alarms afterwards: {alarms}")
+        cluster.insist("SET", "after", "room", seconds=60)
+        for node in cluster.nodes:
+            with node.client() as client:
+                equal(client("GET", "after"), b"room", f"at {node.name}")
+
+
+def compacted_under_a_node():
+    """Etcd is compacted by someone else while a node sleeps: it fetches what it missed, and lacks nothing."""
+    with Cluster().start() as cluster:
+        sleeper = cluster.nodes[2]
+        for _ in range(3):
+            sleeper.pause()
+            with cluster.nodes[0].client() as client:
+                for i in range(200):
+                    client("INCR", f"n{i % 10}")
+            revision = cluster.etcd.leader().ask("kv/range", {"key": base64.b64encode(b"x").decode()})["header"]["revision"]
+            cluster.etcd.leader().ask("kv/compaction", {"revision": revision, "physical": True}, timeout=10)
+            sleeper.resume()
+            sleeper.wait_ready()
+        with sleeper.client() as client:
+            equal([int(client("GET", f"n{i}")) for i in range(10)], [60] * 10, "what the sleeper has")
+
+
+def one_member_only():
+    """A cluster whose etcd has one member and one node works, too."""
+    with Cluster(nodes=1) as cluster:
+        cluster.etcd.close()
+        cluster.etcd = EtcdCluster(cluster.folder / "one", cluster.network, members=1)
+        cluster.start()
+        cluster.insist("INCR", "n")
+        cluster.nodes[0].restart()
+        with cluster.client() as client:
+            equal(client("INCR", "n"), 2)
+
+
+if __name__ == "__main__":
+    check(holdfast.BINARY.exists(), "run ./dev build")
+    run_cases({f.__name__: f for f in (
+        list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space,
+        compacted_under_a_node, one_member_only)})
