@@ -56,6 +56,7 @@ inline constexpr std::size_t json_depth_max = 128;
 
 // The log
 inline constexpr std::size_t entry_bytes_max = 1_GiB;        // one entry of the embedded engine
+inline constexpr std::size_t etcd_entry_bytes_max = 1_MiB;   // of engine etcd, whose requests end at 1.5
 inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is closed at this many
 inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
 inline constexpr std::int64_t entry_time_ms_max = std::int64_t{1} << 47;  // about the year 6429
