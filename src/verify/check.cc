@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verify/check.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <span>
+
+#include "verify/merge.h"
+#include "verify/totals.h"
+
+namespace holdfast::verify {
+namespace {
+
+std::string keys_of(const Component& component) {
+  const std::size_t shown = std::min(component.keys.size(), component_keys_shown_max);
+  std::string text = fmt::format("{}", fmt::join(std::span(component.keys).first(shown), ", "));
+  if (shown < component.keys.size()) {
+    text += fmt::format(" and {} more", component.keys.size() - shown);
+  }
+  return text;
+}
+
+std::string explain(const Component& component, const Failure& failure,
+                    std::span<const Operation> operations) {
+  std::string text = fmt::format(
+      "no order explains the answers about {}.\n"
+      "The longest order found places {} of {} operations with known outcome and ends in\n",
+      keys_of(component), failure.placed, failure.known);
+  for (const std::uint32_t index : failure.last) text += "    " + to_text(operations[index]) + "\n";
+  text += "which leaves";
+  for (const auto& [key, value] : failure.state) text += fmt::format(" {} = {}", key, value);
+  text += ". One of these would have to be next:\n";
+  for (const Failure::Blocked& blocked : failure.blocked) {
+    text += "    " + to_text(operations[blocked.operation]) + "\n        " + blocked.why + "\n";
+    if (blocked.whom) text += "        " + to_text(operations[*blocked.whom]) + "\n";
+  }
+  return text;
+}
+
+void add_all(Report& report, const char* check, std::vector<std::string> texts) {
+  for (std::string& text : texts) report.violations.push_back({check, std::move(text)});
+}
+
+}  // namespace
+
+Verdict Report::verdict() const {
+  if (!violations.empty()) return Verdict::violation;
+  return undecided.empty() ? Verdict::ok : Verdict::undecided;
+}
+
+Result<Report> check(History history, const CheckOptions& options) {
+  Report report;
+  report.summary = summarize(history);
+  auto merged = merge_retries(std::move(history.operations));
+  if (!merged) return tl::unexpected(merged.error());
+  std::vector<Operation>& operations = merged->operations;
+  report.operations = operations.size();
+  report.unknown = static_cast<std::uint64_t>(
+      std::count_if(operations.begin(), operations.end(),
+                    [](const Operation& one) { return one.outcome == Outcome::unknown; }));
+  add_all(report, "retries", std::move(merged->differing));
+  Totals totals = check_totals(history, operations);
+  report.counters = totals.counters;
+  add_all(report, "exactly once", std::move(totals.violations));
+  add_all(report, "agreement", check_agreement(history));
+
+  std::vector<Operation> reads = final_reads(history, operations);
+  std::move(reads.begin(), reads.end(), std::back_inserter(operations));
+  const auto components = compile(operations, history.initial, options.model);
+  if (!components) return tl::unexpected(components.error());
+  report.components = components->size();
+  for (const Component& component : *components) {
+    report.keys += component.keys.size();
+    const Checked checked = linearizable(component, options.steps_max);
+    report.steps += checked.steps;
+    if (checked.verdict == Verdict::undecided) report.undecided.push_back(keys_of(component));
+    if (checked.verdict != Verdict::violation) continue;
+    report.violations.push_back({"linearizable", explain(component, *checked.failure, operations)});
+  }
+  return report;
+}
+
+}  // namespace holdfast::verify
