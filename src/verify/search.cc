@@ -22,8 +22,10 @@ std::pair<std::uint64_t, std::uint64_t> hash_of(std::uint64_t a, std::uint64_t b
 }
 
 std::pair<std::uint64_t, std::uint64_t> hash_of(std::uint32_t key, Value value) {
-  return hash_of((std::uint64_t{key} << 8) | static_cast<std::uint64_t>(value.kind),
-                 static_cast<std::uint64_t>(value.number));
+  // The top bit keeps values apart from operations, which are hashed by number.
+  return hash_of(
+      (std::uint64_t{1} << 63) | (std::uint64_t{key} << 8) | static_cast<std::uint64_t>(value.kind),
+      static_cast<std::uint64_t>(value.number));
 }
 
 template <typename H>
