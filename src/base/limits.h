@@ -55,8 +55,9 @@ inline constexpr int http_answer_seconds_max = 30;  // until the peer has taken 
 inline constexpr std::size_t json_depth_max = 128;
 
 // The log
-inline constexpr std::size_t entry_bytes_max = 1_GiB;        // one entry of the embedded engine
-inline constexpr std::size_t etcd_entry_bytes_max = 1_MiB;   // of engine etcd, whose requests end at 1.5
+inline constexpr std::size_t entry_bytes_max = 1_GiB;  // one entry of the embedded engine
+inline constexpr std::size_t etcd_entry_bytes_max =
+    1_MiB;  // of engine etcd, whose requests end at 1.5
 inline constexpr std::size_t entry_operations_max = 16'384;  // an entry is closed at this many
 inline constexpr std::size_t entry_bytes_target = 4_MiB;     // or at this size
 inline constexpr std::int64_t entry_time_ms_max = std::int64_t{1} << 47;  // about the year 6429
@@ -95,5 +96,18 @@ inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one
 inline constexpr std::uint32_t ids_pages_erased_max = 65'536;  // of one keyspace, in one checkpoint
+
+// Between nodes
+inline constexpr std::size_t mesh_frame_bytes_max = 256_KiB;  // a frame's body
+inline constexpr std::size_t mesh_hello_bytes_max = 1_KiB;    // of whom nothing is known yet
+inline constexpr std::size_t mesh_name_bytes_max = 256;       // of a cluster or node, in a greeting
+inline constexpr std::size_t mesh_error_bytes_max = 512;      // a refusal's text
+inline constexpr std::size_t mesh_connections_max = 16;       // to a checkpoint's server
+inline constexpr std::size_t mesh_streams_max = 2;            // checkpoints sent at once
+inline constexpr int mesh_hello_seconds_max = 10;             // from a connection to its greeting
+inline constexpr int mesh_stall_seconds_max = 30;             // a stream without a byte is given up
+inline constexpr std::size_t mesh_row_key_bytes_max = 128_KiB;      // a checkpoint's row, received
+inline constexpr std::uint64_t mesh_row_bytes_max = 4_GiB - 1;      // RocksDB holds no larger value
+inline constexpr std::size_t mesh_checkpoint_batch_bytes = 32_MiB;  // received, then committed
 
 }  // namespace holdfast::limits

@@ -62,6 +62,24 @@ std::string keyspace_row_prefix(KeyspaceId keyspace);
 /// For each key the last of its rows, in key order: what stores commit.
 void sort_rows(std::deque<CheckpointRows::Row>& rows);
 
+/// A checkpoint as it was at one moment, whatever is committed later. One thread
+/// at a time, any. It keeps files on the disk, so it does not live long. When the
+/// store is closed, or opened anew after an error of the disk, it ends: reads
+/// answer kIo from then on.
+class StoreSnapshot {
+ public:
+  virtual ~StoreSnapshot() = default;
+  virtual Result<std::optional<std::string>> get(Family family, std::string_view key) = 0;
+  /// Calls `each` in key order from `from` on until it returns false. Going on
+  /// where a scan was left, with the row that `each` did not take, costs no
+  /// search. `each` does not use the snapshot.
+  virtual Status scan(
+      Family family, std::string_view from,
+      const std::function<bool(std::string_view key, std::string_view value)>& each) = 0;
+  /// About how many rows there are, to tell progress by.
+  virtual std::uint64_t rows_estimate() const = 0;
+};
+
 /// The checkpoint on disk: reads see the last committed one, whole.
 /// Threads: get and scan on the owner's thread, commit on any one other.
 class Store {
@@ -77,6 +95,12 @@ class Store {
   /// last checkpoint stands.
   virtual Status commit(CheckpointRows rows) = 0;
   virtual std::uint64_t bytes_on_disk() const = 0;
+  /// The last committed checkpoint, to be read by another thread. On the owner's
+  /// thread, which waits for the end of a commit whose files are just being taken
+  /// in: one write of a manifest.
+  virtual Result<std::unique_ptr<StoreSnapshot>> snapshot() {
+    return fail(Code::unsupported, "this store gives no snapshots");
+  }
 };
 
 /// RocksDB at `directory`: no write-ahead log; a checkpoint is a set of sorted
