@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/version.h"
+#include "cli/check.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/serve.h"
@@ -23,7 +24,13 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   holdfast::cli::add_serve_command(app, exit_code);
   holdfast::cli::add_load_command(app, exit_code);
+  holdfast::cli::add_check_command(app, exit_code);
   holdfast::cli::add_commands_command(app, exit_code);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 has a code for each mistake; sysexits.h has one for them all.
+    return app.exit(error) == 0 ? 0 : 64;
+  }
   return exit_code;
 }
