@@ -1,10 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <map>
+#include <utility>
 
 #include "table/store.h"
 
 namespace holdfast {
 namespace {
+
+using Rows = std::map<std::string, std::string, std::less<>>;
+using Families = std::array<Rows, family_count>;
+
+class MemorySnapshot final : public StoreSnapshot {
+ public:
+  explicit MemorySnapshot(Families families) : families_(std::move(families)) {}
+
+  Result<std::optional<std::string>> get(Family family, std::string_view key) override {
+    const Rows& rows = families_[static_cast<std::size_t>(family)];
+    const auto found = rows.find(key);
+    if (found == rows.end()) return std::nullopt;
+    return std::optional(found->second);
+  }
+
+  Status scan(
+      Family family, std::string_view from,
+      const std::function<bool(std::string_view key, std::string_view value)>& each) override {
+    const Rows& rows = families_[static_cast<std::size_t>(family)];
+    for (auto it = rows.lower_bound(from); it != rows.end(); ++it) {
+      if (!each(it->first, it->second)) break;
+    }
+    return {};
+  }
+
+  std::uint64_t rows_estimate() const override {
+    std::uint64_t rows = 0;
+    for (const Rows& family : families_) rows += family.size();
+    return rows;
+  }
+
+ private:
+  Families families_;
+};
 
 class MemoryStore final : public Store {
  public:
@@ -47,10 +83,13 @@ class MemoryStore final : public Store {
 
   std::uint64_t bytes_on_disk() const override { return 0; }
 
+  Result<std::unique_ptr<StoreSnapshot>> snapshot() override {
+    return std::make_unique<MemorySnapshot>(rows_);
+  }
+
  private:
-  using Rows = std::map<std::string, std::string, std::less<>>;
   Rows& of(Family family) { return rows_[static_cast<std::size_t>(family)]; }
-  Rows rows_[family_count];
+  Families rows_;
 };
 
 }  // namespace

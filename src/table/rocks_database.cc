@@ -5,6 +5,7 @@
 #include <rocksdb/sst_file_reader.h>
 
 #include <filesystem>
+#include <mutex>
 #include <utility>
 
 #include "base/logging.h"
@@ -51,7 +52,29 @@ rocksdb::Status RocksDatabase::open_database(bool to_read_only) {
   return status;
 }
 
+Result<std::shared_ptr<Pinned>> RocksDatabase::pin(const rocksdb::ReadOptions& options) {
+  auto pinned = std::make_shared<Pinned>();
+  for (std::size_t i = 0; i < family_count; ++i) {
+    pinned->families[i].reset(db_->NewIterator(options, families_[i]));
+    const auto status = pinned->families[i]->status();
+    if (!status.ok()) return failure(status, "keeping the checkpoint as it is");
+  }
+  const std::lock_guard lock(pinned_mutex_);
+  std::erase_if(pinned_, [](const auto& held) { return held.expired(); });
+  pinned_.push_back(pinned);
+  return pinned;
+}
+
+void RocksDatabase::end_pinned() {
+  const std::lock_guard lock(pinned_mutex_);
+  for (const auto& held : pinned_) {
+    if (const auto pinned = held.lock()) pinned->drop();
+  }
+  pinned_.clear();
+}
+
 void RocksDatabase::close() {
+  end_pinned();
   for (auto* family : families_) db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   families_.clear();
   db_.reset();

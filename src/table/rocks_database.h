@@ -4,8 +4,10 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 
+#include <array>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -15,6 +17,19 @@
 #include "table/store.h"
 
 namespace holdfast::table {
+
+/// The database's content at one moment, a family's by an iterator each: that
+/// keeps the files that were there then. (RocksDB's own snapshots do not hide the
+/// rows of files that are taken in.) Closing the database ends it. Whoever lets
+/// go of it drops the iterators first: a database must not close while one goes.
+struct Pinned {
+  void drop() {
+    const std::lock_guard lock(mutex);
+    for (auto& family : families) family.reset();
+  }
+  std::mutex mutex;  // held while an iterator is in use
+  std::array<std::unique_ptr<rocksdb::Iterator>, family_count> families;  // nullptr: ended
+};
 
 /// The checkpoint's RocksDB, opened anew where an error has stopped it: in 7.8
 /// its own Resume() reports success after such an error, and the next file taken
@@ -46,6 +61,9 @@ class RocksDatabase {
   Status make_ready();
   /// Whether files can be taken in.
   Status is_ready() const;
+  /// What it holds now. On the owner's thread, within a Reading, and not while
+  /// files are being taken in: a part of them would be seen.
+  Result<std::shared_ptr<Pinned>> pin(const rocksdb::ReadOptions& options);
   /// A commit has been taken in.
   void committed() { files_->manifest_is_certain(); }
 
@@ -59,6 +77,7 @@ class RocksDatabase {
  private:
   Status reopen();
   rocksdb::Status open_database(bool to_read_only);
+  void end_pinned();
   void close();
   std::string unreadable_files() const;
 
@@ -71,6 +90,8 @@ class RocksDatabase {
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
   std::shared_mutex mutex_;  // held alone while the database is opened anew
   int readings_ = 0;         // the owner's
+  std::mutex pinned_mutex_;
+  std::vector<std::weak_ptr<Pinned>> pinned_;  // to be ended before the database closes
 };
 
 /// What RocksDB says went wrong, as an error of ours.

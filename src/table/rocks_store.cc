@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 
 #include "base/logging.h"
 #include "table/rocks_database.h"
@@ -44,6 +45,45 @@ std::string end_of_prefix(std::string_view prefix) {
   if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
   return end;
 }
+
+class RocksSnapshot final : public StoreSnapshot {
+ public:
+  RocksSnapshot(std::shared_ptr<table::Pinned> pinned, std::uint64_t rows_estimate)
+      : pinned_(std::move(pinned)), rows_estimate_(rows_estimate) {}
+  ~RocksSnapshot() override { pinned_->drop(); }
+  RocksSnapshot(const RocksSnapshot&) = delete;
+  RocksSnapshot& operator=(const RocksSnapshot&) = delete;
+
+  Result<std::optional<std::string>> get(Family family, std::string_view key) override {
+    std::optional<std::string> found;
+    const Status scanned = scan(family, key, [&](std::string_view at, std::string_view value) {
+      if (at == key) found.emplace(value);
+      return false;
+    });
+    if (!scanned) return tl::unexpected(scanned.error());
+    return found;
+  }
+
+  Status scan(
+      Family family, std::string_view from,
+      const std::function<bool(std::string_view key, std::string_view value)>& each) override {
+    const std::lock_guard lock(pinned_->mutex);
+    rocksdb::Iterator* const it = pinned_->families[static_cast<std::size_t>(family)].get();
+    if (it == nullptr) return fail(Code::io, "the checkpoint was closed while it was read");
+    if (!it->Valid() || view(it->key()) != from) it->Seek(slice(from));
+    for (; it->Valid(); it->Next()) {
+      if (!each(view(it->key()), view(it->value()))) return {};
+    }
+    if (!it->status().ok()) return failure(it->status(), "walking the checkpoint");
+    return {};
+  }
+
+  std::uint64_t rows_estimate() const override { return rows_estimate_; }
+
+ private:
+  std::shared_ptr<table::Pinned> pinned_;
+  std::uint64_t rows_estimate_;
+};
 
 class RocksStore final : public Store {
  public:
@@ -85,6 +125,25 @@ class RocksStore final : public Store {
 
   Status commit(CheckpointRows rows) override;
 
+  Result<std::unique_ptr<StoreSnapshot>> snapshot() override {
+    const Reading reading(database_);
+    if (database_.db() == nullptr) return closed();
+    rocksdb::ReadOptions options = read_options_;
+    options.fill_cache = false;  // it is read once, and the owner's reads need the cache
+    options.background_purge_on_iterator_cleanup = true;
+    const std::lock_guard lock(taking_in_);
+    auto pinned = database_.pin(options);
+    if (!pinned) return tl::unexpected(pinned.error());
+    std::uint64_t rows = 0;
+    for (std::size_t i = 0; i < family_count; ++i) {
+      std::uint64_t one = 0;
+      database_.db()->GetIntProperty(database_.family(static_cast<Family>(i)),
+                                     rocksdb::DB::Properties::kEstimateNumKeys, &one);
+      rows += one;
+    }
+    return std::make_unique<RocksSnapshot>(std::move(*pinned), rows);
+  }
+
   std::uint64_t bytes_on_disk() const override {
     const Reading reading(database_);
     std::uint64_t bytes = 0;
@@ -107,6 +166,7 @@ class RocksStore final : public Store {
   std::string directory_;
   mutable table::RocksDatabase database_;
   rocksdb::ReadOptions read_options_;
+  std::mutex taking_in_;  // held while families change one after the other
   std::uint64_t next_file_ = 0;
 };
 
@@ -197,7 +257,10 @@ Status RocksStore::commit(CheckpointRows rows) {
     return ready;
   }
   // One manifest write takes all families' files in: whole or not at all.
-  const auto status = database_.db()->IngestExternalFiles(args);
+  const auto status = [&] {
+    const std::lock_guard lock(taking_in_);
+    return database_.db()->IngestExternalFiles(args);
+  }();
   remove_files();
   if (!status.ok()) return failure(status, "taking the checkpoint in");
   database_.committed();

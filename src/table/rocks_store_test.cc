@@ -217,6 +217,95 @@ TEST(RocksStore, ReadsSeeOneWholeCheckpointWhileAnotherThreadCommits) {
   EXPECT_EQ(generation_of(**store), 39);
 }
 
+/// The generations that a snapshot's rows have, in all families together.
+std::set<std::string> generations_of(StoreSnapshot& snapshot) {
+  std::set<std::string> generations;
+  for (const Family family : {Family::meta, Family::table, Family::ids}) {
+    EXPECT_TRUE(snapshot.scan(family, "", [&](auto, std::string_view value) {
+      generations.emplace(value);
+      return true;
+    }));
+  }
+  return generations;
+}
+
+TEST(RocksStore, ASnapshotIsOfOneMomentWhileAnotherThreadCommits) {
+  const Folder folder;
+  auto store = open_rocks_store(folder.path);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE(commit_generation(**store, 1));
+  std::atomic<bool> done{false};
+  std::thread committer([&] {
+    for (int generation = 2; generation < 120; ++generation) {
+      EXPECT_TRUE(commit_generation(**store, generation));
+    }
+    done = true;
+  });
+  std::vector<std::pair<std::unique_ptr<StoreSnapshot>, std::string>> held;
+  while (!done) {
+    auto snapshot = (*store)->snapshot();
+    ASSERT_TRUE(snapshot);
+    const auto generations = generations_of(**snapshot);
+    ASSERT_EQ(generations.size(), 1u) << "families of different checkpoints";
+    if (held.size() < 20) held.emplace_back(std::move(*snapshot), *generations.begin());
+  }
+  committer.join();
+  for (const auto& [snapshot, generation] : held) {
+    EXPECT_EQ(generations_of(*snapshot), std::set<std::string>{generation});
+  }
+}
+
+TEST(RocksStore, ASnapshotEndsWithAnErrorWhenItsStoreCloses) {
+  const Folder folder;
+  auto store = open_rocks_store(folder.path);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE(commit_generation(**store, 1));
+  auto snapshot = (*store)->snapshot();
+  ASSERT_TRUE(snapshot);
+  ASSERT_EQ((*snapshot)->get(Family::meta, "generation").value(), "1");
+  store->reset();
+  const auto after = (*snapshot)->get(Family::meta, "generation");
+  ASSERT_FALSE(after);
+  EXPECT_EQ(after.error().code, Code::io);
+}
+
+TEST(RocksStore, ASnapshotEndsWithAnErrorWhenTheStoreIsOpenedAnewWhileItIsRead) {
+  const Folder folder;
+  const auto files = std::make_shared<HarmfulFiles>(IOStatus::IOError("broken"));
+  auto store = table::open_rocks_store(folder.path, files);
+  ASSERT_TRUE(store);
+  int generation = 0;
+  bool ended = false;
+  for (int steps = 1; steps < 40; ++steps) {
+    ASSERT_TRUE(commit_generation(**store, ++generation));
+    auto snapshot = (*store)->snapshot();
+    ASSERT_TRUE(snapshot);
+    std::atomic<bool> done{false};
+    std::atomic<int> reads{0};
+    bool reader_ended = false;
+    std::thread reader([&] {
+      while (!done && !reader_ended) {
+        const auto scanned = (*snapshot)->scan(Family::table, "", [](auto, auto) { return true; });
+        reader_ended = !scanned;
+        EXPECT_TRUE(scanned || scanned.error().code == Code::io);
+        ++reads;
+      }
+      snapshot->reset();  // on this thread, perhaps while the database closes
+    });
+    while (reads == 0) std::this_thread::yield();
+    files->fail_in(steps);
+    while (!commit_generation(**store, generation + 1)) {
+    }
+    ++generation;
+    done = true;
+    reader.join();
+    ended = ended || reader_ended;
+    files->fail_in(1 << 30);
+    EXPECT_EQ(generation_of(**store), generation);
+  }
+  EXPECT_TRUE(ended) << "no error made the store be opened anew";
+}
+
 // Run by the test below as a process of its own.
 TEST(RocksStoreChild, CommitsUntilItIsKilled) {
   const char* const folder = std::getenv("HOLDFAST_STORE_CHILD");

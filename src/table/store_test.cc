@@ -106,6 +106,74 @@ TEST_P(BothStores, ManyCommitsLeaveWhatAPlainMapHas) {
   EXPECT_EQ(all(*store_, Family::table, ""), model);
 }
 
+Rows all(StoreSnapshot& snapshot, Family family, std::string_view from = "") {
+  Rows found;
+  EXPECT_TRUE(snapshot.scan(family, from, [&](std::string_view key, std::string_view value) {
+    found.emplace(key, value);
+    return true;
+  }));
+  return found;
+}
+
+TEST_P(BothStores, ASnapshotStaysAsItWasWhateverIsCommittedLater) {
+  CheckpointRows first;
+  for (const char* key : {"a", "c", "e"}) first.put(Family::table, key, "1");
+  first.put(Family::meta, "catalog", "1");
+  first.put(Family::ids, "id", "1");
+  ASSERT_TRUE(store_->commit(std::move(first)));
+  const Rows before = all(*store_, Family::table, "");
+  auto snapshot = store_->snapshot();
+  ASSERT_TRUE(snapshot);
+
+  CheckpointRows second;
+  second.erase_prefix(Family::ids, "i");
+  second.put(Family::table, "b", "2");  // in a gap: no row of the file it comes in was there
+  second.put(Family::table, "c", "2");
+  second.erase(Family::table, "e");
+  second.put(Family::meta, "catalog", "2");
+  ASSERT_TRUE(store_->commit(std::move(second)));
+  CheckpointRows third;
+  third.put(Family::table, "f", "3");
+  ASSERT_TRUE(store_->commit(std::move(third)));
+
+  EXPECT_EQ(all(**snapshot, Family::table), before);
+  EXPECT_EQ((*snapshot)->get(Family::meta, "catalog").value(), "1");
+  EXPECT_EQ((*snapshot)->get(Family::ids, "id").value(), "1");
+  EXPECT_EQ((*snapshot)->get(Family::table, "b").value(), std::nullopt);
+  EXPECT_EQ((*snapshot)->rows_estimate(), 5u);
+  EXPECT_EQ(store_->get(Family::table, "c").value(), "2");
+  EXPECT_EQ(store_->get(Family::ids, "id").value(), std::nullopt);
+}
+
+TEST_P(BothStores, AScanOfASnapshotGoesOnWhereItWasLeft) {
+  CheckpointRows rows;
+  for (int i = 100; i < 200; ++i) rows.put(Family::table, std::to_string(i), "x");
+  rows.put(Family::ids, "z", "y");
+  ASSERT_TRUE(store_->commit(std::move(rows)));
+  auto snapshot = store_->snapshot();
+  ASSERT_TRUE(snapshot);
+  std::vector<std::string> seen;
+  std::string next;
+  for (bool more = true; more;) {
+    more = false;
+    int taken = 0;
+    ASSERT_TRUE((*snapshot)->scan(Family::table, next, [&](std::string_view key, std::string_view) {
+      if (++taken > 7) {
+        next = key;
+        more = true;
+        return false;
+      }
+      seen.emplace_back(key);
+      return true;
+    }));
+    EXPECT_EQ((*snapshot)->get(Family::ids, "z").value(), "y") << "reads in between";
+    EXPECT_EQ((*snapshot)->get(Family::table, "150").value(), "x");
+  }
+  ASSERT_EQ(seen.size(), 100u);
+  EXPECT_EQ(seen.front(), "100");
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+}
+
 INSTANTIATE_TEST_SUITE_P(Store, BothStores, testing::Bool(),
                          [](const auto& which) { return which.param ? "Rocks" : "Memory"; });
 
