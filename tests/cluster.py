@@ -46,6 +46,10 @@ class Node(Process, Server):
         self.lives += 1
         return self
 
+    def stop(self, seconds=60):
+        self.wanted = False
+        return super().stop(seconds)
+
     def wipe(self):
         check(not self.running, f"{self.name} must be dead to lose its data")
         shutil.rmtree(self.data, ignore_errors=True)
@@ -110,10 +114,16 @@ class Cluster:
         return not any(codes)
 
     def ready(self):
-        """Waits until every node that runs is ready."""
+        """Waits until every node that was not ended is ready."""
         for node in self.nodes:
-            if node.running:
+            if node.wanted:
                 node.wait_ready()
+
+    def check_alive(self):
+        """No process has ended by itself."""
+        for process in [*self.nodes, *self.etcd.members]:
+            check(process.running or not process.wanted, f"{process.name} ended by itself with "
+                  f"{process.process and process.process.returncode}:\n{process.log()[-3000:]}")
 
     def client(self, **options):
         """A client of any node that works. (The money watcher takes a cluster for a server.)"""

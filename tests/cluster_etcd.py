@@ -26,6 +26,7 @@ class Process:
     """A child that dies with us, can be stopped for a while, and writes to a log of its own."""
 
     process = None
+    wanted = False  # started, and not ended by us
     paused = False
     disturbed = 0.0  # when it was started, ended, paused or resumed last
 
@@ -36,7 +37,7 @@ class Process:
         with open(log_path, "ab") as log:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *place.command(command)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        self.paused = False
+        self.wanted, self.paused = True, False
         self.disturbed = time.monotonic()
 
     @property
@@ -49,6 +50,7 @@ class Process:
 
     def kill(self, how=signal.SIGKILL):
         """Ends the process at once; nothing of it is left when this returns."""
+        self.wanted = False
         if self.running:
             self.process.send_signal(how)
         if self.process:

@@ -309,6 +309,7 @@ class Workload:
         self.raise_failures()
 
     def raise_failures(self):
+        self.cluster.check_alive()
         for client in self.clients:
             if client.failure:
                 raise client.failure
