@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
+#include <utility>
 
 #include "base/logging.h"
 #include "base/text_units.h"
@@ -78,17 +79,19 @@ void read_config(CLI::App& app, const std::string& path) {
 
 int serve(const node::Options& options, bool hints) {
   logging::configure(options.log_level, options.log_format);
-  auto node = node::Node::open(options);
-  if (!node) {
-    logging::error("cannot start: {}", node.error().message);
-    return 1;
+  while (true) {
+    auto node = node::Node::open(options);
+    if (!node) {
+      logging::error("cannot start: {}", node.error().message);
+      return 1;
+    }
+    if (std::exchange(hints, false)) print_hints(options);
+    if (const Status stopped = (*node)->run(); !stopped) {
+      logging::error("stopped with an error: {}", stopped.error().message);
+      return 1;
+    }
+    if (!(*node)->wants_restart()) return 0;
   }
-  if (hints) print_hints(options);
-  if (const Status stopped = (*node)->run(); !stopped) {
-    logging::error("stopped with an error: {}", stopped.error().message);
-    return 1;
-  }
-  return 0;
 }
 
 }  // namespace
@@ -114,7 +117,16 @@ void add_serve_command(CLI::App& app, int& exit_code) {
   flag("--resp", options->resp,
        "HOST:PORT for Redis clients; loopback only while no service signs in");
   flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
-  flag("--engine", options->engine, "What orders the strong log: embedded (this machine's disk)");
+  flag("--mesh", options->mesh, "HOST:PORT for the cluster's other nodes");
+  serve_app->add_flag("--trust-network", options->trust_network,
+                      "Listen beyond loopback although nobody signs in: who can connect may do all");
+  flag("--engine", options->engine,
+       "What orders the strong log: embedded (this machine's disk), or etcd://HOST:PORT,…");
+  flag("--etcd-ca", options->etcd_ca, "PEM file of who signs etcd's certificates: turns TLS on");
+  flag("--etcd-cert", options->etcd_cert, "PEM file of this node's certificate for etcd");
+  flag("--etcd-key", options->etcd_key, "PEM file of its key");
+  flag("--etcd-user", options->etcd_user, "The user that signs in to etcd");
+  flag("--etcd-password-file", options->etcd_password_file, "A file with the password alone");
   flag("--cluster", options->cluster, "The cluster's name");
   flag("--node", options->node, "This node's id; a data folder belongs to one node");
   flag("--memory-limit", texts->memory_limit,

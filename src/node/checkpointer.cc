@@ -19,7 +19,7 @@ constexpr std::size_t slice_rows = 2'000;
 }  // namespace
 
 Checkpointer::Checkpointer(Parts parts, std::function<void()> wake)
-    : parts_(parts), wake_(std::move(wake)), thread_([this] { commit_loop(); }) {}
+    : parts_(std::move(parts)), wake_(std::move(wake)), thread_([this] { commit_loop(); }) {}
 
 Checkpointer::~Checkpointer() {
   {

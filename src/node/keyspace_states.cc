@@ -82,6 +82,7 @@ strong::State* KeyspaceStates::strong_state(KeyspaceId keyspace) {
 }
 
 eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
+  if (keyspace.value >= states_.size()) met_unknown_ = true;
   KeyspaceState* state = find(keyspace);
   return state != nullptr && state->guarantee == Guarantee::eventual ? &state->eventual : nullptr;
 }

@@ -51,6 +51,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
     on_dropped_hook_ = std::move(on_dropped);
   }
 
+  /// Whether an eventual keyspace was asked for that was never known here.
+  bool met_unknown() const { return met_unknown_; }
   Members& members() { return members_; }
   /// What NODE INFO tells of this node, and who hears that members changed.
   void set_node(std::function<NodeFacts()> facts, std::function<void()> members_changed) {
@@ -95,6 +97,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
 
   Catalog& catalog_;
   Members members_;
+  bool met_unknown_ = false;
   Store& store_;
   std::uint64_t ids_memory_bytes_;
   std::uint64_t ids_hash_seed_;

@@ -9,9 +9,12 @@
 #include "base/logging.h"
 #include "eventual/origin_entry.h"
 #include "node/command_table.h"
+#include "node/diverged.h"
 #include "node/origin_identity.h"
 #include "node/pages.h"
+#include "node/peer_checkpoint.h"
 #include "node/register_settings.h"
+#include "node/shared_log.h"
 
 namespace holdfast::node {
 namespace {
@@ -26,6 +29,8 @@ constexpr std::uint64_t samples_in_limit = 64;
 // How long a stopping node waits for replies that are under way, beyond the
 // time in which each of them is answered anyway.
 constexpr Millis drain_grace{1'000};
+// How long a starting node waits for an engine it cannot reach.
+constexpr Millis engine_patience{5'000};
 
 Instant wall_clock() {
   return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
@@ -43,46 +48,70 @@ Node::Node(const Options& options) : options_(options) {}
 Node::~Node() = default;
 
 Result<std::unique_ptr<Node>> Node::open(const Options& options) {
-  std::unique_ptr<Node> node(new Node(options));
-  if (Status s = node->open_data(); !s) return tl::unexpected(s.error());
-  if (Status s = node->recover(); !s) return tl::unexpected(s.error());
-  if (Status s = node->listen(); !s) return tl::unexpected(s.error());
-  return node;
+  while (true) {
+    std::unique_ptr<Node> node(new Node(options));
+    if (Status s = node->open_data(); !s) return tl::unexpected(s.error());
+    if (Status s = node->follow_strong_log(); !s) return tl::unexpected(s.error());
+    if (node->log_->health().state != LogHealth::State::behind) {
+      if (Status s = node->recover(); !s) return tl::unexpected(s.error());
+      if (Status s = node->listen(); !s) return tl::unexpected(s.error());
+      return node;
+    }
+    if (Status s = node->load_from_peer(); !s) return tl::unexpected(s.error());
+    node.reset();  // closes the table whose place is taken
+    if (Status s = TableFolders(options.data).adopt_incoming(); !s)
+      return tl::unexpected(s.error());
+  }
 }
 
 Status Node::open_data() {
-  if (options_.engine != "embedded") {
-    return fail(Code::err, "unknown engine '" + options_.engine + "': this build has embedded");
-  }
+  auto engine = parse_engine(options_.engine);
+  if (!engine) return tl::unexpected(engine.error());
+  engine_ = std::move(*engine);
   FileSystem& files = posix_file_system();
   if (Status s = files.make_directory(options_.data); !s) return s;
   auto lock = DirectoryLock::acquire(options_.data);
   if (!lock) return tl::unexpected(lock.error());
   lock_ = std::move(*lock);
+  if (Status s = refuse_diverged(options_.data); !s) return s;
+  const TableFolders folders(options_.data);
+  if (Status s = folders.settle(); !s) return s;
 
   commands_ = make_command_table();
-  auto store = open_rocks_store(options_.data + "/table");
+  auto store = open_rocks_store(folders.table);
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
   keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
                                                 random_number());
+  return open_logs();
+}
 
+Status Node::open_logs() {
+  FileSystem& files = posix_file_system();
   const auto log_options = [this](const char* name) {
     return DiskLogOptions{.directory = options_.data + "/" + name,
                           .sync_interval = options_.sync_interval,
                           .wake = [this] { wake(); }};
   };
-  auto log = open_embedded_log(files, log_options("log"));
-  if (!log) return tl::unexpected(log.error());
-  log_ = std::move(*log);
+  if (engine_.shared()) {
+    auto shared = open_shared_log(options_, engine_, [this] { wake(); });
+    if (!shared) return tl::unexpected(shared.error());
+    etcd_ = std::move(shared->api);
+    log_ = std::move(shared->log);
+  } else {
+    auto log = open_embedded_log(files, log_options("log"));
+    if (!log) return tl::unexpected(log.error());
+    log_ = std::move(*log);
+  }
   auto origin_log = DiskLog::open(files, log_options("origin"));
   if (!origin_log) return tl::unexpected(origin_log.error());
   origin_log_ = std::move(*origin_log);
   return {};
 }
 
-Status Node::recover() {
-  const auto began = Clock::now();
+// From the last checkpoint on. The strong log is first: it says which keyspaces
+// there are.
+Status Node::follow_strong_log() {
   const auto origin = settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
                                     {.closed_cleanly = origin_log_->closed_cleanly(),
                                      .tail_was_cut = origin_log_->tail_was_cut()},
@@ -93,43 +122,41 @@ Status Node::recover() {
   replica_ = std::make_unique<eventual::Replica>(*commands_, *keyspaces_, *store_,
                                                  eventual::Replica::Options{.self = *origin});
   keyspaces_->set_on_dropped([this](KeyspaceId id) { replica_->drop(id); });
-  checkpointer_ =
-      std::make_unique<Checkpointer>(Checkpointer::Parts{*store_, catalog_, *keyspaces_, *machine_,
-                                                         *replica_, *log_, *origin_log_},
-                                     [this] { wake(); });
+  Checkpointer::Parts parts{*store_,   catalog_, *keyspaces_, *machine_,
+                            *replica_, *log_,    *origin_log_};
+  if (engine_.shared()) {
+    parts.on_durable = [this](Position position, std::uint64_t log_bytes) {
+      membership_->on_durable(position, log_bytes);
+    };
+  }
+  checkpointer_ = std::make_unique<Checkpointer>(std::move(parts), [this] { wake(); });
   const auto loaded = checkpointer_->load();
   if (!loaded) return tl::unexpected(loaded.error());
-  const Position origin_position = loaded->origin_position;
-
-  resp_ = std::make_unique<server::RespServer>(
-      io_, *commands_,
-      server::RespServer::Options{.connections_max = options_.connections_max,
-                                  .output_bytes_max = options_.output_bytes_max,
-                                  .idle_timeout = options_.idle_timeout});
-  replies_ = std::make_unique<Replies>(*resp_);
-  sequencer_ = std::make_unique<strong::Sequencer>(
-      *log_, *machine_, *replies_,
-      strong::Sequencer::Options{.incarnation = random_number(),
-                                 .request_timeout = options_.request_timeout});
-  // The strong log first: it says which keyspaces there are.
-  if (Status s = sequencer_->start(loaded->log_place); !s) return s;
-
-  if (origin_log_->last() < origin_position) {
-    // The checkpoint outlived entries that had not been synced: nothing is
-    // missing, but positions go on behind it.
-    if (Status s = origin_log_->start_after(origin_position); !s) return s;
+  if (machine_->applied() != Position{} && loaded->log_place.empty() == engine_.shared()) {
+    return fail(Code::err, fmt::format("the strong keyspaces in {} follow another engine's log "
+                                       "than {}",
+                                       options_.data, options_.engine));
   }
-  const Status replayed = origin_log_->replay(
-      origin_position, [this](Position position, std::string_view payload) -> Status {
-        const auto entry = eventual::EntryReader::open(payload);
-        if (!entry) {
-          return fail(Code::corrupt, "origin log, entry " + std::to_string(position.value) + ": " +
-                                         entry.error().message);
-        }
-        return replica_->receive(entry->origin(), payload);
-      });
-  if (!replayed) return replayed;
+  origin_position_ = loaded->origin_position;
+  make_sequencer();
+  if (engine_.shared()) make_membership();
+  keyspaces_->set_node([this] { return facts(); },
+                       [this] {
+                         if (membership_) membership_->on_changed();
+                       });
+  if (Status s = sequencer_->start(loaded->log_place); !s) return s;
+  return engine_.shared() ? catch_up() : Status();
+}
 
+Status Node::recover() {
+  const auto began = Clock::now();
+  if (Status s = replay_origin_log(origin_position_); !s) return s;
+  if (keyspaces_->met_unknown() && log_->health().state != LogHealth::State::ok) {
+    return fail(Code::unavailable,
+                "this node has written to eventual keyspaces that it must first hear of from the "
+                "strong log: " +
+                    log_->health().reason);
+  }
   eventual_ = std::make_unique<EventualSide>(
       *replica_, *origin_log_, *replies_,
       EventualSide::Options{.request_timeout = options_.request_timeout,
@@ -158,13 +185,130 @@ Status Node::recover() {
   return {};
 }
 
+void Node::make_membership() {
+  membership_ = std::make_unique<Membership>(
+      Member{
+          .id = options_.node, .resp = options_.resp, .http = options_.http, .mesh = options_.mesh},
+      keyspaces_->members(), *machine_, *log_, [this](const MemberOperation& operation, auto done) {
+        append_own(operation, std::move(done));
+      });
+  membership_->on_durable(machine_->applied(), machine_->log_bytes());
+}
+
+Status Node::replay_origin_log(Position after) {
+  if (origin_log_->last() < after) {
+    // The checkpoint outlived entries that had not been synced: nothing is
+    // missing, but positions go on behind it.
+    if (Status s = origin_log_->start_after(after); !s) return s;
+  }
+  return origin_log_->replay(after, [this](Position position, std::string_view payload) -> Status {
+    const auto entry = eventual::EntryReader::open(payload);
+    if (!entry) {
+      return fail(Code::corrupt, "origin log, entry " + std::to_string(position.value) + ": " +
+                                     entry.error().message);
+    }
+    return replica_->receive(entry->origin(), payload);
+  });
+}
+
+void Node::make_sequencer() {
+  resp_ = std::make_unique<server::RespServer>(
+      io_, *commands_,
+      server::RespServer::Options{.connections_max = options_.connections_max,
+                                  .output_bytes_max = options_.output_bytes_max,
+                                  .idle_timeout = options_.idle_timeout});
+  replies_ = std::make_unique<Replies>(*resp_);
+  sequencer_ = std::make_unique<strong::Sequencer>(
+      *log_, *machine_, *replies_,
+      strong::Sequencer::Options{.incarnation = random_number(),
+                                 .request_timeout = options_.request_timeout});
+}
+
+// Until what was acknowledged before now is applied here, or the engine turns
+// out to be out of reach: then eventual keyspaces and LOCAL reads are served.
+Status Node::catch_up() {
+  const auto give_up = Clock::now() + engine_patience;
+  std::optional<Result<Position>> end;
+  bool asked = false;
+  while (true) {
+    io_.run_one_for(Millis(10));
+    io_.restart();
+    sequencer_->turn(wall_clock(), Clock::now());
+    const LogHealth health = log_->health();
+    if (health.state == LogHealth::State::behind) return {};
+    if (health.state == LogHealth::State::refused)
+      return fail(Code::err, "the strong log: " + health.reason);
+    if (health.state == LogHealth::State::cut_off) {
+      if (Clock::now() < give_up) continue;
+      logging::warning("serving without the strong log for now: {}", health.reason);
+      return {};
+    }
+    if (!std::exchange(asked, true)) {
+      log_->end(options_.request_timeout, [&end](Result<Position> answer) { end = answer; });
+    }
+    if (end && !end->has_value()) {
+      end.reset();
+      asked = false;
+    }
+    if (!end || machine_->applied() < **end) continue;
+    logging::info("caught up with the strong log at position {}", machine_->applied().value);
+    return {};
+  }
+}
+
+void Node::append_own(const MemberOperation& operation,
+                      std::function<void(std::string_view)> done) {
+  const auto args = operation.args();
+  const strong::EntryBuilder::Part part{operation.row, args};
+  const Ticket ticket = replies_->own(std::move(done));
+  const Status taken = sequencer_->write({.keyspace = {},
+                                          .caller = {},
+                                          .request_id = {},
+                                          .calls = std::span(&part, 1),
+                                          .durability = Durability::always},
+                                         ticket, requests_->monotonic());
+  if (taken) return;
+  std::string text;
+  Reply(text).error(taken.error());
+  replies_->complete(ticket, text, Replay::none);
+}
+
+NodeFacts Node::facts() const {
+  return {.id = options_.node,
+          .engine = options_.engine,
+          .applied = machine_->applied(),
+          .state = not_ready().value_or("ok")};
+}
+
+Status Node::load_from_peer() {
+  return fail(Code::unavailable, log_->health().reason + "; no peer can be asked yet");
+}
+
+// Ends the run where this node cannot go on as it is.
+Status Node::watch_cluster() {
+  if (log_->health().state == LogHealth::State::behind) {
+    logging::warning("{}: starting again, to load a peer's checkpoint", log_->health().reason);
+    wants_restart_ = true;
+    stopping_ = true;
+  } else if (const auto& stop = membership_->stop()) {
+    stopping_ = true;
+    if (stop->diverged) {
+      mark_diverged(options_.data, stop->why);
+      return fail(Code::corrupt, stop->why);
+    }
+    logging::warning("{}: stopping", stop->why);
+  }
+  return {};
+}
+
 Status Node::listen() {
   register_settings(*this);
   resp_->set_backend(*requests_);
-  if (Status s = resp_->listen(options_.resp); !s) return s;
+  const auto reach = options_.trust_network ? server::Reach::anywhere : server::Reach::loopback;
+  if (Status s = resp_->listen(options_.resp, reach); !s) return s;
   http_ = std::make_unique<server::HttpServer>(
       io_, [this](std::string_view path) { return answer_page(*this, path); });
-  if (Status s = http_->listen(options_.http); !s) return s;
+  if (Status s = http_->listen(options_.http, reach); !s) return s;
   logging::info("serving RESP on {} and HTTP on {}, data in {}", resp_->address(), http_->address(),
                 options_.data);
   return {};
@@ -204,16 +348,17 @@ Status Node::run() {
     requests_->end_of_turn();
     resp_->flush();
   }
-  return close();
+  Status closed = close();
+  return ended_ ? closed : ended_;
 }
 
 void Node::turn() {
+  if (membership_) membership_->turn(requests_->monotonic());
   sequencer_->turn(requests_->now(), requests_->monotonic());
   eventual_->turn(requests_->monotonic());
   if (checkpointer_->step()) wake();
   // Between ticks a fast writer adds tens of megabytes.
-  const std::uint64_t log_bytes = log_->bytes_appended() + origin_log_->bytes_appended();
-  if (log_bytes - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
+  if (log_bytes() - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
   if (std::exchange(tick_due_, false)) housekeeping();
   requests_->forget_time();
 }
@@ -234,13 +379,20 @@ void Node::housekeeping() {
   }
 
   watch_memory();
+  if (membership_ && !stopping_) ended_ = watch_cluster();
   request_checkpoint_if_due();
   if (checkpointer_->step()) wake();
 }
 
+// What a start would have to replay, but for the difference to the last checkpoint.
+std::uint64_t Node::log_bytes() const {
+  return (engine_.shared() ? machine_->log_bytes() : log_->bytes_appended()) +
+         origin_log_->bytes_appended();
+}
+
 void Node::watch_memory() {
   memory_.sample(keyspaces_->memory_bytes());
-  log_bytes_at_sample_ = log_->bytes_appended() + origin_log_->bytes_appended();
+  log_bytes_at_sample_ = log_bytes();
   if (std::uint64_t to_evict = memory_.excess(); to_evict > 0) {
     for (KeyspaceState* state : keyspaces_->all()) {
       if (to_evict == 0) break;
@@ -262,11 +414,13 @@ void Node::watch_memory() {
 void Node::request_checkpoint_if_due() {
   if (checkpointer_->running()) return;
   const Monotonic now = requests_->monotonic();
-  const std::uint64_t log_bytes = log_->bytes_appended() + origin_log_->bytes_appended();
+  const std::uint64_t log_bytes = this->log_bytes();
   // A checkpoint takes memory for what changed: under a low limit it comes
   // sooner, so that the limit has room for it.
-  const std::uint64_t due_after =
+  std::uint64_t due_after =
       std::min(options_.checkpoint_log_bytes, memory_.limit() / checkpoint_share_of_memory);
+  // What the engine keeps of a shared log grows until all have made it durable.
+  if (engine_.shared()) due_after = std::min(due_after, limits::checkpoint_shared_log_bytes);
   bool wanted = log_bytes - log_bytes_at_checkpoint_ >= due_after;
   for (KeyspaceState* state : keyspaces_->all()) wanted = wanted || state->ids.wants_checkpoint();
   if (next_checkpoint_ <= now && log_bytes != log_bytes_at_checkpoint_) wanted = true;

@@ -13,10 +13,13 @@
 #include "log/directory_lock.h"
 #include "log/disk_log.h"
 #include "log/embedded_log.h"
+#include "log/etcd/api.h"
 #include "log/log.h"
 #include "node/checkpointer.h"
+#include "node/engine.h"
 #include "node/eventual_side.h"
 #include "node/keyspace_states.h"
+#include "node/membership.h"
 #include "node/memory.h"
 #include "node/options.h"
 #include "node/replies.h"
@@ -33,7 +36,9 @@ namespace holdfast::node {
 /// logs' and the checkpoint's disk work runs on the thread that calls run().
 class Node {
  public:
-  /// Opens the data, recovers and listens; nothing is served before run().
+  /// Opens the data, recovers and listens; nothing is served before run(). With
+  /// a shared log that has gone on without this node, it first loads a peer's
+  /// checkpoint, which can take as long as its data need over the network.
   static Result<std::unique_ptr<Node>> open(const Options& options);
   ~Node();
 
@@ -43,6 +48,8 @@ class Node {
   Status run();
   /// Any thread.
   void stop();
+  /// After run(): it ended only to be opened again, and to load a checkpoint.
+  bool wants_restart() const { return wants_restart_; }
 
   // -- For the node's own commands (node_rows.cc) and pages.
 
@@ -85,17 +92,29 @@ class Node {
  private:
   explicit Node(const Options& options);
   Status open_data();
+  Status open_logs();
+  Status follow_strong_log();
+  void make_membership();
+  Status catch_up();
   Status recover();
+  Status replay_origin_log(Position after);
+  void make_sequencer();
+  void append_own(const MemberOperation& operation, std::function<void(std::string_view)> done);
+  NodeFacts facts() const;
+  Status watch_cluster();
   Status listen();
   void wake();
   void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
   void housekeeping();
+  std::uint64_t log_bytes() const;
+  Status load_from_peer();
   void watch_memory();
   void request_checkpoint_if_due();
   void schedule_tick();
   Status close();
 
   Options options_;
+  Engine engine_;
   Settings settings_;
   Instant started_at_{};
   boost::asio::io_context io_{1};
@@ -104,12 +123,16 @@ class Node {
   std::atomic<bool> woken_{false};
   std::atomic<bool> stopping_{false};
   bool tick_due_ = false;
+  bool wants_restart_ = false;
+  Status ended_;              // why run() ends by itself
+  Position origin_position_;  // of the checkpoint
 
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<Store> store_;
   Catalog catalog_;
   std::unique_ptr<KeyspaceStates> keyspaces_;
+  std::shared_ptr<etcd::Api> etcd_;  // with a shared log only
   std::unique_ptr<Log> log_;
   std::unique_ptr<DiskLog> origin_log_;
   std::unique_ptr<strong::Machine> machine_;
@@ -118,6 +141,7 @@ class Node {
   std::unique_ptr<strong::Sequencer> sequencer_;
   std::unique_ptr<EventualSide> eventual_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<Membership> membership_;  // with a shared log only
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<server::RespServer> resp_;
   std::unique_ptr<server::HttpServer> http_;

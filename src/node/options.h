@@ -16,7 +16,11 @@ struct Options {
   std::string data = "data";
   std::string resp = "127.0.0.1:7379";
   std::string http = "127.0.0.1:7380";
+  std::string mesh = "127.0.0.1:7381";  // for other nodes; listened on only where there can be any
+  bool trust_network = false;           // listen beyond loopback, to whoever can connect
   std::string engine = "embedded";
+  std::string etcd_ca, etcd_cert, etcd_key;  // PEM files; a CA alone is TLS without a client's own
+  std::string etcd_user, etcd_password_file;
   std::string cluster = "holdfast";
   std::string node = "1";
   std::uint64_t memory_limit_bytes = 0;      // 0: three quarters of what this machine gives us

@@ -93,7 +93,7 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
       return fail(Code::err, fmt::format("{} cannot be part of a transaction", command.row->name));
     }
     args.assign(command.args.begin(), command.args.end());
-    const auto one = keyspace_of_keys(*command.row, args);
+    auto one = keyspace_of_keys(*command.row, args);
     if (!one) return one;
     if (all != nullptr && (*one)->id != all->id) {
       return fail(Code::cross_keyspace,
@@ -214,8 +214,9 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
     reply.error({Code::busy, "the node's memory limit is reached"});
     return true;
   }
-  return path == Path::strong ? submit_strong(request, keyspace, ticket, reply)
-                              : submit_eventual(request, *keyspace, ticket, reply);
+  if (path == Path::strong) return submit_strong(request, keyspace, ticket, reply);
+  HF_ASSERT(keyspace != nullptr);
+  return submit_eventual(request, *keyspace, ticket, reply);
 }
 
 bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, Ticket ticket,
