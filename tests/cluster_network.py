@@ -64,10 +64,15 @@ def why_not():
 class Namespaces:
     """A bridge with a namespace for every host; the tests themselves reach all of them through it."""
 
+    made = 0
+
     class Host:
         def __init__(self, network, number):
             self.number = number
-            self.space = f"{network.tag}n{number}"
+            # The kernel lets go of a removed space's devices later: no name is used twice.
+            Namespaces.made += 1
+            self.space = f"{network.tag}n{Namespaces.made}"
+            self.device = f"{network.tag}v{Namespaces.made}"
             self.address = f"{network.prefix}.{number + 1}"
             self.hardware = f"02:68:66:00:00:{number:02x}"
 
@@ -87,10 +92,9 @@ class Namespaces:
 
     def host(self):
         host = self.Host(self, len(self.hosts) + 1)
-        near = f"{self.tag}v{host.number}"
         run("ip", "netns", "add", host.space)
-        run("ip", "link", "add", near, "type", "veth", "peer", "name", "eth0", "netns", host.space)
-        run("ip", "link", "set", near, "master", f"{self.tag}br", "up")
+        run("ip", "link", "add", host.device, "type", "veth", "peer", "name", "eth0", "netns", host.space)
+        run("ip", "link", "set", host.device, "master", f"{self.tag}br", "up")
         run("ip", "-n", host.space, "-batch", "-", text=f"link set lo up\nlink set eth0 address {host.hardware}\n"
             f"addr add {host.address}/24 dev eth0\nlink set eth0 up\n")
         self.hosts.append(host)
