@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/checkpoint_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/logging.h"
+
+namespace holdfast::mesh {
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr int accepts_per_turn_max = 16;
+constexpr Millis sign_of_life{5'000};                // while rows that are not sent are passed over
+constexpr std::uint64_t rows_between_looks = 1'024;  // at the clock and at `stop`
+constexpr Family families_sent[] = {Family::meta, Family::table, Family::ids, Family::open};
+
+Monotonic now() {
+  return std::chrono::steady_clock::now();
+}
+
+/// Sends a checkpoint, on the stream's thread.
+class Sender {
+ public:
+  Sender(Link& link, CheckpointSource& source, const Patience& patience,
+         std::atomic<std::uint64_t>& sent)
+      : source_(source), patience_(patience), writer_([this, &link, &sent](std::string_view frame) {
+          last_sent_ = now();
+          return link.write(frame, patience_, &sent);
+        }) {}
+
+  Status run(const std::string& node) {
+    if (Status s = writer_.begin({.node = node,
+                                  .position = source_.position,
+                                  .rows_estimate = source_.snapshot->rows_estimate()});
+        !s) {
+      return s;
+    }
+    for (const Family family : families_sent) {
+      if (Status s = send(family); !s) {
+        // Where it is the receiver's connection that failed, this fails, too.
+        writer_.error(Refusal::failed, s.error().message);
+        return s;
+      }
+    }
+    return writer_.end();
+  }
+  const Totals& totals() const { return writer_.totals(); }
+
+ private:
+  // A scan holds up a store that is to be opened anew, and a row's bytes are good
+  // only within it: so it ends before what does not fit is sent.
+  Status send(Family family) {
+    std::string from;
+    bool more = true;
+    while (more) {
+      more = false;
+      Status status;
+      gathered_.clear();
+      const Status scanned =
+          source_.snapshot->scan(family, from, [&](std::string_view key, std::string_view value) {
+            if (gathered_.size() >= limits::mesh_frame_bytes_max ||
+                ++looked_at_ % rows_between_looks == 0) {
+              from = key;
+              more = true;
+              return false;
+            }
+            if (source_.wanted(family, key)) gather(key, value);
+            return true;
+          });
+      if (!scanned) return scanned;
+      if (Status s = pass_on(family); !s) return s;
+      if (*patience_.cancel) return fail(Code::unavailable, "cancelled");
+      if (now() - last_sent_ >= sign_of_life) {
+        if (Status s = writer_.flush(); !s) return s;
+      }
+    }
+    return {};
+  }
+
+  void gather(std::string_view key, std::string_view value) {
+    gathered_.append(key).append(value);
+    borders_.emplace_back(key.size(), value.size());
+  }
+
+  Status pass_on(Family family) {
+    std::string_view left = gathered_;
+    for (const auto& [key_bytes, value_bytes] : std::exchange(borders_, {})) {
+      const std::string_view key = left.substr(0, key_bytes);
+      const std::string_view value = left.substr(key_bytes, value_bytes);
+      left.remove_prefix(key_bytes + value_bytes);
+      if (Status s = writer_.row(family, key, value); !s) return s;
+    }
+    // One large row is no reason to keep its room.
+    if (gathered_.capacity() > 4 * limits::mesh_frame_bytes_max) gathered_ = {};
+    return {};
+  }
+
+  CheckpointSource& source_;
+  Patience patience_;
+  Monotonic last_sent_ = now();
+  CheckpointWriter writer_;
+  std::string gathered_;  // rows, one behind the other
+  std::vector<std::pair<std::size_t, std::size_t>> borders_;
+  std::uint64_t looked_at_ = 0;
+};
+
+}  // namespace
+
+struct CheckpointServer::Connection {
+  explicit Connection(tcp::socket accepted, Millis hello_max)
+      : socket(std::move(accepted)), hello_until(now() + hello_max) {}
+
+  tcp::socket socket;  // until the stream begins
+  FrameReader frames{limits::mesh_hello_bytes_max};
+  Monotonic hello_until;
+  std::string asker;
+  bool dropped = false;
+
+  // Of the stream.
+  std::optional<Link> link;
+  CheckpointSource source;
+  std::thread thread;
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> sent{0};
+  Status outcome;  // the thread's, read once it has ended
+  Totals totals;
+};
+
+CheckpointServer::CheckpointServer(boost::asio::io_context& io, Options options)
+    : io_(io), options_(std::move(options)), acceptor_(io), timer_(io) {}
+
+CheckpointServer::~CheckpointServer() {
+  for (const Held& connection : connections_) {
+    if (!connection->link) continue;
+    connection->stop = true;
+    connection->link->shut_down();
+  }
+  while (!connections_.empty()) {
+    const Held connection = connections_.back();
+    if (connection->link) {
+      stream_ended(connection);
+    } else {
+      drop(connection);
+    }
+  }
+}
+
+Status CheckpointServer::listen(std::string_view address, Reach reach) {
+  const auto endpoint = resolve(address);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  if (reach == Reach::loopback && !endpoint->address().is_loopback()) {
+    return fail(Code::err, fmt::format("{}: refusing to listen beyond loopback, since nodes do not "
+                                       "sign in with each other yet",
+                                       address));
+  }
+  error_code error;
+  acceptor_.open(endpoint->protocol(), error);
+  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.non_blocking(true, error);
+  if (!error) acceptor_.bind(*endpoint, error);
+  if (!error) acceptor_.listen(static_cast<int>(limits::mesh_connections_max), error);
+  if (error) {
+    stop_accepting();
+    return fail(Code::err,
+                fmt::format("cannot listen on {}: {}", text_of(*endpoint), error.message()));
+  }
+  endpoint_ = acceptor_.local_endpoint();
+  accept_when_ready();
+  schedule_tick();
+  return {};
+}
+
+std::string CheckpointServer::address() const {
+  return text_of(endpoint_);
+}
+
+void CheckpointServer::stop_accepting() {
+  error_code ignored;
+  acceptor_.close(ignored);
+}
+
+CheckpointServer::Counters CheckpointServer::counters() const {
+  Counters counters = counters_;
+  for (const Held& connection : connections_) counters.bytes_sent += connection->sent;
+  return counters;
+}
+
+void CheckpointServer::accept_when_ready() {
+  acceptor_.async_wait(tcp::acceptor::wait_read, [this](const error_code& error) {
+    if (error || !acceptor_.is_open()) return;
+    accept_some();
+    if (!accept_paused_) accept_when_ready();
+  });
+}
+
+void CheckpointServer::accept_some() {
+  for (int i = 0; i < accepts_per_turn_max; ++i) {
+    error_code error;
+    tcp::socket socket(io_);
+    acceptor_.accept(socket, error);
+    if (error == boost::asio::error::would_block) return;
+    if (error == boost::asio::error::connection_aborted) continue;
+    if (error) {
+      logging::warning("cannot accept nodes for a second: {}", error.message());
+      accept_paused_ = true;
+      return;
+    }
+    if (connections_.size() >= limits::mesh_connections_max) {
+      ++counters_.refused;
+      continue;
+    }
+    socket.non_blocking(true, error);
+    connections_.push_back(std::make_shared<Connection>(std::move(socket), options_.hello_max));
+    read_hello(connections_.back());
+  }
+}
+
+void CheckpointServer::read_hello(const Held& connection) {
+  const std::span<char> room = connection->frames.room();
+  connection->socket.async_read_some(
+      boost::asio::buffer(room.data(), room.size()),
+      [this, connection](const error_code& error, std::size_t n) {
+        if (connection->dropped) return;
+        if (error) return drop(connection);
+        connection->frames.received(n);
+        const auto frame = connection->frames.next();
+        if (frame && !*frame) return read_hello(connection);
+        const auto hello =
+            frame ? mesh::read_hello(**frame) : Result<Hello>(tl::unexpected(frame.error()));
+        if (!hello) {
+          logging::warning("refusing a connection that is no node's: {}", hello.error().message);
+          ++counters_.refused;
+          return drop(connection);
+        }
+        greeted(connection, *hello);
+      });
+}
+
+Status CheckpointServer::may_begin(const Hello& hello) const {
+  if (hello.version != protocol_version) {
+    return fail(Code::err, fmt::format("this node speaks version {} of the protocol, not {}",
+                                       protocol_version, hello.version));
+  }
+  if (hello.cluster != options_.cluster) {
+    return fail(Code::err, fmt::format("this node is of cluster {}", options_.cluster));
+  }
+  if (hello.node == options_.node) {
+    return fail(Code::err, fmt::format("{} is this node's own id: two nodes have it", hello.node));
+  }
+  if (options_.admit) {
+    if (Status s = options_.admit(hello); !s) return s;
+  }
+  if (counters_.streams >= limits::mesh_streams_max) {
+    return fail(Code::busy, "this node sends as many checkpoints as it may at once");
+  }
+  return {};
+}
+
+void CheckpointServer::greeted(const Held& connection, const Hello& hello) {
+  connection->asker = hello.node;
+  if (Status s = may_begin(hello); !s) {
+    return refuse(connection, s.error().code == Code::busy ? Refusal::busy : Refusal::refused,
+                  s.error().message);
+  }
+  auto source = options_.begin();
+  if (!source) {
+    return refuse(connection, source.error().code == Code::busy ? Refusal::busy : Refusal::failed,
+                  source.error().message);
+  }
+  start(connection, std::move(*source));
+}
+
+void CheckpointServer::refuse(const Held& connection, Refusal refusal, const std::string& text) {
+  ++counters_.refused;
+  logging::info("no checkpoint for node {}: {}", connection->asker, text);
+  FrameWriter frames;
+  std::string out;
+  put_error(frames, out, refusal, text);
+  // The socket's buffer is empty and takes these few bytes whole, or not at all.
+  error_code ignored;
+  connection->socket.write_some(boost::asio::buffer(out), ignored);
+  drop(connection);
+}
+
+void CheckpointServer::start(const Held& connection, CheckpointSource source) {
+  HF_ASSERT(source.snapshot && source.wanted);
+  ++counters_.streams;
+  ++counters_.streams_begun;
+  connection->source = std::move(source);
+  connection->link.emplace(connection->socket.release());
+  logging::info("sending node {} the checkpoint of position {}", connection->asker,
+                connection->source.position.value);
+  connection->thread = std::thread([this, connection] {
+    Connection& stream = *connection;
+    const Patience patience{.idle = options_.stall_max, .cancel = &stream.stop};
+    {
+      Sender sender(*stream.link, stream.source, patience, stream.sent);
+      stream.outcome = sender.run(options_.node);
+      stream.totals = sender.totals();
+    }
+    stream.source.snapshot.reset();  // what it keeps on the disk goes here, not on the other thread
+    if (stream.outcome) {
+      // The receiver closes when it has checked and stored all.
+      char byte = 0;
+      const auto closed = stream.link->read({&byte, 1}, patience);
+      if (!closed) stream.outcome = tl::unexpected(closed.error());
+      if (closed && *closed > 0) stream.outcome = fail(Code::corrupt, "it went on talking");
+    }
+    boost::asio::post(io_, [this, connection] { stream_ended(connection); });
+  });
+}
+
+void CheckpointServer::stream_ended(const Held& connection) {
+  if (!connection->thread.joinable()) return;  // the destructor was there first
+  connection->thread.join();
+  const bool whole = connection->outcome.has_value();
+  --counters_.streams;
+  counters_.bytes_sent += connection->sent.exchange(0);
+  if (whole) {
+    ++counters_.streams_whole;
+    logging::info("sent node {} the checkpoint: {} rows of {} bytes", connection->asker,
+                  connection->totals.rows, connection->totals.bytes);
+  } else {
+    logging::warning("the checkpoint did not reach node {}: {}", connection->asker,
+                     connection->outcome.error().message);
+  }
+  drop(connection);
+  if (options_.end) options_.end(whole);
+}
+
+void CheckpointServer::drop(const Held& connection) {
+  error_code ignored;
+  if (connection->socket.is_open()) connection->socket.close(ignored);
+  connection->dropped = true;
+  std::erase(connections_, connection);
+}
+
+void CheckpointServer::schedule_tick() {
+  timer_.expires_after(std::chrono::milliseconds(500));
+  timer_.async_wait([this](const error_code& error) {
+    if (error) return;
+    if (std::exchange(accept_paused_, false) && acceptor_.is_open()) accept_when_ready();
+    const Monotonic at = now();
+    const auto held = connections_;
+    for (const Held& connection : held) {
+      if (connection->link || at < connection->hello_until) continue;
+      ++counters_.refused;
+      drop(connection);
+    }
+    schedule_tick();
+  });
+}
+
+}  // namespace holdfast::mesh
