@@ -29,6 +29,7 @@ class Membership {
 
   /// The last checkpoint, loaded or written, holds the log up to here.
   void on_durable(Position position, std::uint64_t log_bytes);
+  Position durable() const { return self_.durable; }
   /// While a peer copies the checkpoint at `position`, the log keeps what
   /// follows it.
   void hold(Position position) { held_ = held_ ? std::min(*held_, position) : position; }

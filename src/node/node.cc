@@ -57,7 +57,7 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options) {
       if (Status s = node->listen(); !s) return tl::unexpected(s.error());
       return node;
     }
-    if (Status s = node->load_from_peer(); !s) return tl::unexpected(s.error());
+    if (Status s = node->peers_->load_checkpoint(); !s) return tl::unexpected(s.error());
     node.reset();  // closes the table whose place is taken
     if (Status s = TableFolders(options.data).adopt_incoming(); !s)
       return tl::unexpected(s.error());
@@ -193,6 +193,7 @@ void Node::make_membership() {
         append_own(operation, std::move(done));
       });
   membership_->on_durable(machine_->applied(), machine_->log_bytes());
+  peers_ = std::make_unique<Peers>(io_, options_, etcd_, *store_, *membership_);
 }
 
 Status Node::replay_origin_log(Position after) {
@@ -280,10 +281,6 @@ NodeFacts Node::facts() const {
           .state = not_ready().value_or("ok")};
 }
 
-Status Node::load_from_peer() {
-  return fail(Code::unavailable, log_->health().reason + "; no peer can be asked yet");
-}
-
 // Ends the run where this node cannot go on as it is.
 Status Node::watch_cluster() {
   if (log_->health().state == LogHealth::State::behind) {
@@ -306,6 +303,9 @@ Status Node::listen() {
   resp_->set_backend(*requests_);
   const auto reach = options_.trust_network ? server::Reach::anywhere : server::Reach::loopback;
   if (Status s = resp_->listen(options_.resp, reach); !s) return s;
+  if (peers_) {
+    if (Status s = peers_->listen(); !s) return s;
+  }
   http_ = std::make_unique<server::HttpServer>(
       io_, [this](std::string_view path) { return answer_page(*this, path); });
   if (Status s = http_->listen(options_.http, reach); !s) return s;
@@ -379,7 +379,10 @@ void Node::housekeeping() {
   }
 
   watch_memory();
-  if (membership_ && !stopping_) ended_ = watch_cluster();
+  if (membership_ && !stopping_) {
+    peers_->tick();
+    ended_ = watch_cluster();
+  }
   request_checkpoint_if_due();
   if (checkpointer_->step()) wake();
 }
@@ -438,6 +441,7 @@ void Node::request_checkpoint_if_due() {
 Status Node::close() {
   resp_->stop_accepting();
   http_->stop_accepting();
+  if (peers_) peers_->stop();
   resp_->stop_reading();
   const auto give_up = Clock::now() + options_.request_timeout + drain_grace;
   while ((!sequencer_->idle() || !eventual_->idle() || resp_->unsent_bytes() > 0) &&

@@ -22,6 +22,7 @@
 #include "node/membership.h"
 #include "node/memory.h"
 #include "node/options.h"
+#include "node/peers.h"
 #include "node/replies.h"
 #include "node/requests.h"
 #include "node/settings.h"
@@ -107,7 +108,6 @@ class Node {
   void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
   void housekeeping();
   std::uint64_t log_bytes() const;
-  Status load_from_peer();
   void watch_memory();
   void request_checkpoint_if_due();
   void schedule_tick();
@@ -142,6 +142,7 @@ class Node {
   std::unique_ptr<EventualSide> eventual_;
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<Membership> membership_;  // with a shared log only
+  std::unique_ptr<Peers> peers_;            // likewise
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<server::RespServer> resp_;
   std::unique_ptr<server::HttpServer> http_;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "log/etcd/api.h"
+#include "log/etcd/keys.h"
+
+namespace holdfast::node {
+
+/// Where each node of a cluster is reached by the others, kept in etcd beside
+/// the log: a node that has lost its place there knows no members. Best effort;
+/// nothing but finding a peer depends on it. One thread.
+class AddressBook {
+ public:
+  AddressBook(std::shared_ptr<etcd::Api> api, std::string_view cluster, std::string node)
+      : api_(std::move(api)), keys_(cluster), node_(std::move(node)) {}
+
+  /// Says where this node is; again with every call until etcd has it.
+  void publish(const std::string& address);
+  /// The others' addresses. Waits for etcd, at most `timeout`.
+  Result<std::vector<std::string>> others(Millis timeout);
+
+ private:
+  std::shared_ptr<etcd::Api> api_;
+  etcd::Keys keys_;
+  std::string node_;
+  bool published_ = false;
+  bool under_way_ = false;
+};
+
+}  // namespace holdfast::node
