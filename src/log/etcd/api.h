@@ -45,9 +45,16 @@ template <typename T>
 using Done = std::function<void(Answer<T>)>;
 
 struct Compare {
-  enum class Kind : std::uint8_t { absent, present };
+  enum class Kind : std::uint8_t {
+    absent,
+    present,
+    unchanged,  // the key was last put at `revision`; 0: it is absent
+    older,      // every key from `key` to before `end` was last put before `revision`
+  };
   std::string key;
   Kind kind = Kind::absent;
+  std::string end;
+  std::int64_t revision = 0;
 };
 struct Put {
   std::string key;

@@ -18,6 +18,9 @@ namespace holdfast::etcd {
 namespace {
 
 constexpr Millis question_timeout{1'000};
+// A question for the end that fails goes to the other members at once, then less often.
+constexpr int tries_at_once = 3;
+constexpr Millis question_pause{50};
 constexpr Millis status_timeout{2'000};
 // Appends are refused for so long after etcd said that it has no space; then one
 // tries again.
@@ -44,6 +47,7 @@ class Impl final : public EtcdLog {
         follow_(*api_, keys_, fmt::format("{:016x}", options_.random()),
                 [this](Position position, std::string_view key, std::string_view payload) {
                   const Token token = appends_.delivered(key);
+                  tell_failed();  // those came before
                   follower_->on_entry({.position = position, .payload = payload, .token = token});
                 }),
         appends_(*api_, keys_, options_.request_timeout,
@@ -72,9 +76,11 @@ class Impl final : public EtcdLog {
   }
 
   void end(Millis timeout, std::function<void(Result<Position>)> done) override {
-    if (const LogHealth now = health(); now.state != LogHealth::State::ok)
-      return done(fail(Code::unavailable, now.reason));
-    ask_end(api_->now() + timeout, std::move(done));
+    // A used up quota stops appends only.
+    const LogHealth now = follow_.health();
+    if (closed_ || now.state != LogHealth::State::ok)
+      return done(fail(Code::unavailable, closed_ ? "the log is closed" : now.reason));
+    ask_end({.deadline = api_->now() + timeout, .not_before = {}, .done = std::move(done)});
   }
 
   void deliver() override {
@@ -82,9 +88,8 @@ class Impl final : public EtcdLog {
     appends_.step();
     follow_.step();
     trim_.step();
-    // Not from within append(), which an answer to a failed one may call.
-    for (const auto& [token, error] : std::exchange(failed_, {}))
-      follower_->on_append_failed(token, error);
+    tell_failed();
+    ask_ends();
     if (!asked_status_ && follow_.health().state == LogHealth::State::ok) ask_status();
   }
 
@@ -106,10 +111,13 @@ class Impl final : public EtcdLog {
   std::size_t entry_bytes_max() const override { return limits::etcd_entry_bytes_max; }
   std::uint64_t bytes_appended() const override { return bytes_appended_; }
   std::uint64_t ordinal() const override { return follow_.ordinal(); }
+  const std::vector<std::string>& warnings() const override { return warnings_; }
 
   void close() override {
     closed_ = true;
     api_->stop_watching();
+    for (Question& question : std::exchange(questions_, {}))
+      question.done(fail(Code::unavailable, "the log is closed"));
   }
 
   LogCounters counters() const override {
@@ -123,45 +131,80 @@ class Impl final : public EtcdLog {
             .watch_gaps = follow.gaps,
             .watch_silences = follow.silences,
             .refetches = follow.refetches,
-            .watches = follow.watches};
+            .watches = follow.watches,
+            .doubts = follow.doubts};
   }
 
  private:
-  void ask_end(Monotonic deadline, std::function<void(Result<Position>)> done) {
-    const auto left = std::chrono::duration_cast<Millis>(deadline - api_->now());
+  struct Question {
+    Monotonic deadline;
+    Monotonic not_before;
+    int tries = 0;
+    std::function<void(Result<Position>)> done;
+  };
+
+  void tell_failed() {
+    for (const auto& [token, error] : std::exchange(failed_, {}))
+      follower_->on_append_failed(token, error);
+  }
+
+  // Those whose pause is over.
+  void ask_ends() {
+    for (Question& question : std::exchange(questions_, {})) {
+      if (api_->now() < question.not_before) {
+        questions_.push_back(std::move(question));
+      } else {
+        ask_end(std::move(question));
+      }
+    }
+  }
+
+  void ask_end(Question question) {
+    const auto left = std::chrono::duration_cast<Millis>(question.deadline - api_->now());
+    const Position asked_at = follow_.delivered();
+    ++question.tries;
     api_->range({.first = keys_.tail(), .end = {}}, std::clamp(left, Millis(1), question_timeout),
-                [this, deadline, done = std::move(done)](const Answer<RangeResult>& answer) {
-                  if (answer) {
-                    follow_.heard_tail(*answer);
-                    const std::int64_t end = answer->kvs.empty() ? 0 : answer->kvs[0].mod_revision;
-                    if (follow_.health().state == LogHealth::State::refused)
-                      return done(fail(Code::unavailable, follow_.health().reason));
-                    return done(Position{static_cast<std::uint64_t>(end)});
-                  }
-                  follow_.not_heard(answer.error());
-                  if (api_->now() >= deadline || health().state != LogHealth::State::ok)
-                    return done(fail(Code::unavailable, "etcd: " + answer.error().text));
-                  ask_end(deadline, done);
+                [this, asked_at,
+                 question = std::move(question)](const Answer<RangeResult>& answer) mutable {
+                  on_end(std::move(question), asked_at, answer);
                 });
+  }
+
+  void on_end(Question question, Position asked_at, const Answer<RangeResult>& answer) {
+    if (answer) {
+      follow_.heard_tail(*answer, asked_at);
+      if (const LogHealth now = follow_.health(); now.state != LogHealth::State::ok)
+        return question.done(fail(Code::unavailable, now.reason));
+      const std::int64_t end = answer->kvs.empty() ? 0 : answer->kvs[0].mod_revision;
+      return question.done(Position{static_cast<std::uint64_t>(end)});
+    }
+    follow_.not_heard(answer.error());
+    if (api_->now() >= question.deadline || follow_.health().state != LogHealth::State::ok)
+      return question.done(fail(Code::unavailable, "etcd: " + answer.error().text));
+    if (question.tries <= tries_at_once) return ask_end(std::move(question));
+    question.not_before = api_->now() + question_pause;
+    questions_.push_back(std::move(question));
   }
 
   void not_heard(const Failure& failure) {
     follow_.not_heard(failure);
     if (failure.kind != Failure::Kind::no_space) return;
     no_space_until_ = api_->now() + no_space_pause;
-    trim_.reclaim();
+    trim_.reclaim(follow_.delivered().value);
   }
 
   void ask_status() {
     asked_status_ = true;
-    api_->status(status_timeout, [](const Answer<std::vector<MemberStatus>>& members) {
+    api_->status(status_timeout, [this](const Answer<std::vector<MemberStatus>>& members) {
       if (!members) return;
       for (const MemberStatus& member : *members) {
         if (!has_known_faults(member.version)) continue;
-        logging::warning(
-            "etcd {} at {} has known faults that can lose or reorder what it tells, and stale "
-            "reads after a pause: use 3.5.30, 3.6 or later",
-            member.version, member.endpoint);
+        warnings_.push_back(
+            fmt::format("etcd {} at {} has known faults (stale reads after a pause; lost, repeated "
+                        "or reordered "
+                        "watch events; a revision that goes back): run 3.5.30 or later",
+                        member.version, member.endpoint));
+        logging::warning("{}", warnings_.back());
       }
     });
   }
@@ -174,6 +217,8 @@ class Impl final : public EtcdLog {
   Trim trim_;
   LogFollower* follower_ = nullptr;
   std::vector<std::pair<Token, Error>> failed_;
+  std::vector<Question> questions_;  // to be asked again
+  std::vector<std::string> warnings_;
   Monotonic no_space_until_{};
   std::uint64_t bytes_appended_ = 0;
   bool asked_status_ = false;

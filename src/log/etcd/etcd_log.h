@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/units.h"
 #include "log/etcd/api.h"
@@ -23,6 +24,7 @@ struct LogCounters {
   std::uint64_t watch_silences = 0;
   std::uint64_t refetches = 0;
   std::uint64_t watches = 0;
+  std::uint64_t doubts = 0;  // answers that said less than was delivered
 };
 
 struct LogOptions {
@@ -46,6 +48,8 @@ class EtcdLog : public Log {
  public:
   virtual LogCounters counters() const = 0;
   virtual std::uint64_t ordinal() const = 0;  // of the entry delivered last
+  /// For people: members of an etcd with known faults, once they have told their version.
+  virtual const std::vector<std::string>& warnings() const = 0;
 };
 
 std::unique_ptr<EtcdLog> make_etcd_log(std::shared_ptr<Api> api, LogOptions options);

@@ -24,6 +24,11 @@ constexpr Millis tail_interval{500};
 // A watch that has not brought what the tail says is there after so long has
 // lost it. An answer and an event that crossed each other are milliseconds apart.
 constexpr Millis silence_max{700};
+// An answer that says less than was delivered is asked for again so often and so
+// long before the log is refused: a member that was paused can give a stale one.
+constexpr int doubts_max = 4;
+constexpr Millis doubt_time{2'000};
+constexpr Millis doubt_pause{500};
 
 std::uint64_t unsigned_of(std::int64_t revision) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(revision, 0));
@@ -32,11 +37,9 @@ std::uint64_t unsigned_of(std::int64_t revision) {
 }  // namespace
 
 Follow::Follow(Api& api, const Keys& keys, std::string log_id, OnEntry on_entry)
-    : api_(api),
-      keys_(keys),
-      new_log_id_(std::move(log_id)),
-      on_entry_(std::move(on_entry)),
-      health_{LogHealth::State::cut_off, last_failure_} {}
+    : api_(api), keys_(keys), new_log_id_(std::move(log_id)), on_entry_(std::move(on_entry)) {
+  health_ = {LogHealth::State::cut_off, last_failure_};
+}
 
 Status Follow::start(Position after, std::string_view place) {
   if (!place.empty()) {
@@ -82,11 +85,21 @@ void Follow::heard(const Header& header) {
         fmt::format("etcd answers as cluster {:x}, the log that was followed lies in {:x}",
                     header.cluster_id, cluster_id_));
   }
-  revision_ = std::max(revision_, header.revision);
 }
 
 void Follow::not_heard(const Failure& failure) {
   last_failure_ = failure.text;
+}
+
+void Follow::doubt(const std::string& reason) {
+  ++counters_.doubts;
+  if (doubts_++ == 0) {
+    doubted_since_ = api_.now();
+    logging::warning("the strong log: {}; asking again", reason);
+  }
+  if (doubts_ >= doubts_max && api_.now() - doubted_since_ >= doubt_time) return refuse(reason);
+  health_ = {LogHealth::State::cut_off, reason};
+  restart(true, doubt_pause);
 }
 
 void Follow::refuse(std::string reason) {
@@ -125,44 +138,78 @@ void Follow::ask() {
 
 void Follow::on_heads(RangeResult heads) {
   heard(heads.header);
+  if (stage_ == Stage::stopped) return;
   std::string id;
-  tail_position_ = tail_ordinal_ = 0;
+  tail_position_ = tail_ordinal_ = trimmed_ = 0;
   for (const KeyValue& head : heads.kvs) {
     if (head.key == keys_.id()) id = head.value;
+    if (head.key == keys_.trimmed()) trimmed_ = decode_trimmed(head.value);
     if (head.key == keys_.tail()) {
       tail_position_ = unsigned_of(head.mod_revision);
       tail_ordinal_ = unsigned_of(head.version);
     }
   }
-  if (stage_ == Stage::stopped) return;
-  if (id.empty() && log_id_.empty()) return make_log();
-  if (log_id_.empty()) log_id_ = id;
   asked_revision_ = heads.header.revision;
-  if (id != log_id_) {
-    return refuse(id.empty() ? "etcd no longer has the log that was followed"
-                             : "etcd holds another log than the one that was followed");
-  }
+  // First, as an answer from before the log was made has no id either.
   if (unsigned_of(asked_revision_) < position_) {
-    return refuse(
+    return doubt(
         fmt::format("etcd is at revision {}, before the position {} that was applied: "
                     "it went back, as one restored from a backup does",
                     asked_revision_, position_));
   }
+  if (id.empty() && log_id_.empty()) return make_log();
+  if (log_id_.empty()) log_id_ = id;
+  if (id != log_id_) {
+    return refuse(id.empty() ? "etcd no longer has the log that was followed"
+                             : "etcd holds another log than the one that was followed");
+  }
   if (tail_ordinal_ < ordinal_ || (tail_ordinal_ == ordinal_ && tail_position_ != position_)) {
-    return refuse(
+    return doubt(
         fmt::format("etcd's log has {} entries up to position {}, but {} were applied up "
                     "to position {}",
                     tail_ordinal_, tail_position_, ordinal_, position_));
   }
+  key_missing_ = false;
+  if (ordinal_ > 0 && position_ >= trimmed_) return check_key();
+  go_on();
+}
+
+// A restored etcd that has been written to since can be past our position again:
+// then another entry lies there, or none.
+void Follow::check_key() {
+  api_.range({.first = key_, .end = {}, .revision = asked_revision_, .keys_only = true},
+             question_timeout, on(&Follow::on_key));
+}
+
+void Follow::on_key(RangeResult key) {
+  heard(key.header);
+  if (stage_ == Stage::stopped) return;
+  if (!key.kvs.empty() && unsigned_of(key.kvs[0].mod_revision) != position_) {
+    return refuse(
+        fmt::format("etcd has the entry that was applied at position {} at position {}: its "
+                    "history is another one",
+                    position_, key.kvs[0].mod_revision));
+  }
+  // Perhaps trimmed while there was no room for the mark: the count of all
+  // entries tells.
+  key_missing_ = key.kvs.empty();
+  must_fetch_ = must_fetch_ || key_missing_;
+  go_on();
+}
+
+void Follow::go_on() {
+  doubts_ = 0;
   health_ = {};
-  if (tail_ordinal_ == ordinal_) return watch(unsigned_of(asked_revision_) + 1);
+  if (tail_ordinal_ == ordinal_ && !key_missing_) {
+    must_fetch_ = false;
+    return watch(unsigned_of(asked_revision_) + 1);
+  }
   // What the history still has, the watch brings; else the entries themselves.
   if (!must_fetch_) return watch(position_ + 1);
   stage_ = Stage::fetching;
   ++counters_.refetches;
   fetched_.clear();
   entries_there_ = 0;
-  key_found_ = false;
   fetch_page(keys_.entries_begin());
 }
 
@@ -196,7 +243,6 @@ void Follow::on_page(RangeResult page) {
   for (KeyValue& entry : page.kvs) {
     ++entries_there_;
     const std::uint64_t position = unsigned_of(entry.mod_revision);
-    if (entry.key == key_ && position == position_) key_found_ = true;
     if (position > position_) fetched_.push_back(std::move(entry));
   }
   if (!page.more || last.empty()) return on_fetched();
@@ -204,25 +250,29 @@ void Follow::on_page(RangeResult page) {
 }
 
 void Follow::on_fetched() {
-  const std::uint64_t trimmed = tail_ordinal_ - std::min(entries_there_, tail_ordinal_);
-  if (trimmed > ordinal_) {
+  // Entries are forgotten from the oldest on. The mark says up to where, or, where
+  // it could not be written, how many are gone.
+  const std::uint64_t gone = tail_ordinal_ - std::min(entries_there_, tail_ordinal_);
+  const bool may_be_gone = position_ < trimmed_ || gone >= ordinal_;
+  const std::uint64_t expected = tail_ordinal_ - ordinal_;
+  if (key_missing_ && !may_be_gone) {
+    return refuse(
+        fmt::format("etcd no longer has the entry that was applied at position {}, though it was "
+                    "not trimmed: its history is another one",
+                    position_));
+  }
+  if (fetched_.size() < expected && may_be_gone) {
     health_ = {LogHealth::State::behind,
                fmt::format("the log has forgotten its first {} entries, {} of them were applied "
                            "here",
-                           trimmed, ordinal_)};
+                           gone, ordinal_)};
     stage_ = Stage::stopped;
     ++epoch_;
     return;
   }
-  // Entries are forgotten from the oldest on: if the one applied last must still
-  // be there and is not, this is another history.
-  if (trimmed < ordinal_ && !key_found_) {
-    return refuse(
-        fmt::format("etcd's entry at position {} is not the one that was applied", position_));
-  }
-  if (fetched_.size() != tail_ordinal_ - ordinal_) {
+  if (fetched_.size() != expected) {
     return refuse(fmt::format("etcd has {} entries after position {}, its tail counts {}",
-                              fetched_.size(), position_, tail_ordinal_ - ordinal_));
+                              fetched_.size(), position_, expected));
   }
   std::ranges::sort(fetched_, {}, &KeyValue::mod_revision);
   const std::vector<KeyValue> entries = std::exchange(fetched_, {});
@@ -309,14 +359,16 @@ void Follow::deliver(std::uint64_t position, std::uint64_t ordinal, const KeyVal
 
 // ---- The end of the log
 
-void Follow::heard_tail(const RangeResult& tail) {
+void Follow::heard_tail(const RangeResult& tail, Position asked_at) {
   heard(tail.header);
-  if (stage_ == Stage::stopped || tail.kvs.empty()) return;
-  const std::uint64_t end = unsigned_of(tail.kvs[0].mod_revision);
-  const std::uint64_t count = unsigned_of(tail.kvs[0].version);
-  if (end == position_ && count != ordinal_) {
-    return refuse(fmt::format("etcd counts {} entries up to position {}, {} were applied", count,
-                              position_, ordinal_));
+  if (stage_ != Stage::watching) return;
+  const std::uint64_t end = tail.kvs.empty() ? 0 : unsigned_of(tail.kvs[0].mod_revision);
+  const std::uint64_t count = tail.kvs.empty() ? 0 : unsigned_of(tail.kvs[0].version);
+  if (end < asked_at.value || (end == position_ && count != ordinal_)) {
+    return doubt(
+        fmt::format("etcd's log has {} entries up to position {}, but {} were applied up "
+                    "to position {}",
+                    count, end, ordinal_, position_));
   }
   if (end > known_end_) {
     if (known_end_ <= position_) moved_ = api_.now();
@@ -338,9 +390,9 @@ void Follow::step() {
     tail_question_ = true;
     asked_tail_ = now;
     api_.range({.first = keys_.tail(), .end = {}}, question_timeout,
-               [this](Answer<RangeResult> answer) {
+               [this, asked_at = delivered()](const Answer<RangeResult>& answer) {
                  tail_question_ = false;
-                 answer ? heard_tail(*answer) : not_heard(answer.error());
+                 answer ? heard_tail(*answer, asked_at) : not_heard(answer.error());
                });
   }
   if (!ever_heard_ || now - heard_at_ > contact_lost_after) {

@@ -42,8 +42,8 @@ class Follow {
   /// An answer was heard, at whose moment etcd was at this revision.
   void heard(const Header& header);
   void not_heard(const Failure& failure);
-  /// The tail was asked for and is this (an absent one: position and ordinal 0).
-  void heard_tail(const RangeResult& tail);
+  /// The tail was asked for when `asked_at` was delivered, and is this.
+  void heard_tail(const RangeResult& tail, Position asked_at);
 
   const LogHealth& health() const { return health_; }
   Position delivered() const { return {position_}; }
@@ -56,6 +56,7 @@ class Follow {
     std::uint64_t silences = 0;   // the tail was ahead of a watch that said nothing
     std::uint64_t refetches = 0;  // times the log was read by ranges
     std::uint64_t watches = 0;    // times a watch was begun
+    std::uint64_t doubts = 0;     // answers that do not fit what was delivered
   };
   const Counters& counters() const { return counters_; }
 
@@ -70,6 +71,9 @@ class Follow {
   void on_heads(RangeResult heads);
   void make_log();
   void on_made(TransactionResult made);
+  void check_key();
+  void on_key(RangeResult key);
+  void go_on();
   void fetch_page(std::string from);
   void on_page(RangeResult page);
   void on_fetched();
@@ -78,6 +82,7 @@ class Follow {
   void deliver(std::uint64_t position, std::uint64_t ordinal, const KeyValue& entry);
   void restart(bool fetch, Millis delay);
   void retry(const Failure& failure);
+  void doubt(const std::string& reason);
   void refuse(std::string reason);
   template <typename T>
   Done<T> on(void (Follow::*answered)(T));
@@ -99,14 +104,14 @@ class Follow {
   std::uint64_t position_ = 0;
   std::uint64_t ordinal_ = 0;
   std::string key_;
-  std::int64_t revision_ = 0;  // the greatest heard of
 
   // While asking and fetching: what the log is at the revision asked about.
   std::int64_t asked_revision_ = 0;
   std::uint64_t tail_position_ = 0;
   std::uint64_t tail_ordinal_ = 0;
   std::uint64_t entries_there_ = 0;
-  bool key_found_ = false;
+  std::uint64_t trimmed_ = 0;  // entries before this position may be gone
+  bool key_missing_ = false;
   std::vector<KeyValue> fetched_;
 
   std::map<std::uint64_t, Half> halves_;  // by revision
@@ -116,6 +121,8 @@ class Follow {
   Monotonic asked_tail_{};  // the last question of our own about the tail
   bool tail_question_ = false;
   bool ever_heard_ = false;
+  int doubts_ = 0;  // one after the other
+  Monotonic doubted_since_{};
   std::string last_failure_ = "etcd has not answered yet";
   Counters counters_;
 };

@@ -64,6 +64,13 @@ bool never_sent(const grpc::Status& status) {
          text.find("Failed to pick subchannel") != std::string::npos;
 }
 
+// etcd's words for a call that came without a token, or with one that it no longer knows.
+bool wants_sign_in(const std::string& text) {
+  return text.find("auth token") != std::string::npos ||
+         text.find("user name is empty") != std::string::npos ||
+         text.find("auth store is old") != std::string::npos;
+}
+
 Failure failure_of(const grpc::Status& status) {
   const std::string text =
       fmt::format("{} ({})", status.error_message(), static_cast<int>(status.error_code()));
@@ -79,8 +86,7 @@ Failure failure_of(const grpc::Status& status) {
     case grpc::StatusCode::UNAUTHENTICATED:
       return {Kind::not_done, text};  // tried again with a new token
     case grpc::StatusCode::INVALID_ARGUMENT:
-      if (text.find("invalid auth token") != std::string::npos) return {Kind::not_done, text};
-      return {Kind::invalid, text};
+      return {wants_sign_in(text) ? Kind::not_done : Kind::invalid, text};
     case grpc::StatusCode::PERMISSION_DENIED:
     case grpc::StatusCode::NOT_FOUND:
     case grpc::StatusCode::FAILED_PRECONDITION:
@@ -104,6 +110,30 @@ KeyValue key_value_of(pb::KeyValue& from) {
   return kv;
 }
 
+void fill(pb::Compare& to, Compare compare) {
+  to.set_key(std::move(compare.key));
+  switch (compare.kind) {
+    case Compare::Kind::absent:
+    case Compare::Kind::present:
+      to.set_target(pb::Compare::VERSION);
+      to.set_result(compare.kind == Compare::Kind::absent ? pb::Compare::EQUAL
+                                                          : pb::Compare::GREATER);
+      to.set_version(0);
+      return;
+    case Compare::Kind::unchanged:
+      to.set_target(pb::Compare::MOD);
+      to.set_result(pb::Compare::EQUAL);
+      to.set_mod_revision(compare.revision);
+      return;
+    case Compare::Kind::older:
+      to.set_target(pb::Compare::MOD);
+      to.set_result(pb::Compare::LESS);
+      to.set_mod_revision(compare.revision);
+      to.set_range_end(std::move(compare.end));
+      return;
+  }
+}
+
 struct Member {
   std::string endpoint;
   std::shared_ptr<grpc::Channel> channel;
@@ -115,7 +145,9 @@ struct Member {
 };
 
 void set_deadline(grpc::ClientContext& context, Millis timeout) {
-  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  // Not the wall clock, which can jump.
+  context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                    gpr_time_from_millis(timeout.count(), GPR_TIMESPAN)));
 }
 
 // One question with one answer.
@@ -160,7 +192,9 @@ class Watcher final : public Tag {
     if (!token.empty()) context_.AddMetadata("token", token);
     // A member cut off from its leader ends the watch instead of keeping silent.
     context_.AddMetadata("hasleader", "true");
-    stream_ = member.watch->AsyncWatch(&context_, &queue, this);
+    // In two steps: the thread that waits may be told before this one goes on.
+    stream_ = member.watch->PrepareAsyncWatch(&context_, &queue);
+    stream_->StartCall(this);
   }
   // Owner's thread: nothing more is heard of it.
   void stop() {
@@ -246,7 +280,8 @@ class KeepAlive final : public Tag {
     if (!token.empty()) context_.AddMetadata("token", token);
     set_deadline(context_, timeout);
     request_.set_id(lease);
-    stream_ = member.lease->AsyncLeaseKeepAlive(&context_, &queue, this);
+    stream_ = member.lease->PrepareAsyncLeaseKeepAlive(&context_, &queue);
+    stream_->StartCall(this);
   }
 
   void completed(bool ok) override {
@@ -327,14 +362,7 @@ class GrpcApi final : public Api {
 
   void transact(Transaction transaction, Millis timeout, Done<TransactionResult> done) override {
     pb::TxnRequest request;
-    for (Compare& compare : transaction.compares) {
-      pb::Compare& to = *request.add_compare();
-      to.set_target(pb::Compare::VERSION);
-      to.set_result(compare.kind == Compare::Kind::absent ? pb::Compare::EQUAL
-                                                          : pb::Compare::GREATER);
-      to.set_version(0);
-      to.set_key(std::move(compare.key));
-    }
+    for (Compare& compare : transaction.compares) fill(*request.add_compare(), std::move(compare));
     for (Put& put : transaction.puts) {
       pb::PutRequest& to = *request.add_success()->mutable_request_put();
       to.set_key(std::move(put.key));
@@ -385,6 +413,7 @@ class GrpcApi final : public Api {
   void compact(std::int64_t revision, Millis timeout, Done<Header> done) override {
     pb::CompactionRequest request;
     request.set_revision(revision);
+    request.set_physical(true);  // or space would be reclaimed before it is free
     ask<pb::CompactionResponse, Header>(
         timeout, std::move(done),
         [&](Member& member, grpc::ClientContext& context) {
@@ -514,8 +543,7 @@ class GrpcApi final : public Api {
           Failure failure = failure_of(status);
           if (failure.kind == Failure::Kind::unknown || failure.kind == Failure::Kind::not_done)
             pass_over(talked_to);
-          if (!options_.user.empty() && failure.text.find("auth token") != std::string::npos)
-            sign_in();
+          if (!options_.user.empty() && wants_sign_in(failure.text)) sign_in();
           done(tl::unexpected(std::move(failure)));
         });
   }

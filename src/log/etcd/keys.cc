@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "log/etcd/api.h"
@@ -52,6 +54,16 @@ Result<std::string_view> decode_entry(std::string_view value) {
   const std::string_view payload = value.substr(entry_overhead_bytes);
   if (checksum(payload) != expected) return fail(Code::corrupt, "its checksum does not fit");
   return payload;
+}
+
+std::string encode_trimmed(std::uint64_t before) {
+  return std::to_string(before);
+}
+
+std::uint64_t decode_trimmed(std::string_view value) {
+  std::uint64_t before = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), before);
+  return error == std::errc{} && end == value.data() + value.size() ? before : 0;
 }
 
 std::string encode_place(const Place& place) {

@@ -20,10 +20,11 @@ class Keys {
   std::string log_end() const;
   std::string entries_begin() const { return log_ + "e/"; }
   std::string entries_end() const;
-  /// The tail and the log's id, without the entries.
+  /// The tail, the log's id and the mark of what was trimmed, without the entries.
   std::string heads_begin() const { return log_ + "f"; }
   std::string id() const { return log_ + "id"; }
   std::string tail() const { return log_ + "tail"; }
+  std::string trimmed() const { return log_ + "trimmed"; }
 
   std::string entry(std::uint64_t session, std::uint64_t counter) const;
   bool is_entry(std::string_view key) const { return key.starts_with(log_ + "e/"); }
@@ -33,6 +34,8 @@ class Keys {
 
   std::string nodes_begin() const { return root_ + "nodes/"; }
   std::string node(std::string_view id) const { return nodes_begin() + std::string(id); }
+  std::string addresses_begin() const { return root_ + "addresses/"; }
+  std::string address(std::string_view id) const { return addresses_begin() + std::string(id); }
 
  private:
   std::string root_;
@@ -45,6 +48,11 @@ std::string encode_entry(std::string_view payload);
 Result<std::string_view> decode_entry(std::string_view value);
 /// What encode_entry() adds.
 inline constexpr std::size_t entry_overhead_bytes = 9;
+
+/// The mark of what was trimmed: entries before this position may be gone.
+std::string encode_trimmed(std::uint64_t before);
+/// 0 for what is no mark: then nothing may be gone.
+std::uint64_t decode_trimmed(std::string_view value);
 
 /// What a checkpoint keeps, to be able to follow on: Log::place().
 struct Place {
