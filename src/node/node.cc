@@ -29,6 +29,8 @@ constexpr std::uint64_t samples_in_limit = 64;
 // How long a stopping node waits for replies that are under way, beyond the
 // time in which each of them is answered anyway.
 constexpr Millis drain_grace{1'000};
+// etcd takes an entry of one operation for about the price of one of a hundred.
+constexpr std::size_t small_shared_appends_max = 1;
 // How long a starting node waits for an engine it cannot reach.
 constexpr Millis engine_patience{5'000};
 
@@ -222,6 +224,8 @@ void Node::make_sequencer() {
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,
       strong::Sequencer::Options{.incarnation = random_number(),
+                                 .small_appends_in_flight_max =
+                                     engine_.shared() ? small_shared_appends_max : std::size_t{8},
                                  .request_timeout = options_.request_timeout});
 }
 

@@ -151,6 +151,11 @@ bool Sequencer::Impl::append_gathered(Instant wall) {
       remove(i);
       continue;
     }
+    const bool last = i + 1 == entries.size();
+    if (last && i >= options.small_appends_in_flight_max &&
+        entry.builder.operations() < options.large_entry_operations) {
+      break;
+    }
     entry.appended = true;
     const AppendName name{options.incarnation, entry.sequence};
     const Status taken =

@@ -32,6 +32,11 @@ class Sequencer {
   struct Options {
     std::uint64_t incarnation = 0;  // this start's AppendName
     std::size_t appends_in_flight_max = 8;
+    /// Behind so many under way only an entry of `large_entry_operations` is
+    /// appended; a smaller one gathers more. For engines to which an entry costs
+    /// much whatever is in it.
+    std::size_t small_appends_in_flight_max = 8;
+    std::size_t large_entry_operations = 256;
     std::size_t queued_bytes_max = std::size_t{256} << 20;  // waiting and in flight; over it: BUSY
     Millis request_timeout{5000};
   };

@@ -94,6 +94,25 @@ TEST(Sequencer, IsCurrentWhileTheEngineKnowsTheEndAndNothingIsBefore) {
   EXPECT_TRUE(world.sequencer.is_current(true));
 }
 
+TEST(Sequencer, ASmallEntryGathersMoreWhileOneIsUnderWay) {
+  World world({.incarnation = 7, .small_appends_in_flight_max = 1, .large_entry_operations = 3});
+  ASSERT_TRUE(world.write(1, {"INCR", "k"}));
+  world.turn();
+  ASSERT_TRUE(world.write(2, {"INCR", "k"}));
+  world.turn();
+  EXPECT_EQ(world.log.appends, 1U);
+  ASSERT_TRUE(world.write(3, {"INCR", "k"}));
+  ASSERT_TRUE(world.write(4, {"INCR", "k"}));
+  world.turn();
+  EXPECT_EQ(world.log.appends, 2U);  // large enough now
+  ASSERT_TRUE(world.write(5, {"INCR", "k"}));
+  world.turn();
+  world.land();
+  EXPECT_EQ(world.log.appends, 3U);
+  world.land();
+  EXPECT_THAT(world.answers(), ElementsAre("1 :1", "2 :2", "3 :3", "4 :4", "5 :5"));
+}
+
 TEST(Sequencer, NoEntryIsLargerThanTheEngineTakes) {
   World world;
   world.log.bytes_max = 8_KiB;
