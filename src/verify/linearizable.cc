@@ -10,18 +10,26 @@ namespace {
 
 // How many different operations of unknown outcome may stand in a row. Rarely
 // is more than one needed, and a search that may take any number first takes
-// all of them; so it is allowed more only where less has failed.
-constexpr std::array<std::uint32_t, 3> kinds_in_row{1, 3, UINT32_MAX};
+// all of them; so it is allowed more only where less has failed. Hasty searches
+// can only show that an order exists, but show it soonest.
+constexpr std::array<Search::Bounds, 5> searches{
+    Search::Bounds{.kinds_in_row = 1, .hasty = true},
+    Search::Bounds{.kinds_in_row = 3, .hasty = true},
+    Search::Bounds{.kinds_in_row = 1},
+    Search::Bounds{.kinds_in_row = 3},
+    Search::Bounds{.kinds_in_row = UINT32_MAX},
+};
 
 }  // namespace
 
 Checked linearizable(const Component& component, std::uint64_t steps_max) {
   Search search(component);
   Checked checked;
-  for (std::size_t i = 0; i < kinds_in_row.size(); ++i) {
-    // Each further search gets at least as much as those before it together.
-    const std::uint64_t part = steps_max >> (kinds_in_row.size() - 1 - i);
-    checked.verdict = search.run({.steps = part, .kinds_in_row = kinds_in_row[i]});
+  for (std::size_t i = 0; i < searches.size(); ++i) {
+    Search::Bounds bounds = searches[i];
+    bounds.steps = steps_max / searches.size() * (i + 1);
+    if (i + 1 == searches.size()) bounds.steps = steps_max;
+    checked.verdict = search.run(bounds);
     checked.steps = search.steps();
     if (checked.verdict == Verdict::ok) return checked;
     if (checked.verdict == Verdict::violation && !search.was_cut()) break;

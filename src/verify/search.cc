@@ -223,9 +223,9 @@ bool Search::row_is_needed(std::span<const Step> by) const {
 
 Search::Hash Search::configuration() const {
   Hash hash = placed_hash_;
-  // Values that nobody will see are one.
-  if (plain_ && observers_[cells_[0]] == 0) return hash;
-  mix_in(hash, state_hash_);
+  // Values that nobody will see are one, and not the first, whose hash is 0.
+  const bool unseen = plain_ && observers_[cells_[0]] == 0;
+  mix_in(hash, unseen ? hash_of(UINT64_MAX, 0) : state_hash_);
   return hash;
 }
 
@@ -285,27 +285,62 @@ bool Search::try_class(std::uint32_t number, Time due, const Bounds& bounds) {
   return true;
 }
 
-/// Whether the operation can be placed now at no loss.
-bool Search::forced(std::uint32_t index) {
+/// Whether the operation, which fits, loses nothing by being placed now.
+///
+/// Let it come later in an order that exists. What stands before it there began
+/// before its end. Of that, the first known operation to change or need a key
+/// that this one changes would need the value this key has now, or not look. If
+/// there is none, this one can as well be first.
+bool Search::nothing_comes_before(std::uint32_t index, const Bounds& bounds) {
   const Component::Op& op = component_.ops[index];
-  if (!only_reads_[index]) return forced_write(op);
-  return fits(op) && row_is_needed(component_.steps_of(op));
+  const auto changed = [&](const Step& step) { return step.does != Step::Does::nothing; };
+  for (const Step& step : component_.steps_of(op)) {
+    if (!changed(step) || unknown_on_[step.key] == 0) continue;
+    if (unknown_from_[step.key] > op.end) continue;
+    if (!bounds.hasty) return false;
+    cut_ = true;
+  }
+  for (std::uint32_t event = first_event(); event != 0; event = events_[event].next) {
+    if (events_[event].is_return) continue;
+    const Component::Op& other = component_.ops[events_[event].op];
+    if (other.start > op.end) break;
+    if (events_[event].op == index) continue;
+    for (const Step& step : component_.steps_of(other)) {
+      const auto mine = component_.steps_of(op);
+      const bool shared = std::any_of(
+          mine.begin(), mine.end(), [&](const Step& s) { return s.key == step.key && changed(s); });
+      const bool exact = step.needs == Step::Needs::cell || step.needs == Step::Needs::zero;
+      if (shared && (!exact || fits(step))) return false;
+    }
+  }
+  return true;
+}
+
+/// Whether the operation can be placed now at no loss.
+bool Search::forced(std::uint32_t index, const Bounds& bounds) {
+  const Component::Op& op = component_.ops[index];
+  if (forced_write(op)) return true;
+  if (!only_reads_[index] && !exact_[index]) return false;
+  if (!fits(op) || !row_is_needed(component_.steps_of(op))) return false;
+  return only_reads_[index] || nothing_comes_before(index, bounds);
 }
 
 /// Places what needs no choice.
-void Search::settle() {
+void Search::settle(const Bounds& bounds) {
   std::uint32_t event = first_event();
   while (event != 0 && !events_[event].is_return) {
     const std::uint32_t call = event;
     const auto trail_size = static_cast<std::uint32_t>(trail_.size());
     ++steps_;
     event = events_[call].next;
-    if (!forced(events_[call].op)) continue;
+    if (!forced(events_[call].op, bounds)) continue;
     // The return goes with its call.
     if (event == events_[call].other) event = events_[event].next;
     apply(component_.ops[events_[call].op]);
     lift(call);
     frames_.push_back({.placed = call, .forced = true, .trail_size = trail_size});
+    // In a new state others may fit.
+    if (trail_.size() != trail_size) event = first_event();
   }
 }
 
@@ -351,12 +386,12 @@ bool Search::back(Cursor& cursor) {
 
 Verdict Search::run(const Bounds& bounds) {
   reset();
-  settle();
+  settle(bounds);
   Cursor cursor{first_event(), 0};
   while (first_event() != 0) {
     if (steps() >= bounds.steps) return Verdict::undecided;
     if (advance(cursor, bounds)) {
-      settle();
+      settle(bounds);
       cursor = {first_event(), 0};
       continue;
     }
@@ -369,7 +404,8 @@ Verdict Search::run(const Bounds& bounds) {
 
 void Search::note_dead_end(const Bounds& bounds) {
   if (furthest_ && placed_ <= furthest_->placed) return;
-  furthest_ = {placed_, steps_, bounds.kinds_in_row};
+  furthest_ = {placed_, steps_, bounds};
+  furthest_->run.steps = UINT64_MAX;
 }
 
 }  // namespace holdfast::verify

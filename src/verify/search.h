@@ -19,6 +19,8 @@ namespace holdfast::verify {
 ///
 /// - A read that fits the state is placed at once, without an alternative: an
 ///   order that has it later has it here too.
+/// - So is one that needs the exact values it changes, while nothing else that
+///   could come before it needs them or changes them without looking.
 /// - A state that someone must still see, and nobody can bring back, is not
 ///   left. Where values are unique this alone decides most choices.
 /// - Values nobody will see any more are one value, and further writes of such
@@ -34,11 +36,14 @@ class Search {
   struct Bounds {
     std::uint64_t steps = UINT64_MAX;  // stop once all runs together took so many
     std::uint32_t kinds_in_row = 0;    // of unknown operations, before a known one
+    // Places operations that need exact values at once though unknown ones might
+    // change these and back: nearly always right, and then much shorter.
+    bool hasty = false;
   };
   /// From the beginning again. Undecided: out of steps.
   Verdict run(const Bounds& bounds);
 
-  /// Whether the last run passed by orders because of `kinds_in_row`.
+  /// Whether the last run passed by orders because of its bounds.
   bool was_cut() const { return cut_; }
   /// Of all runs.
   std::uint64_t steps() const { return steps_before_ + steps_; }
@@ -92,8 +97,9 @@ class Search {
   bool advance(Cursor& cursor, const Bounds& bounds);
   bool try_known(std::uint32_t event);
   bool try_class(std::uint32_t number, Time due, const Bounds& bounds);
-  bool forced(std::uint32_t index);
-  void settle();
+  bool forced(std::uint32_t index, const Bounds& bounds);
+  bool nothing_comes_before(std::uint32_t index, const Bounds& bounds);
+  void settle(const Bounds& bounds);
   bool back(Cursor& cursor);
   void undo(const Frame& frame);
 
@@ -125,15 +131,18 @@ class Search {
   const Component& component_;
   std::vector<Event> events_;  // 0 is the list's head and end
   std::vector<Class> classes_;
-  std::vector<bool> only_reads_;  // by op
-  bool plain_ = false;            // one key, only puts and looks at exact values
-  bool growing_ = false;          // one key, a counter that never falls
+  std::vector<bool> only_reads_;    // by op
+  std::vector<bool> exact_;         // by op: changes only keys that it needs exact values of
+  std::vector<Time> unknown_from_;  // by key: when the first operation of unknown outcome began
+  bool plain_ = false;              // one key, only puts and looks at exact values
+  bool growing_ = false;            // one key, a counter that never falls
 
-  std::vector<Cell> cells_;               // the state: by key
-  std::vector<Value> values_;             // the same as values, also where no cell is
-  std::vector<std::uint32_t> observers_;  // by cell: unplaced known operations that need it
-  std::vector<std::uint32_t> writers_;    // by cell: unplaced operations that may make it
-  std::vector<std::uint32_t> wild_;       // by key: unplaced operations that may make anything
+  std::vector<Cell> cells_;                // the state: by key
+  std::vector<Value> values_;              // the same as values, also where no cell is
+  std::vector<std::uint32_t> observers_;   // by cell: unplaced known operations that need it
+  std::vector<std::uint32_t> writers_;     // by cell: unplaced operations that may make it
+  std::vector<std::uint32_t> wild_;        // by key: unplaced operations that may make anything
+  std::vector<std::uint32_t> unknown_on_;  // by key: unplaced operations of unknown outcome
   std::vector<Change> trail_;
   std::vector<Frame> frames_;
   Hash placed_hash_;
@@ -147,7 +156,7 @@ class Search {
   struct DeadEnd {
     std::uint64_t placed = 0;
     std::uint64_t steps = UINT64_MAX;  // of its run
-    std::uint32_t kinds_in_row = 0;    // which run
+    Bounds run;                        // which run
   };
   std::optional<DeadEnd> furthest_;
   bool explaining_ = false;

@@ -85,7 +85,7 @@ Failure Search::explain() {
   failure.known = (events_.size() - 1) / 2;
   if (!furthest_) return failure;  // out of steps before the first dead end
   explaining_ = true;
-  const Verdict again = run({.kinds_in_row = furthest_->kinds_in_row});
+  const Verdict again = run(furthest_->run);
   explaining_ = false;
   HF_ASSERT(again == Verdict::violation && placed_ == furthest_->placed);
   failure.placed = placed_;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include "verify/search.h"
 
 namespace holdfast::verify {
@@ -17,6 +18,22 @@ Search::Search(const Component& component) : component_(component) {
              (step.does == Step::Does::put && step.needs == Step::Needs::cell &&
               step.made == step.needed);
     }));
+  }
+  for (const Component::Op& op : component_.ops) {
+    const auto steps = component_.steps_of(op);
+    std::set<std::uint32_t> looked;
+    exact_.push_back(!op.unknown && std::all_of(steps.begin(), steps.end(), [&](const Step& step) {
+      const bool exact = step.needs == Step::Needs::cell || step.needs == Step::Needs::zero;
+      if (exact) looked.insert(step.key);
+      return step.does == Step::Does::nothing || looked.contains(step.key);
+    }));
+  }
+  unknown_from_.assign(component_.keys.size(), INT64_MAX);
+  for (const Component::Op& op : component_.ops) {
+    if (!op.unknown) continue;
+    for (const Step& step : component_.steps_of(op)) {
+      unknown_from_[step.key] = std::min(unknown_from_[step.key], op.start);
+    }
   }
   build_events();
   build_classes();
@@ -118,6 +135,7 @@ void Search::count(const Component::Op& op, int by) {
     const Step& step = steps[i];
     if (step.made != no_cell) writers_[step.made] += change;
     if (step.does == Step::Does::add) wild_[step.key] += change;
+    if (op.unknown) unknown_on_[step.key] += change;
     if (step.needs != Step::Needs::cell) continue;
     // Behind a step on the same key it looks at what its own operation made.
     const bool first = std::none_of(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(i),
@@ -139,6 +157,7 @@ void Search::reset() {
   observers_.assign(component_.cells.size(), 0);
   writers_.assign(component_.cells.size(), 0);
   wild_.assign(component_.keys.size(), 0);
+  unknown_on_.assign(component_.keys.size(), 0);
   for (const Component::Op& op : component_.ops) count(op, 1);
   trail_.clear();
   frames_.clear();
