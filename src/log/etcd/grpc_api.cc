@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
+#include <log/etcd/etcd.grpc.pb.h>
 
+#include <condition_variable>
 #include <fstream>
 #include <mutex>
 #include <set>
@@ -13,7 +15,6 @@
 
 #include "base/assert.h"
 #include "base/logging.h"
-#include "log/etcd/etcd.grpc.pb.h"
 
 namespace holdfast::etcd {
 namespace {
@@ -49,10 +50,28 @@ class Inbox {
     return std::exchange(work_, {});
   }
 
+  // What is under way at gRPC. Its queue must not be shut down before all has
+  // come to its end: a call that ends then still asks it for the reason.
+  void begun() {
+    const std::lock_guard lock(mutex_);
+    ++under_way_;
+  }
+  void ended(std::function<void()> work) {
+    post(std::move(work));
+    const std::lock_guard lock(mutex_);
+    if (--under_way_ == 0) none_.notify_all();
+  }
+  void wait_until_none() {
+    std::unique_lock lock(mutex_);
+    none_.wait(lock, [this] { return under_way_ == 0; });
+  }
+
  private:
   std::function<void()> wake_;
   std::mutex mutex_;
+  std::condition_variable none_;
   std::vector<std::function<void()>> work_;
+  std::size_t under_way_ = 0;
 };
 
 // Certainly never sent: gRPC had no connection to send it over.
@@ -159,13 +178,14 @@ class Call final : public Tag {
 
   template <typename Start>
   void start(Start&& start) {
+    inbox_.begun();
     reader_ = start(context_);
     reader_->Finish(&response_, &status_, this);
   }
   grpc::ClientContext& context() { return context_; }
 
   void completed(bool) override {
-    inbox_.post([self = std::shared_ptr<Call>(this)] {
+    inbox_.ended([self = std::shared_ptr<Call>(this)] {
       self->finished_(self->context_, self->status_, self->response_);
     });
   }
@@ -193,6 +213,7 @@ class Watcher final : public Tag {
     // A member cut off from its leader ends the watch instead of keeping silent.
     context_.AddMetadata("hasleader", "true");
     // In two steps: the thread that waits may be told before this one goes on.
+    inbox_.begun();
     stream_ = member.watch->PrepareAsyncWatch(&context_, &queue);
     stream_->StartCall(this);
   }
@@ -250,7 +271,7 @@ class Watcher final : public Tag {
     if (end_.reason.empty()) end_.reason = status_.error_message();
     if (end_.reason.empty()) end_.reason = "the watch ended";
     // The last reference goes with it, on the owner's thread.
-    inbox_.post([self = std::shared_ptr<Watcher>(this)] { self->tell(std::move(self->end_)); });
+    inbox_.ended([self = std::shared_ptr<Watcher>(this)] { self->tell(std::move(self->end_)); });
   }
   // Owner's thread. Whoever is told may stop() this.
   void tell(WatchEvents events) {
@@ -280,6 +301,7 @@ class KeepAlive final : public Tag {
     if (!token.empty()) context_.AddMetadata("token", token);
     set_deadline(context_, timeout);
     request_.set_id(lease);
+    inbox_.begun();
     stream_ = member.lease->PrepareAsyncLeaseKeepAlive(&context_, &queue);
     stream_->StartCall(this);
   }
@@ -303,7 +325,7 @@ class KeepAlive final : public Tag {
  private:
   enum class State { starting, writing, reading, finishing };
   void finished() {
-    inbox_.post([self = std::shared_ptr<KeepAlive>(this)] {
+    inbox_.ended([self = std::shared_ptr<KeepAlive>(this)] {
       grpc::ClientContext& context = self->context_;
       if (!self->answered_) return self->done_(context, tl::unexpected(failure_of(self->status_)));
       if (self->response_.ttl() > 0)
@@ -354,6 +376,7 @@ class GrpcApi final : public Api {
   ~GrpcApi() override {
     stop_watching();
     for (grpc::ClientContext* context : asking_) context->TryCancel();
+    inbox_.wait_until_none();
     queue_.Shutdown();
     thread_.join();
     // What was answered meanwhile is let go of unheard.

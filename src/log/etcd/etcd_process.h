@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace holdfast::etcd::testing {
+
+/// A real etcd of one member, on loopback ports and in a folder of its own.
+class EtcdProcess {
+ public:
+  static bool installed() { return access("/usr/bin/etcd", X_OK) == 0; }
+
+  explicit EtcdProcess(std::vector<std::string> more = {}) : more_(std::move(more)) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "etcd-test-XXXXXX").string();
+    HF_ASSERT(mkdtemp(pattern.data()) != nullptr);
+    folder_ = pattern;
+    // Both at once, or the second could be given the first again.
+    const int a = free_port(client_port_);
+    const int b = free_port(peer_port_);
+    close(a);
+    close(b);
+    start();
+  }
+  ~EtcdProcess() {
+    kill();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  EtcdProcess(const EtcdProcess&) = delete;
+  EtcdProcess& operator=(const EtcdProcess&) = delete;
+
+  std::string endpoint() const { return "127.0.0.1:" + std::to_string(client_port_); }
+  const std::string& folder() const { return folder_; }
+
+  void start() {
+    const std::string client = "http://" + endpoint();
+    const std::string peer = "http://127.0.0.1:" + std::to_string(peer_port_);
+    std::vector<std::string> args = {"etcd",
+                                     "--name=test",
+                                     "--data-dir=" + folder_ + "/data",
+                                     "--listen-client-urls=" + client,
+                                     "--advertise-client-urls=" + client,
+                                     "--listen-peer-urls=" + peer,
+                                     "--initial-advertise-peer-urls=" + peer,
+                                     "--initial-cluster=test=" + peer};
+    args.insert(args.end(), more_.begin(), more_.end());
+    std::vector<char*> argv;
+    for (std::string& arg : args) argv.push_back(arg.data());
+    argv.push_back(nullptr);
+    const std::string output = folder_ + "/output";
+    pid_ = fork();
+    HF_ASSERT(pid_ >= 0);
+    if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that ends early leaves none behind
+      const int file = open(output.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+      dup2(file, 1);
+      dup2(file, 2);
+      execv("/usr/bin/etcd", argv.data());
+      _exit(127);
+    }
+  }
+  /// As `kill -9`.
+  void kill() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  void pause() const { ::kill(pid_, SIGSTOP); }
+  void go_on() const { ::kill(pid_, SIGCONT); }
+
+ private:
+  // A socket that holds a port that was free.
+  static int free_port(int& port) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    HF_ASSERT(bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    HF_ASSERT(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port = ntohs(address.sin_port);
+    return socket;
+  }
+
+  std::vector<std::string> more_;
+  std::string folder_;
+  int client_port_ = 0;
+  int peer_port_ = 0;
+  pid_t pid_ = -1;
+};
+
+}  // namespace holdfast::etcd::testing
