@@ -178,6 +178,20 @@ TEST(Linearizable, OneIdIsOneOperationFromItsFirstTryToItsFirstReply) {
                     with_id("i", op(5, 6, "INCRBY c 1", n(1)))});
 }
 
+TEST(Linearizable, AnUnseenValueIsNotTakenForTheFirst) {
+  // Found by the random test: their hashes were equal, and an order was lost.
+  expect_ok({op(1, 13, "GETDEL x", text("a")), op(2, 4, "SET x a", ok()),
+             op(2, 12, "SET x 1 NX", ok()), op(6, 12, "SET x 0 NX", ok()),
+             op(7, 13, "SET x a GET", text("a")), op(8, 14, "GETDEL x", text("0")),
+             op(13, 20, "EXISTS x", n(0))});
+}
+
+TEST(Linearizable, AValueIsNotTakenForAnOperation) {
+  // As before: value 1 of key 0 and operation 2 had one hash.
+  expect_ok(
+      {op(1, 2, "INCRBY x 1", n(1)), op(2, 2, "GETDEL x", text("1")), op(3, 5, "SET x a GET", {})});
+}
+
 TEST(Linearizable, OutOfStepsIsUndecidedAndNeverOk) {
   EXPECT_EQ(verdict_of({op(1, 2, "SET x a", ok()), op(3, 4, "GET x", text("a"))}, {}, 0),
             Verdict::undecided);
