@@ -450,33 +450,39 @@ class Flipper {
   Flipper(const Peer& peer, std::size_t at) : at_(at), to_(resolve(peer.address).value()) {
     thread_ = std::thread([this] { run(); });
   }
-  ~Flipper() { thread_.join(); }
+  ~Flipper() {
+    ::shutdown(asker_side_, SHUT_RDWR);
+    ::shutdown(peer_side_, SHUT_RDWR);
+    thread_.join();
+  }
   std::string address() const { return text_of(acceptor_.local_endpoint()); }
 
  private:
   void run() {
-    tcp::socket asker(io_);
-    acceptor_.accept(asker);
-    tcp::socket peer(io_);
-    peer.connect(to_);
+    acceptor_.accept(asker_);
+    peer_.connect(to_);
+    asker_side_ = asker_.native_handle();
+    peer_side_ = peer_.native_handle();
     boost::system::error_code error;
     std::string bytes(1 << 16, 0);
-    const std::size_t hello = asker.read_some(boost::asio::buffer(bytes), error);
-    boost::asio::write(peer, boost::asio::buffer(bytes.data(), hello), error);
+    const std::size_t hello = asker_.read_some(boost::asio::buffer(bytes), error);
+    boost::asio::write(peer_, boost::asio::buffer(bytes.data(), hello), error);
     std::size_t passed = 0;
     while (true) {
-      const std::size_t n = peer.read_some(boost::asio::buffer(bytes), error);
+      const std::size_t n = peer_.read_some(boost::asio::buffer(bytes), error);
       if (error) return;
       if (at_ >= passed && at_ < passed + n) bytes[at_ - passed] ^= 0x10;
       passed += n;
-      boost::asio::write(asker, boost::asio::buffer(bytes.data(), n), error);
+      boost::asio::write(asker_, boost::asio::buffer(bytes.data(), n), error);
       if (error) return;
     }
   }
   std::size_t at_;
+  std::atomic<int> asker_side_{-1}, peer_side_{-1};
   boost::asio::io_context io_;
   tcp::acceptor acceptor_{io_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)};
   tcp::endpoint to_;
+  tcp::socket asker_{io_}, peer_{io_};  // open until the thread has ended
   std::thread thread_;
 };
 
@@ -488,6 +494,7 @@ TEST(CheckpointTransfer, AByteFlippedOnTheWayIsNoticedAndTheNextPeerIsAsked) {
   // beginning, rows, and a checksum.
   for (const std::size_t at : {0u, 3u, 4u, 9u, 26u, 1'000u, 300'000u, 500'000u}) {
     SCOPED_TRACE(at);
+    ASSERT_TRUE(comes_true([&] { return peer.counters().streams == 0; }));
     const Flipper flipper(peer, at);
     const auto staging = make_memory_store();
     auto options = asking({flipper.address(), peer.address});
