@@ -21,6 +21,9 @@ namespace {
 
 namespace pb = etcdserverpb;
 
+// AlarmRequest's action and alarm; an action of 0 asks which there are.
+constexpr int alarm_deactivate = 2;
+constexpr int alarm_no_space = 1;
 constexpr int reconnect_first_ms = 50;
 constexpr int reconnect_max_ms = 1'000;
 // etcd ends connections that ping more often than every 5 s.
@@ -595,19 +598,42 @@ class GrpcApi final : public Api {
         });
   }
 
+  // etcd ends an alarm only by the member that raised it.
+  void end_alarms(Millis timeout, Done<Header> done) {
+    alarm({}, timeout, [this, timeout, done = std::move(done)](Answer<pb::AlarmResponse> raised) {
+      if (!raised) return done(tl::unexpected(raised.error()));
+      const auto left = std::make_shared<std::vector<pb::AlarmMember>>();
+      for (const pb::AlarmMember& member : raised->alarms()) {
+        if (member.alarm() == alarm_no_space) left->push_back(member);
+      }
+      end_alarm(left, timeout, done, header_of(raised->header()));
+    });
+  }
+  void end_alarm(const std::shared_ptr<std::vector<pb::AlarmMember>>& left, Millis timeout,
+                 const Done<Header>& done, Header header) {
+    if (left->empty()) return done(header);
+    pb::AlarmRequest request;
+    request.set_action(alarm_deactivate);
+    request.set_memberid(left->back().memberid());
+    request.set_alarm(alarm_no_space);
+    left->pop_back();
+    alarm(request, timeout, [this, left, timeout, done](Answer<pb::AlarmResponse> answer) {
+      if (!answer) return done(tl::unexpected(answer.error()));
+      end_alarm(left, timeout, done, header_of(answer->header()));
+    });
+  }
+  void alarm(pb::AlarmRequest request, Millis timeout, Done<pb::AlarmResponse> done) {
+    ask<pb::AlarmResponse, pb::AlarmResponse>(
+        timeout, std::move(done),
+        [&](Member& member, grpc::ClientContext& context) {
+          return member.maintenance->AsyncAlarm(&context, request, &queue_);
+        },
+        [](pb::AlarmResponse& response) { return std::move(response); });
+  }
+
   // One member after the other, then the alarm.
   void reclaim_from(std::size_t i, Millis timeout, Done<Header> done) {
-    if (i == members_.size()) {
-      pb::AlarmRequest request;
-      request.set_action(2);
-      request.set_alarm(1);
-      return ask<pb::AlarmResponse, Header>(
-          timeout, std::move(done),
-          [&](Member& member, grpc::ClientContext& context) {
-            return member.maintenance->AsyncAlarm(&context, request, &queue_);
-          },
-          [](pb::AlarmResponse& response) { return header_of(response.header()); });
-    }
+    if (i == members_.size()) return end_alarms(timeout, std::move(done));
     Member& member = members_[i];
     each<pb::DefragmentResponse>(
         timeout,
