@@ -184,6 +184,7 @@ def etcd_majority_stopped(stage):
         for member in members:
             stage.cluster.etcd.launch(member) if kill else member.resume()
         stage.mended(lambda: None)
+    stage.broken(2.0, 3.0)
 
 
 def cut_off(stage):
@@ -201,6 +202,7 @@ def cut_off(stage):
         wait_until(lambda: node.http("/healthz")[0] == 200, 30, f"{node.name} starts without etcd")
         must_refuse(node)
         stage.mended(lambda: [stage.cluster.etcd.launch(m) for m in stage.cluster.etcd.members])
+    stage.broken(2.0, 3.0)
 
 
 def nodes_join_and_leave(stage):

@@ -55,7 +55,9 @@ def kill_meanwhile(cluster, loaders, kills, counterparties, chance):
         while reached < mark:
             check(any(p.poll() is None for p in loaders), f"the loaders ended before kill {kill + 1}")
             check(time.monotonic() < end, f"progress {reached} after 120 s")
+            cluster.check_alive()
             reached = progress(cluster, counterparties)
+            time.sleep(0.05)
         if kill % 2:
             victim = cluster.etcd.leader() if kill % 4 == 1 else chance.choice(cluster.etcd.followers())
         else:
@@ -93,7 +95,10 @@ def main():
         try:
             loaders = start_loaders(cluster, folder)
             fell = kill_meanwhile(cluster, loaders, arguments.kills, len(wanted) - accounts, random.Random(arguments.seed))
-            printed = [p.communicate(timeout=300)[0] for p in loaders]
+            while any(p.poll() is None for p in loaders):
+                cluster.check_alive()
+                time.sleep(0.1)
+            printed = [p.stdout.read() for p in loaders]
         finally:
             for process in loaders:
                 process.kill()

@@ -184,7 +184,7 @@ class OneClient(threading.Thread):
 
     def wait_before_retry(self, tries):
         """Longer each time; true when the clients are to stop."""
-        return self.workload.stopping.wait(min(0.25, 0.002 * 2 ** tries) * self.random.random())
+        return self.workload.stopping.wait(min(1.0, 0.002 * 2 ** tries) * self.random.random())
 
     def attempt(self, node, commands, id):
         """One try at one node, written down. (True, reply) when it was answered for good."""
