@@ -61,8 +61,8 @@ void print_table(const verify::Report& report, double seconds) {
   line("took", fmt::format("{:.1f} s, {} steps", seconds, with_thousands(report.steps)));
   line("verdict", verdict_word(report));
   for (const std::string& complaint : summary.complaints) line("does not count", complaint);
-  for (const std::string& keys : report.undecided) {
-    line("undecided", fmt::format("{}: out of steps (--steps)", keys));
+  for (const auto& undecided : report.undecided) {
+    fmt::print("\nundecided: {}\n", undecided.explanation);
   }
   for (const auto& violation : report.violations) {
     fmt::print("\n{}: {}\n", violation.check, violation.explanation);
@@ -74,10 +74,13 @@ void print_json(const verify::Report& report, double seconds) {
   const auto tries = [](const verify::Summary::Tries& t) {
     return nlohmann::ordered_json{{"all", t.all}, {"replied", t.replied}, {"share", t.share()}};
   };
-  nlohmann::ordered_json violations = nlohmann::ordered_json::array();
-  for (const auto& violation : report.violations) {
-    violations.push_back({{"check", violation.check}, {"explanation", violation.explanation}});
-  }
+  const auto list = [](const std::vector<verify::Report::Violation>& found) {
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    for (const auto& one : found) {
+      all.push_back({{"check", one.check}, {"explanation", one.explanation}});
+    }
+    return all;
+  };
   const nlohmann::ordered_json all{
       {"verdict", verdict_word(report)},
       {"outside_faults", tries(summary.outside)},
@@ -93,8 +96,8 @@ void print_json(const verify::Report& report, double seconds) {
       {"steps", report.steps},
       {"seconds", seconds},
       {"complaints", summary.complaints},
-      {"undecided", report.undecided},
-      {"violations", violations},
+      {"undecided", list(report.undecided)},
+      {"violations", list(report.violations)},
   };
   fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }

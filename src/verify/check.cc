@@ -23,19 +23,31 @@ std::string keys_of(const Component& component) {
 }
 
 std::string explain(const Component& component, const Failure& failure,
-                    std::span<const Operation> operations) {
-  std::string text = fmt::format(
-      "no order explains the answers about {}.\n"
+                    std::span<const Operation> operations, Verdict verdict) {
+  const auto add_blocked = [&](std::string& text) {
+    for (const Failure::Blocked& blocked : failure.blocked) {
+      text += "    " + to_text(operations[blocked.operation]) + "\n";
+      if (!blocked.why.empty()) text += "        " + blocked.why + "\n";
+      if (blocked.whom) text += "        " + to_text(operations[*blocked.whom]) + "\n";
+    }
+  };
+  std::string text = verdict == Verdict::violation
+                         ? "no order explains the answers about "
+                         : "out of steps (--steps) before an order was found for ";
+  text += keys_of(component) + ".\n";
+  if (!failure.conflict.empty()) {
+    text += failure.conflict + "\n";
+    add_blocked(text);
+    return text;
+  }
+  text += fmt::format(
       "The longest order found places {} of {} operations with known outcome and ends in\n",
-      keys_of(component), failure.placed, failure.known);
+      failure.placed, failure.known);
   for (const std::uint32_t index : failure.last) text += "    " + to_text(operations[index]) + "\n";
   text += "which leaves";
   for (const auto& [key, value] : failure.state) text += fmt::format(" {} = {}", key, value);
   text += ". One of these would have to be next:\n";
-  for (const Failure::Blocked& blocked : failure.blocked) {
-    text += "    " + to_text(operations[blocked.operation]) + "\n        " + blocked.why + "\n";
-    if (blocked.whom) text += "        " + to_text(operations[*blocked.whom]) + "\n";
-  }
+  add_blocked(text);
   return text;
 }
 
@@ -75,9 +87,10 @@ Result<Report> check(History history, const CheckOptions& options) {
     report.keys += component.keys.size();
     const Checked checked = linearizable(component, options.steps_max);
     report.steps += checked.steps;
-    if (checked.verdict == Verdict::undecided) report.undecided.push_back(keys_of(component));
-    if (checked.verdict != Verdict::violation) continue;
-    report.violations.push_back({"linearizable", explain(component, *checked.failure, operations)});
+    if (checked.verdict == Verdict::ok) continue;
+    auto& list = checked.verdict == Verdict::violation ? report.violations : report.undecided;
+    list.push_back(
+        {"linearizable", explain(component, *checked.failure, operations, checked.verdict)});
   }
   return report;
 }

@@ -26,7 +26,7 @@ struct Report {
     std::string explanation;  // lines
   };
   std::vector<Violation> violations;
-  std::vector<std::string> undecided;  // the components' keys
+  std::vector<Violation> undecided;  // how far the search came
 
   /// A violation outweighs what is undecided or does not count.
   Verdict verdict() const;

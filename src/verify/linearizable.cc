@@ -4,6 +4,7 @@
 #include <array>
 
 #include "verify/search.h"
+#include "verify/shortcuts.h"
 
 namespace holdfast::verify {
 namespace {
@@ -23,6 +24,10 @@ constexpr std::array<Search::Bounds, 5> searches{
 }  // namespace
 
 Checked linearizable(const Component& component, std::uint64_t steps_max) {
+  if (auto decided = check_register(component)) return *std::move(decided);
+  if (auto conflict = counter_conflict(component)) {
+    return {Verdict::violation, component.ops.size(), std::move(conflict)};
+  }
   Search search(component);
   Checked checked;
   for (std::size_t i = 0; i < searches.size(); ++i) {

@@ -13,8 +13,10 @@ namespace holdfast::verify {
 
 enum class Verdict : std::uint8_t { ok, violation, undecided };
 
-/// The order that came furthest, and what could not follow it.
+/// Operations that no order can hold together, or the order that came furthest
+/// and what could not follow it.
 struct Failure {
+  std::string conflict;             // a sentence; empty: the order that came furthest
   std::uint64_t placed = 0;         // operations with a known outcome in that order
   std::uint64_t known = 0;          // of so many
   std::vector<std::uint32_t> last;  // the last of the order, as numbers of operations

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/linearizable.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "verify/merge.h"
@@ -10,6 +11,7 @@ namespace holdfast::verify {
 namespace {
 
 using namespace testing;  // NOLINT: a test of one file
+using ::testing::HasSubstr;
 
 Answer ok() {
   return Answer::of("OK");
@@ -193,12 +195,12 @@ TEST(Linearizable, AValueIsNotTakenForAnOperation) {
 }
 
 TEST(Linearizable, OutOfStepsIsUndecidedAndNeverOk) {
-  EXPECT_EQ(verdict_of({op(1, 2, "SET x a", ok()), op(3, 4, "GET x", text("a"))}, {}, 0),
+  EXPECT_EQ(verdict_of({op(1, 2, "SET x a", ok()), op(3, 4, "GETSET x b", text("a"))}, {}, 0),
             Verdict::undecided);
 }
 
 TEST(Linearizable, TheExplanationNamesWhatIsDueAndWhyItCannotBe) {
-  const std::vector<Operation> operations{op(1, 2, "SET x a", ok()), op(3, 4, "SET x b", ok()),
+  const std::vector<Operation> operations{op(1, 2, "GETSET x a", {}), op(3, 4, "SET x b", ok()),
                                           op(5, 6, "GET x", text("a")), op(7, 8, "SET x c", ok())};
   const auto components = compile(operations, {});
   ASSERT_TRUE(components);
@@ -217,13 +219,50 @@ TEST(Linearizable, TheExplanationNamesWhatIsDueAndWhyItCannotBe) {
 }
 
 TEST(Linearizable, TheExplanationSaysWhatAnAnswerWouldHaveNeeded) {
-  const std::vector<Operation> operations{op(1, 2, "INCRBY c 5", n(5)),
+  const std::vector<Operation> operations{op(1, 2, "SETNX c five", n(1)),
                                           op(3, 4, "GET c", text("10"))};
   const auto components = compile(operations, {});
   ASSERT_TRUE(components);
   const Checked checked = linearizable(components->front());
   ASSERT_TRUE(checked.failure);
-  EXPECT_EQ(checked.failure->blocked.at(0).why, "needs c to be 10, which is 5");
+  EXPECT_EQ(checked.failure->blocked.at(0).why, "needs c to be 10, which is \"five\"");
+}
+
+std::string conflict_of(const std::vector<Operation>& operations) {
+  const auto components = compile(operations, {{"c", text("3")}});
+  EXPECT_TRUE(components);
+  const Checked checked = linearizable(components->front());
+  EXPECT_EQ(checked.verdict, Verdict::violation);
+  return checked.failure ? checked.failure->conflict : "";
+}
+
+TEST(Linearizable, RegistersOfUniqueValuesAreExplainedByTwoValuesThatExcludeEachOther) {
+  EXPECT_EQ(conflict_of({op(1, 2, "GET x", text("a"))}), "\"a\" was seen, and nobody ever put it:");
+  EXPECT_EQ(conflict_of({op(1, 2, "GET x", text("a")), op(3, 4, "SET x a", ok())}),
+            "\"a\" was seen before it was put:");
+  EXPECT_THAT(conflict_of({op(1, 2, "SET x a", ok()), op(3, 9, "SET x b", ok()),
+                           op(4, 5, "GET x", text("b")), op(6, 7, "GET x", text("a")),
+                           op(8, 9, "GET x", text("b"))}),
+              HasSubstr("these times overlap"));
+  EXPECT_THAT(conflict_of({op(1, 2, "SET x a", ok()), op(3, 4, "SET x b", ok()),
+                           op(5, 6, "GET x", text("a"))}),
+              HasSubstr("all the time"));
+}
+
+TEST(Linearizable, CountersAreExplainedByWhatNoOrderHolds) {
+  const auto add = [](Time start, Time end, std::int64_t reply) {
+    return op(start, end, "INCRBY c 2", n(reply));
+  };
+  EXPECT_THAT(conflict_of({op(1, 2, "GET c", text("2")), add(3, 4, 5)}), HasSubstr("began at 3"));
+  EXPECT_THAT(conflict_of({add(1, 9, 5), add(1, 9, 5)}), HasSubstr("one increment"));
+  EXPECT_THAT(conflict_of({add(1, 9, 5), op(1, 9, "GET c", text("4"))}),
+              HasSubstr("one increment"));
+  EXPECT_THAT(conflict_of({add(1, 2, 5), op(3, 4, "GET c", text("3"))}), HasSubstr("fall"));
+  EXPECT_THAT(conflict_of({add(1, 2, 7), add(3, 4, 5)}), HasSubstr("fall"));
+  EXPECT_THAT(conflict_of({unknown(1, "INCRBY c 1"), op(2, 3, "GET c", text("5"))}),
+              HasSubstr("more was added"));
+  EXPECT_THAT(conflict_of({op(2, 3, "GET c", text("5")), unknown(4, "INCRBY c 2")}),
+              HasSubstr("more was added"));
 }
 
 }  // namespace
