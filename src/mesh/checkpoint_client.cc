@@ -110,23 +110,24 @@ class Fetch {
     std::vector<std::string> peers = options_.peers;
     for (int round = 0; !peers.empty() && round < options_.rounds_max; ++round) {
       if (round > 0) pause();
+      said_.clear();
       for (std::size_t i = 0; i < peers.size();) {
         if (over()) return given_up();
         auto fetched = from(peers[i]);
         if (fetched) return fetched;
         logging::warning("no checkpoint from {}: {}", peers[i], fetched.error().message);
         if (staging_.failed()) return fetched;
-        said_ +=
-            fmt::format("{}{}: {}", said_.empty() ? "" : "; ", peers[i], fetched.error().message);
+        const std::string said = fmt::format("; {}: {}", peers[i], fetched.error().message);
         if (Status s = staging_.clear(); !s) return tl::unexpected(s.error());
         // A peer that refuses this node will do so again.
         if (fetched.error().code == Code::err) {
+          refused_ += said;
           peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(i));
         } else {
+          said_ += said;
           ++i;
         }
       }
-      if (!peers.empty() && round + 1 < options_.rounds_max) said_.clear();
     }
     return given_up();
   }
@@ -137,8 +138,7 @@ class Fetch {
 
   Result<FetchedCheckpoint> given_up() const {
     if (cancelled()) return fail(Code::unavailable, "loading a checkpoint was cancelled");
-    return fail(Code::unavailable, fmt::format("no peer gave a checkpoint: {}",
-                                               said_.empty() ? "none was asked" : said_));
+    return fail(Code::unavailable, "no peer gave a checkpoint" + refused_ + said_);
   }
 
   void pause() const {
@@ -183,7 +183,8 @@ class Fetch {
   const FetchOptions& options_;
   Staging staging_;
   Monotonic until_;
-  std::string said_;  // by peers, in the last round
+  std::string refused_;  // what peers said that are asked no more
+  std::string said_;     // and the others, in the last round
 };
 
 }  // namespace

@@ -67,7 +67,7 @@ class Sender {
       more = false;
       Status status;
       gathered_.clear();
-      const Status scanned =
+      Status scanned =
           source_.snapshot->scan(family, from, [&](std::string_view key, std::string_view value) {
             if (gathered_.size() >= limits::mesh_frame_bytes_max ||
                 ++looked_at_ % rows_between_looks == 0) {

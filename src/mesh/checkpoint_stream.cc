@@ -160,7 +160,7 @@ Status CheckpointWriter::put_pieces(Family family, std::string_view key, std::st
 Status CheckpointWriter::flush() {
   // Nothing gathered: a frame with no row, of the family that orders with all.
   if (rows_.empty()) rows_.push_back(static_cast<char>(Family::meta));
-  const Status sent = put(FrameType::rows, rows_);
+  Status sent = put(FrameType::rows, rows_);
   rows_.clear();
   return sent;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/checkpoint_stream.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -190,13 +191,13 @@ TEST(CheckpointStream, AFrameLostRepeatedOrMovedIsNoticed) {
 TEST(CheckpointStream, WhatIsWellFramedButNoCheckpointIsRefused) {
   const std::string begin = begin_body();
   const std::string end(24, '\0');
-  const auto row = [](char family, std::string key) {
+  const auto row = [](char family, const std::string& key) {
     std::string body(1, family);
     wire::put_bytes(body, key);
     wire::put_bytes(body, "v");
     return body;
   };
-  const auto piece = [](char family, char last, std::string key, std::string bytes) {
+  const auto piece = [](char family, char last, const std::string& key, const std::string& bytes) {
     std::string body{family, last};
     wire::put_bytes(body, key);
     return body + bytes;

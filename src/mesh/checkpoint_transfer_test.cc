@@ -401,6 +401,7 @@ TEST(CheckpointTransfer, AnotherVersionIsToldWhichOneIsSpoken) {
 
 TEST(CheckpointTransfer, APeerWithoutACheckpointSaysWhyAndTheNextIsAsked) {
   Peer empty;
+  empty.options.node = "n3";
   empty.options.begin = []() -> Result<CheckpointSource> {
     return fail(Code::unavailable, "there is no checkpoint yet");
   };
@@ -412,6 +413,13 @@ TEST(CheckpointTransfer, APeerWithoutACheckpointSaysWhyAndTheNextIsAsked) {
   Peer peer;
   peer.serve();
   EXPECT_TRUE(fetch_checkpoint(asking({empty.address, peer.address}), *staging));
+  auto options = asking({peer.address, empty.address});
+  options.node = peer.options.node;  // refused for good by the one, and not by the other
+  options.rounds_max = 2;
+  const auto neither = fetch_checkpoint(options, *staging);
+  ASSERT_FALSE(neither);
+  EXPECT_THAT(neither.error().message, HasSubstr("two nodes have it"));
+  EXPECT_THAT(neither.error().message, HasSubstr("no checkpoint yet"));
   EXPECT_EQ(empty.ended_amid + empty.ended_whole, 0) << "what did not begin does not end";
 }
 
