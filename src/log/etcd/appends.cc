@@ -29,8 +29,10 @@ void Appends::add(std::string payload, Token token) {
   own.key = keys_.entry(session_, next_counter_++);
   own.value = encode_entry(payload);
   own.deadline = api_.now() + timeout_;
+  // Behind one that waits it would come too early for certain.
+  own.blocked = !own_.empty() && !own_.back().in_flight && !own_.back().landed;
   own_.push_back(std::move(own));
-  send(own_.size() - 1);
+  if (!own_.back().blocked) send(own_.size() - 1);
 }
 
 // They are few: what a sequencer has in flight.
@@ -57,14 +59,25 @@ void Appends::send(std::size_t i) {
   own.in_flight = true;
   own.blocked = false;
   if (own.tries++ > 0) ++counters_.again;
-  ++counters_.sent;
+  own.sent = ++counters_.sent;
   api_.transact(std::move(transaction), try_timeout(own),
                 [this, number = own.number](auto answer) { answered(number, std::move(answer)); });
+  send_behind(i);
 }
 
-void Appends::send_if_first(std::size_t i) {
+// What waited for this one goes right behind it, and what waited for that: or
+// one that came too early would leave all later ones to land one by one.
+void Appends::send_behind(std::size_t i) {
+  if (i + 1 < own_.size() && own_[i + 1].blocked) send(i + 1);
+}
+
+// It came before its predecessor, which is there now, or on its way since, or
+// will be.
+void Appends::overtook(std::size_t i) {
+  ++counters_.overtaken;
+  const bool first = i == 0 || own_[i - 1].landed;
+  if (first || (own_[i - 1].in_flight && own_[i - 1].sent > own_[i].sent)) return send(i);
   own_[i].blocked = true;
-  if (i == 0 || own_[i - 1].landed) send(i);
 }
 
 void Appends::answered(std::uint64_t number, Answer<TransactionResult> answer) {
@@ -76,8 +89,7 @@ void Appends::answered(std::uint64_t number, Answer<TransactionResult> answer) {
   if (!answer) return not_answered(*i, answer.error());
   if (answer->succeeded) return landed(*i);
   if (own_[*i].perhaps) return look(*i);
-  ++counters_.overtaken;
-  send_if_first(*i);
+  overtook(*i);
 }
 
 // Some try may have landed: then the key is there.
@@ -96,13 +108,13 @@ void Appends::looked(std::uint64_t number, const Answer<RangeResult>& answer) {
   own_[*i].in_flight = false;
   if (!answer) return not_answered(*i, answer.error());
   if (!answer->kvs.empty()) return landed(*i);
-  send_if_first(*i);
+  overtook(*i);
 }
 
 void Appends::landed(std::size_t i) {
   own_[i].landed = true;
   own_[i].value = {};
-  if (i + 1 < own_.size() && own_[i + 1].blocked) send(i + 1);
+  send_behind(i);
 }
 
 void Appends::not_answered(std::size_t i, const Failure& failure) {

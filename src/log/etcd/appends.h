@@ -60,15 +60,17 @@ class Appends {
     Monotonic deadline{};
     Monotonic not_before{};
     int tries = 0;
+    std::uint64_t sent = 0;  // which of all sends its last one was
     bool in_flight = false;
-    bool blocked = false;  // it came before its predecessor
+    bool blocked = false;  // waits for its predecessor to be sent again, or to land
     bool perhaps = false;  // a try of it may have landed
     bool landed = false;   // it has; the watch will bring it
   };
   /// Where it is; nothing when it was delivered or given up.
   std::optional<std::size_t> find(std::uint64_t number) const;
   void send(std::size_t i);
-  void send_if_first(std::size_t i);
+  void send_behind(std::size_t i);
+  void overtook(std::size_t i);
   void answered(std::uint64_t number, Answer<TransactionResult> answer);
   void look(std::size_t i);
   void looked(std::uint64_t number, const Answer<RangeResult>& answer);
