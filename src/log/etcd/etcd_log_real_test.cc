@@ -9,6 +9,7 @@
 #include "log/etcd/etcd_log.h"
 #include "log/etcd/etcd_process.h"
 #include "log/etcd/grpc_api.h"
+#include "log/etcd/presence.h"
 
 namespace holdfast::etcd {
 namespace {
@@ -175,6 +176,36 @@ TEST_F(RealEtcd, PausedEtcdCutsOffInTimeAndComesBack) {
   ASSERT_TRUE(a.append("after it"));
   ASSERT_TRUE(a.until([&] { return !a.payloads.empty(); }));
   EXPECT_THAT(a.acknowledged, ElementsAre("after it"));
+}
+
+TEST_F(RealEtcd, LeasesAreGrantedKeptAliveAndFoundEnded) {
+  EtcdProcess etcd;
+  RealNode a(etcd.endpoint());
+  ASSERT_TRUE(a.follow() && a.until_state(State::ok));
+  Presence first(*a.api, "test", "n1", "here");
+  Presence second(*a.api, "test", "n1", "there");
+  ASSERT_TRUE(a.until([&] {
+    first.step();
+    return first.state() == Presence::State::held;
+  }));
+  ASSERT_TRUE(a.until([&] {
+    second.step();
+    return second.state() == Presence::State::taken;
+  }));
+  std::optional<Answer<std::int64_t>> lease;
+  a.api->grant_lease(std::chrono::seconds(10), Millis(5'000),
+                     [&](Answer<std::int64_t> answer) { lease = std::move(answer); });
+  ASSERT_TRUE(a.until([&] { return lease.has_value(); }));
+  ASSERT_TRUE(lease->has_value());
+  std::optional<Answer<Header>> kept, ended;
+  a.api->keep_alive(**lease, Millis(5'000),
+                    [&](Answer<Header> answer) { kept = std::move(answer); });
+  a.api->keep_alive(**lease + 1, Millis(5'000),
+                    [&](Answer<Header> answer) { ended = std::move(answer); });
+  ASSERT_TRUE(a.until([&] { return kept && ended; }));
+  EXPECT_TRUE(kept->has_value());
+  ASSERT_FALSE(ended->has_value());
+  EXPECT_EQ(ended->error().kind, Failure::Kind::invalid);
 }
 
 TEST_F(RealEtcd, UsedUpQuotaStopsAppendsAndTrimmingMendsIt) {

@@ -172,6 +172,11 @@ Answer<TransactionResult> FakeEtcd::transact(const Transaction& transaction) {
   const bool holds_all =
       std::ranges::all_of(transaction.compares, [&](const Compare& c) { return holds(c); });
   if (!holds_all) return TransactionResult{header(), false};
+  for (const Put& one : transaction.puts) {
+    if (one.lease == 0 || leases_.contains(one.lease)) continue;
+    return tl::unexpected(
+        Failure{.kind = Failure::Kind::invalid, .text = "requested lease not found"});
+  }
   ++state_.revision;
   for (const Delete& one : transaction.deletes) erase(one.first, one.end);
   for (const Put& one : transaction.puts) put(one);

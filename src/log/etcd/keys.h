@@ -34,8 +34,7 @@ class Keys {
 
   std::string nodes_begin() const { return root_ + "nodes/"; }
   std::string node(std::string_view id) const { return nodes_begin() + std::string(id); }
-  std::string addresses_begin() const { return root_ + "addresses/"; }
-  std::string address(std::string_view id) const { return addresses_begin() + std::string(id); }
+  std::string alive(std::string_view id) const { return root_ + "alive/" + std::string(id); }
 
  private:
   std::string root_;
