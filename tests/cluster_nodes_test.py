@@ -10,7 +10,7 @@ import time
 
 import holdfast
 from cluster import Cluster, Node
-from cluster_etcd import EtcdCluster
+from cluster_etcd import EtcdCluster, Unanswered
 from holdfast import ReplyError, check, equal, run_cases, wait_until
 
 OFTEN = ["--checkpoint-interval", "500ms"]
@@ -133,13 +133,47 @@ def no_space():
                 except ReplyError as error:
                     check(error.code in ("UNAVAILABLE", "UNKNOWN"), f"a full etcd: {error}")
                     refused += 1
-                    equal(client("GET", "small"), b"x", "reads go on")
+                    with cluster.nodes[1].client() as reader:
+                        equal(reader("GET", "small"), b"x", "reads go on")
         cluster.insist("SET", "after", "room", seconds=60)
         for node in cluster.nodes:
             with node.client() as client:
                 equal(client("GET", "after"), b"room", f"at {node.name}")
         alarms = [m.ask("maintenance/alarm", {"action": "GET"}).get("alarms", []) for m in cluster.etcd.members]
         equal(alarms, [[], [], []], "alarms afterwards")
+
+
+def no_space_by_others():
+    """Another user of the same etcd fills it to its quota: refused meanwhile, and on by itself when he has cleaned up."""
+    with Cluster(flags=["--request-timeout", "2s"]) as cluster:
+        cluster.etcd.flags += ["--quota-backend-bytes", str(16 << 20)]
+        cluster.start()
+        cluster.insist("SET", "small", "x")
+        other = {"key": base64.b64encode(b"other").decode(), "value": base64.b64encode(b"x" * 1_000_000).decode()}
+        try:
+            for _ in range(40):
+                cluster.etcd.leader().ask("kv/put", other, timeout=10)
+            raise AssertionError("etcd took 40 MB at a quota of 16 MiB")
+        except Unanswered:
+            pass
+        with cluster.nodes[0].client() as client:
+            wait_until(lambda: refused(client), 20, "a write is refused")
+            equal(client("GET", "small"), b"x", "reads go on")
+        leader = cluster.etcd.leader()
+        revision = leader.ask("kv/deleterange", {"key": other["key"]}, timeout=10)["header"]["revision"]
+        leader.ask("kv/compaction", {"revision": revision, "physical": True}, timeout=10)
+        for member in cluster.etcd.members:
+            member.ask("maintenance/defragment", timeout=30)
+        cluster.insist("SET", "after", "room", seconds=60)
+
+
+def refused(client):
+    try:
+        client("SET", "big", "x" * 1000)
+    except ReplyError as error:
+        check(error.code in ("UNAVAILABLE", "UNKNOWN"), f"a full etcd: {error}")
+        return True
+    return False
 
 
 def compacted_under_a_node():
@@ -174,5 +208,5 @@ def one_member_only():
 if __name__ == "__main__":
     check(holdfast.BINARY.exists(), "run ./dev build")
     run_cases({f.__name__: f for f in (
-        list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space,
+        list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space, no_space_by_others,
         compacted_under_a_node, one_member_only)})
