@@ -251,6 +251,15 @@ TEST(EtcdWatch, EventsLostAtTheEndAreNoticedToo) {
   EXPECT_EQ(b.log->counters().watch_silences, 1U);
 }
 
+TEST(EtcdWatch, FragmentsOfARevisionArePutTogether) {
+  FakeEtcd etcd;
+  etcd.faults.events_split = 1;
+  const auto nodes = start(etcd, 1);
+  append_all(etcd, *nodes[0], 3);
+  EXPECT_EQ(nodes[0]->entries.size(), 3U);
+  EXPECT_EQ(nodes[0]->log->counters().refetches, 0U);
+}
+
 TEST(EtcdWatch, CompactedHistoryIsMadeUpForByTheEntriesThemselves) {
   FakeEtcd etcd;
   const auto nodes = start(etcd, 2);
@@ -341,8 +350,7 @@ TEST(EtcdIdentity, RevisionThatGoesBackUnderAConnectionIsNoticed) {
   append_all(etcd, a, 2);
   FakeEtcd::State crashed = etcd.state();
   append_all(etcd, a, 2, 3);
-  etcd.restore(crashed);
-  a.client->silence_watch();
+  etcd.restore(crashed, false);
   run(etcd, {&a}, Millis(5'000));
   EXPECT_EQ(a.state(), State::refused);
 }
@@ -400,6 +408,40 @@ TEST(EtcdIdentity, EntryDeletedByHandIsRefused) {
   ASSERT_TRUE(again.follow(at.position, at.place));
   run(etcd, {&again}, Millis(1'000));
   EXPECT_EQ(again.state(), State::refused);
+}
+
+TEST(EtcdIdentity, EntryThatLiesAtAnotherPositionIsRefused) {
+  FakeEtcd etcd;
+  const auto nodes = start(etcd, 1);
+  Node& a = *nodes[0];
+  append_all(etcd, a, 2);
+  const Checkpoint at = checkpoint_of(a);
+  // As one that a restored etcd had not, and got again from a late copy.
+  const std::string key = etcd.keys(keys.entries_begin()).back();
+  const std::string value = etcd.find(key)->value;
+  etcd.erase(key);
+  etcd.put(key, value);
+  Node again(etcd, 9);
+  ASSERT_TRUE(again.follow(at.position, at.place));
+  run(etcd, {&again}, Millis(1'000));
+  EXPECT_EQ(again.state(), State::refused);
+  EXPECT_THAT(again.log->health().reason, HasSubstr("another one"));
+}
+
+TEST(EtcdIdentity, EntryMissingBehindTheCheckpointIsRefused) {
+  FakeEtcd etcd;
+  const auto nodes = start(etcd, 1);
+  Node& a = *nodes[0];
+  append_all(etcd, a, 2);
+  const Checkpoint at = checkpoint_of(a);
+  append_all(etcd, a, 3, 3);
+  etcd.erase(etcd.keys(keys.entries_begin())[3]);
+  etcd.compact(etcd.state().revision);
+  Node again(etcd, 9);
+  ASSERT_TRUE(again.follow(at.position, at.place));
+  run(etcd, {&again}, Millis(1'000));
+  EXPECT_EQ(again.state(), State::refused);
+  EXPECT_THAT(again.entries, IsEmpty());
 }
 
 TEST(EtcdIdentity, DamagedEntryIsRefused) {

@@ -136,9 +136,9 @@ void FakeEtcd::compact(std::int64_t revision) {
   }
 }
 
-void FakeEtcd::restore(State state) {
+void FakeEtcd::restore(State state, bool ends_watches) {
   state_ = std::move(state);
-  end_watches();
+  if (ends_watches) end_watches();
 }
 
 void FakeEtcd::end_watches() {

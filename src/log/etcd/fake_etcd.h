@@ -83,8 +83,8 @@ class FakeEtcd {
     bool no_space = false;
   };
   const State& state() const { return state_; }
-  /// As a backup brings back; watches end.
-  void restore(State state);
+  /// As a backup brings back; its clients' watches end, or do not notice.
+  void restore(State state, bool ends_watches = true);
 
   const Version* find(std::string_view key) const;
   /// Alive keys that start so.
