@@ -16,6 +16,9 @@ namespace {
 
 constexpr Millis address_timeout{5'000};
 constexpr Millis pause_between_tries{2'000};
+// What follows a checkpoint is kept for so long after it was sent, until who
+// received it has opened it and joined.
+constexpr Millis time_to_join{15'000};
 
 }  // namespace
 
@@ -30,7 +33,8 @@ Peers::Peers(boost::asio::io_context& io, const Options& options, std::shared_pt
                    .begin = [this] { return begin(); },
                    .end =
                        [this](bool) {
-                         if (--streams_ == 0) membership_.release();
+                         --streams_;
+                         hold_until_ = std::chrono::steady_clock::now() + time_to_join;
                        },
                    .admit = {}}) {}
 
@@ -41,6 +45,7 @@ Status Peers::listen() {
 
 void Peers::tick() {
   addresses_.publish(server_.address());
+  if (streams_ == 0 && std::chrono::steady_clock::now() > hold_until_) membership_.release();
 }
 
 Result<mesh::CheckpointSource> Peers::begin() {

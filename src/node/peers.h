@@ -45,6 +45,7 @@ class Peers {
   AddressBook addresses_;
   mesh::CheckpointServer server_;
   int streams_ = 0;
+  Monotonic hold_until_{};
 };
 
 }  // namespace holdfast::node
