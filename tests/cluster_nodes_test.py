@@ -117,10 +117,10 @@ def write_some(cluster):
 
 
 def no_space():
-    """Etcd reaches its quota before the log is trimmed: writes are refused or unknown, reads go on, trimming makes room,
-    and writes go on."""
+    """Etcd reaches its quota before it has forgotten what was trimmed (a checkpoint is due every 16 MiB of log): writes
+    are refused or unknown, reads go on, trimming makes room, and writes go on."""
     with Cluster(flags=["--checkpoint-interval", "15s", "--request-timeout", "2s"]) as cluster:
-        cluster.etcd.flags += ["--quota-backend-bytes", str(16 << 20)]
+        cluster.etcd.flags += ["--quota-backend-bytes", str(24 << 20)]
         cluster.start()
         cluster.insist("SET", "small", "x")
         refused = 0

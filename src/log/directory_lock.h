@@ -18,6 +18,11 @@ class DirectoryLock {
   static Result<std::unique_ptr<DirectoryLock>> acquire(const std::string& directory);
 
   ~DirectoryLock();
+
+  /// Tells the folder from every other on this machine, and from copies of it:
+  /// the lock file's device and inode.
+  std::string identity() const;
+
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 

@@ -33,6 +33,9 @@ constexpr Millis drain_grace{1'000};
 constexpr std::size_t small_shared_appends_max = 1;
 // How long a starting node waits for an engine it cannot reach.
 constexpr Millis engine_patience{5'000};
+// How long for another node with its id to be gone: an earlier one of its own,
+// on another machine, is for as long as etcd keeps its lease.
+constexpr Millis id_patience{15'000};
 
 Instant wall_clock() {
   return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
@@ -195,7 +198,7 @@ void Node::make_membership() {
         append_own(operation, std::move(done));
       });
   membership_->on_durable(machine_->applied(), machine_->log_bytes());
-  peers_ = std::make_unique<Peers>(io_, options_, etcd_, *store_, *membership_);
+  peers_ = std::make_unique<Peers>(io_, options_, lock_->identity(), etcd_, *store_, *membership_);
 }
 
 Status Node::replay_origin_log(Position after) {
@@ -229,16 +232,19 @@ void Node::make_sequencer() {
                                  .request_timeout = options_.request_timeout});
 }
 
-// Until what was acknowledged before now is applied here, or the engine turns
-// out to be out of reach: then eventual keyspaces and LOCAL reads are served.
+// Until what was acknowledged before now is applied here and the id is this
+// node's, or the engine turns out to be out of reach: then eventual keyspaces and
+// LOCAL reads are served.
 Status Node::catch_up() {
-  const auto give_up = Clock::now() + engine_patience;
+  const auto began = Clock::now();
+  const auto give_up = began + engine_patience;
   std::optional<Result<Position>> end;
   bool asked = false;
   while (true) {
     io_.run_one_for(Millis(10));
     io_.restart();
     sequencer_->turn(wall_clock(), Clock::now());
+    peers_->step();
     const LogHealth health = log_->health();
     if (health.state == LogHealth::State::behind) return {};
     if (health.state == LogHealth::State::refused)
@@ -256,9 +262,21 @@ Status Node::catch_up() {
       asked = false;
     }
     if (!end || machine_->applied() < **end) continue;
+    if (!peers_->id_is_held()) {
+      const auto other = peers_->other_with_id();
+      if (Clock::now() < began + (other ? id_patience : engine_patience)) continue;
+      if (other) return fail(Code::err, id_is_taken(*other));
+    }
     logging::info("caught up with the strong log at position {}", machine_->applied().value);
     return {};
   }
+}
+
+std::string Node::id_is_taken(std::string_view by) const {
+  return fmt::format(
+      "the id '{}' is another node's, which runs: {}. Each node needs an id of its own"
+      " (--node), and a data folder that is no copy of another's",
+      options_.node, by);
 }
 
 void Node::append_own(const MemberOperation& operation,
@@ -298,6 +316,9 @@ Status Node::watch_cluster() {
       return fail(Code::corrupt, stop->why);
     }
     logging::warning("{}: stopping", stop->why);
+  } else if (const auto other = peers_->other_with_id()) {
+    stopping_ = true;
+    return fail(Code::err, id_is_taken(*other));
   }
   return {};
 }

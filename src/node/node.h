@@ -97,6 +97,7 @@ class Node {
   Status follow_strong_log();
   void make_membership();
   Status catch_up();
+  std::string id_is_taken(std::string_view by) const;
   Status recover();
   Status replay_origin_log(Position after);
   void make_sequencer();

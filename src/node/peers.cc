@@ -3,12 +3,15 @@
 
 #include <fmt/ranges.h>
 
+#include <boost/asio/ip/host_name.hpp>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
 #include "base/logging.h"
 #include "mesh/checkpoint_client.h"
 #include "node/checkpoint_keys.h"
+#include "node/origin_identity.h"
 #include "node/peer_checkpoint.h"
 
 namespace holdfast::node {
@@ -20,14 +23,24 @@ constexpr Millis pause_between_tries{2'000};
 // received it has opened it and joined.
 constexpr Millis time_to_join{15'000};
 
+// Legible, for who finds its id taken; the same at this folder's next start, but
+// for one after the machine's.
+std::string instance(const std::string& data, std::string_view folder) {
+  std::error_code ignored;
+  const auto path = std::filesystem::absolute(data, ignored);
+  return fmt::format("{} at {} (folder {}, since boot {})", path.string(),
+                     boost::asio::ip::host_name(), folder, kernel_boot_id());
+}
+
 }  // namespace
 
-Peers::Peers(boost::asio::io_context& io, const Options& options, std::shared_ptr<etcd::Api> api,
-             Store& store, Membership& membership)
+Peers::Peers(boost::asio::io_context& io, const Options& options, std::string_view folder,
+             std::shared_ptr<etcd::Api> api, Store& store, Membership& membership)
     : options_(options),
       store_(store),
       membership_(membership),
-      addresses_(std::move(api), options.cluster, options.node),
+      addresses_(api, options.cluster, options.node),
+      presence_(*api, options.cluster, options.node, instance(options.data, folder)),
       server_(io, {.cluster = options.cluster,
                    .node = options.node,
                    .begin = [this] { return begin(); },
@@ -43,7 +56,13 @@ Status Peers::listen() {
                         options_.trust_network ? mesh::Reach::anywhere : mesh::Reach::loopback);
 }
 
+std::optional<std::string> Peers::other_with_id() const {
+  if (presence_.state() != etcd::Presence::State::taken) return std::nullopt;
+  return presence_.holder();
+}
+
 void Peers::tick() {
+  step();
   addresses_.publish(server_.address());
   if (streams_ == 0 && std::chrono::steady_clock::now() > hold_until_) membership_.release();
 }

@@ -3,10 +3,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "log/etcd/api.h"
+#include "log/etcd/presence.h"
 #include "mesh/checkpoint_server.h"
 #include "node/address_book.h"
 #include "node/membership.h"
@@ -15,17 +18,25 @@
 
 namespace holdfast::node {
 
-/// What nodes of a cluster do for one another beside the log: tell where they
-/// are, and give a node that has lost its place a checkpoint. On the node's
+/// What nodes of a cluster do for one another beside the log: tell that and where
+/// they are, and give a node that has lost its place a checkpoint. On the node's
 /// thread.
 class Peers {
  public:
-  Peers(boost::asio::io_context& io, const Options& options, std::shared_ptr<etcd::Api> api,
-        Store& store, Membership& membership);
+  /// `folder`: DirectoryLock::identity() of this node's.
+  Peers(boost::asio::io_context& io, const Options& options, std::string_view folder,
+        std::shared_ptr<etcd::Api> api, Store& store, Membership& membership);
 
   /// Serves checkpoints from now on.
   Status listen();
-  /// Now and then.
+  /// Goes on with saying that this node is alive. Every 100 ms or so.
+  void step() { presence_.step(); }
+  /// Whether no other node has this one's id, as far as etcd knows.
+  bool id_is_held() const { return presence_.state() == etcd::Presence::State::held; }
+  /// Who has this node's id and runs; nothing: nobody, as far as is known.
+  std::optional<std::string> other_with_id() const;
+
+  /// Once the node serves: step(), and what else is due. Likewise.
   void tick();
   void stop() { server_.stop_accepting(); }
   mesh::CheckpointServer::Counters counters() const { return server_.counters(); }
@@ -43,6 +54,7 @@ class Peers {
   Store& store_;
   Membership& membership_;
   AddressBook addresses_;
+  etcd::Presence presence_;
   mesh::CheckpointServer server_;
   int streams_ = 0;
   Monotonic hold_until_{};
