@@ -29,6 +29,7 @@ elseif(HOLDFAST_SANITIZE STREQUAL "thread")
   # What else it warns of here only, its other presets would say if it were so:
   # the instrumentation hides from it what it knows of initialized values.
   set(HF_SANITIZE_FLAGS -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized)
+  target_link_options(hf_options INTERFACE -Wl,-u,__tsan_default_suppressions)
 endif()
 if(HF_SANITIZE_FLAGS)
   target_compile_options(hf_options INTERFACE ${HF_SANITIZE_FLAGS})

@@ -12,15 +12,6 @@
 #include "table/rocks_store.h"
 #include "table/store.h"
 
-#if defined(__SANITIZE_THREAD__)
-// Debian's RocksDB is not built for the thread sanitizer, which so misses the
-// order that its atomics give. Whoever links this file gets these.
-extern "C" const char* __tsan_default_suppressions();  // NOLINT: the name is fixed
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:librocksdb";
-}
-#endif
-
 namespace holdfast {
 
 using table::failure;

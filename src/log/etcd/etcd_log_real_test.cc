@@ -14,6 +14,7 @@
 namespace holdfast::etcd {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using testing::EtcdProcess;
 using State = LogHealth::State;
@@ -219,7 +220,8 @@ TEST_F(RealEtcd, UsedUpQuotaStopsAppendsAndTrimmingMendsIt) {
       return a.acknowledged.size() + a.failed.size() == static_cast<std::size_t>(taken);
     }));
   }
-  EXPECT_THAT(a.failed, ElementsAre(Code::unavailable));
+  // Unknown, where etcd was too slow for a first try.
+  EXPECT_THAT(a.failed, ElementsAre(AnyOf(Code::unavailable, Code::unknown)));
   EXPECT_EQ(a.log->health().state, State::cut_off);
   a.log->trim(a.last);
   const std::size_t before = a.acknowledged.size();

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/logging.h"
+#include "base/thread_sanitizer.h"
 
 namespace holdfast::etcd {
 namespace {
@@ -34,6 +35,19 @@ constexpr int keepalive_timeout_ms = 2'000;
 class Tag {
  public:
   virtual ~Tag() = default;
+
+  /// What gRPC is given. completed() sees what was written before.
+  void* given() {
+    thread_sanitizer::release(this);
+    return this;
+  }
+  static void back(void* given, bool ok) {
+    Tag* tag = static_cast<Tag*>(given);
+    thread_sanitizer::acquire(tag);
+    tag->completed(ok);
+  }
+
+ private:
   virtual void completed(bool ok) = 0;
 };
 
@@ -183,7 +197,7 @@ class Call final : public Tag {
   void start(Start&& start) {
     inbox_.begun();
     reader_ = start(context_);
-    reader_->Finish(&response_, &status_, this);
+    reader_->Finish(&response_, &status_, given());
   }
   grpc::ClientContext& context() { return context_; }
 
@@ -218,7 +232,7 @@ class Watcher final : public Tag {
     // In two steps: the thread that waits may be told before this one goes on.
     inbox_.begun();
     stream_ = member.watch->PrepareAsyncWatch(&context_, &queue);
-    stream_->StartCall(this);
+    stream_->StartCall(given());
   }
   // Owner's thread: nothing more is heard of it.
   void stop() {
@@ -231,11 +245,11 @@ class Watcher final : public Tag {
       case State::starting:
         if (!ok) return finish();
         state_ = State::creating;
-        return stream_->Write(request_, this);
+        return stream_->Write(request_, given());
       case State::creating:
         if (!ok) return finish();
         state_ = State::reading;
-        return stream_->Read(&response_, this);
+        return stream_->Read(&response_, given());
       case State::reading:
         if (!ok) return finish();
         return received();
@@ -249,7 +263,7 @@ class Watcher final : public Tag {
 
   void finish() {
     state_ = State::finishing;
-    stream_->Finish(&status_, this);
+    stream_->Finish(&status_, given());
   }
   void received() {
     if (response_.canceled()) {
@@ -267,7 +281,7 @@ class Watcher final : public Tag {
       inbox_.post([this, events] { tell(std::move(*events)); });
     }
     response_.Clear();
-    stream_->Read(&response_, this);
+    stream_->Read(&response_, given());
   }
   void finished() {
     end_.ended = true;
@@ -306,7 +320,7 @@ class KeepAlive final : public Tag {
     request_.set_id(lease);
     inbox_.begun();
     stream_ = member.lease->PrepareAsyncLeaseKeepAlive(&context_, &queue);
-    stream_->StartCall(this);
+    stream_->StartCall(given());
   }
 
   void completed(bool ok) override {
@@ -315,14 +329,14 @@ class KeepAlive final : public Tag {
       answered_ = ok;
       state_ = State::finishing;
       if (ok) context_.TryCancel();
-      return stream_->Finish(&status_, this);
+      return stream_->Finish(&status_, given());
     }
     if (state_ == State::starting) {
       state_ = State::writing;
-      return stream_->Write(request_, this);
+      return stream_->Write(request_, given());
     }
     state_ = State::reading;
-    stream_->Read(&response_, this);
+    stream_->Read(&response_, given());
   }
 
  private:
@@ -535,7 +549,7 @@ class GrpcApi final : public Api {
   void wait() {
     void* tag = nullptr;
     bool ok = false;
-    while (queue_.Next(&tag, &ok)) static_cast<Tag*>(tag)->completed(ok);
+    while (queue_.Next(&tag, &ok)) Tag::back(tag, ok);
   }
 
   // After a failure the next member, unless another failure has moved on already.
@@ -576,6 +590,7 @@ class GrpcApi final : public Api {
 
   void sign_in() {
     if (std::exchange(signing_in_, true)) return;
+    token_.clear();  // one that has ended, sent along, would be refused here too
     pb::AuthenticateRequest request;
     request.set_name(options_.user);
     request.set_password(options_.password);
