@@ -189,7 +189,7 @@ struct Connection {
 };
 
 struct Options {
-  std::string address = "127.0.0.1:7379";
+  std::vector<std::string> addresses{"127.0.0.1:7379"};
   std::size_t connections = 50;
   std::size_t depth = 1;
   double seconds = 3;
@@ -223,7 +223,7 @@ class Generator {
         connections_(options_.connections) {
     for (std::size_t i = 0; i < connections_.size(); ++i) {
       Connection& c = connections_[i];
-      c.fd = connect_to(options_.address);
+      c.fd = connect_to(options_.addresses[i % options_.addresses.size()]);
       for (std::size_t n = 0; n < options_.depth; ++n) c.requests += template_.bytes;
       epoll_event event{};
       event.events = EPOLLIN;
@@ -356,7 +356,8 @@ class Generator {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app{"Sends one command over and over and says how fast it was answered."};
-  app.add_option("--address", options.address);
+  app.add_option("--address", options.addresses, "HOST:PORT; several share the connections")
+      ->allow_extra_args(false);
   app.add_option("--connections", options.connections)->check(CLI::PositiveNumber);
   app.add_option("--depth", options.depth)->check(CLI::PositiveNumber);
   app.add_option("--seconds", options.seconds);

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holdfast against redis-server, in one run, on one machine, with one client and the same durability.
 
-    bench/run.py [commands] [ids] [overload] [memory] [restart] [--json FILE] [--client generator|redis-benchmark]
+    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [--json FILE] [--client generator|redis-benchmark]
+
+`strong` compares three nodes over etcd with that etcd used directly, see strong.py.
 
 Every figure is the best of several rounds, and the rounds of all targets take turns, so that a busy
 moment of the machine does not fall on one of them alone. `./dev bench` builds what this needs.
@@ -77,9 +79,12 @@ class Bench:
 
     # -- One measurement
 
-    def generate(self, port, command, depth, connections=CONNECTIONS, requests=0):
-        words = [str(self.generator), "--address", f"127.0.0.1:{port}", "--connections", str(connections), "--depth", str(depth),
+    def generate(self, ports, command, depth, connections=CONNECTIONS, requests=0):
+        """`ports`: one, or several that share the connections."""
+        words = [str(self.generator), "--connections", str(connections), "--depth", str(depth),
                  "--keys", str(KEYS), "--seconds", str(self.arguments.seconds), "--warmup", "0.3"]
+        for port in ports if isinstance(ports, list) else [ports]:
+            words += ["--address", f"127.0.0.1:{port}"]
         if requests:
             words += ["--requests", str(requests)]
         done = subprocess.run([*words, "--", *command], capture_output=True, text=True, check=False)
@@ -256,6 +261,9 @@ class Bench:
         finally:
             server.close() if redis else server.__exit__(None)
 
+    def strong(self):
+        strong.run(self)
+
     # -- Printing
 
     def title(self, text):
@@ -362,7 +370,7 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", []])
+    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", "strong", []])
     parser.add_argument("--build", default=str(ROOT / "build" / "bench"))
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=3)
@@ -371,9 +379,10 @@ def main():
     parser.add_argument("--restart-count", type=int, default=5_000_000)
     arguments = parser.parse_args()
     os.environ["HOLDFAST_BUILD"] = arguments.build
-    global holdfast, postgres
+    global holdfast, postgres, strong
     import holdfast
     import postgres
+    import strong
     bench = Bench(arguments)
     facts = machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()), flush=True)

@@ -31,6 +31,7 @@ constexpr std::uint64_t samples_in_limit = 64;
 constexpr Millis drain_grace{1'000};
 // etcd takes an entry of one operation for about the price of one of a hundred.
 constexpr std::size_t small_shared_appends_max = 1;
+constexpr std::chrono::microseconds shared_gather_max{1'500};
 // How long a starting node waits for an engine it cannot reach.
 constexpr Millis engine_patience{5'000};
 // How long for another node with its id to be gone: an earlier one of its own,
@@ -229,6 +230,8 @@ void Node::make_sequencer() {
       strong::Sequencer::Options{.incarnation = random_number(),
                                  .small_appends_in_flight_max =
                                      engine_.shared() ? small_shared_appends_max : std::size_t{8},
+                                 .gather_max = engine_.shared() ? shared_gather_max
+                                                                : std::chrono::microseconds(0),
                                  .request_timeout = options_.request_timeout});
 }
 
@@ -380,6 +383,10 @@ Status Node::run() {
 void Node::turn() {
   if (membership_) membership_->turn(requests_->monotonic());
   sequencer_->turn(requests_->now(), requests_->monotonic());
+  if (const auto at = sequencer_->wanted_at()) {
+    gather_.expires_at(*at);
+    gather_.async_wait([](const boost::system::error_code&) {});  // a turn follows
+  }
   eventual_->turn(requests_->monotonic());
   if (checkpointer_->step()) wake();
   // Between ticks a fast writer adds tens of megabytes.

@@ -120,6 +120,7 @@ class Node {
   Instant started_at_{};
   boost::asio::io_context io_{1};
   boost::asio::steady_timer tick_{io_};
+  boost::asio::steady_timer gather_{io_};
   boost::asio::signal_set signals_{io_};
   std::atomic<bool> woken_{false};
   std::atomic<bool> stopping_{false};

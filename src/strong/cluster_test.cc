@@ -86,8 +86,8 @@ std::set<std::string> allowed_states(const std::vector<Tried>& tries,
   for (const int sum : sums) {
     const std::string to = std::to_string(sum);
     const std::string from = sum == 0 ? to : "-" + to;
-    allowed.insert(fmt::format("*1\r\n*2\r\n${}\r\n{}\r\n${}\r\n{}\r\n", from.size(), from,
-                               to.size(), to));
+    allowed.insert(
+        fmt::format("*1\r\n*2\r\n${}\r\n{}\r\n${}\r\n{}\r\n", from.size(), from, to.size(), to));
   }
   if (sums.contains(0)) allowed.insert("*1\r\n*2\r\n$-1\r\n$-1\r\n");
   return allowed;

@@ -23,8 +23,12 @@ struct Waiting {
 // What a deferred read takes, roughly, with its closure.
 constexpr std::size_t read_bytes = 256;
 
+// Of what an append takes, at most this part is waited for more to gather.
+constexpr int gather_share = 3;
+
 struct Entry {
   std::uint64_t sequence = 0;  // also the append's token and its name's counter
+  Monotonic appended_at{};
   bool appended = false;
   Durability durability = Durability::everysec;
   EntryBuilder builder;
@@ -50,7 +54,9 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
     return std::min<std::size_t>(limits::entry_bytes_target, log.entry_bytes_max() - 1_KiB);
   }
   Entry& entry_with_room(std::size_t bytes);
-  bool append_gathered(Instant wall);
+  bool append_gathered(Instant wall, Monotonic now);
+  bool gathers_more(const Entry& entry, Monotonic now) const;
+  void expect_callers(const Entry& answered);
   void ask();
   void take_answer();
   void expire(Monotonic now);
@@ -87,6 +93,11 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   std::size_t unanswered = 0;
   std::size_t bytes = 0;
   bool in_turn = false;
+  Monotonic turn_at{};
+  // Who was answered last, and who waited already: they may all ask at once.
+  std::size_t expected_operations = 0;
+  Monotonic gather_until{};
+  Monotonic::duration append_average{};
   Entry* applying = nullptr;
 
   PendingReads reads;
@@ -142,7 +153,23 @@ Entry& Sequencer::Impl::entry_with_room(std::size_t more) {
   return entries.back();
 }
 
-bool Sequencer::Impl::append_gathered(Instant wall) {
+bool Sequencer::Impl::gathers_more(const Entry& entry, Monotonic now) const {
+  const std::size_t operations = entry.builder.operations();
+  return operations < expected_operations && operations < options.large_entry_operations &&
+         now < gather_until;
+}
+
+void Sequencer::Impl::expect_callers(const Entry& answered) {
+  if (options.gather_max.count() == 0) return;
+  append_average += (turn_at - answered.appended_at - append_average) / 8;
+  const Entry* waiting = open();
+  expected_operations = answered.operations.size() - answered.first +
+                        (waiting != nullptr ? waiting->operations.size() : 0);
+  gather_until =
+      turn_at + std::min<Monotonic::duration>(options.gather_max, append_average / gather_share);
+}
+
+bool Sequencer::Impl::append_gathered(Instant wall, Monotonic now) {
   bool any = false;
   std::size_t i = appended_count();
   while (i < entries.size() && i < options.appends_in_flight_max) {
@@ -156,7 +183,9 @@ bool Sequencer::Impl::append_gathered(Instant wall) {
         entry.builder.operations() < options.large_entry_operations) {
       break;
     }
+    if (last && i == 0 && gathers_more(entry, now)) break;
     entry.appended = true;
+    entry.appended_at = now;
     const AppendName name{options.incarnation, entry.sequence};
     const Status taken =
         log.append(entry.builder.take(name, wall), entry.sequence, entry.durability);
@@ -193,6 +222,7 @@ void Sequencer::Impl::on_entry(const LogEntry& delivered) {
                                   [&](const Entry& e) { return e.sequence == sequence; });
   const auto i = static_cast<std::size_t>(entry - entries.begin());
   if (*applied) {
+    expect_callers(entries[i]);
     remove(i);
   } else {
     // A copy of it was applied before, or a later entry of ours was: which of
@@ -381,11 +411,12 @@ void Sequencer::turn(Instant wall, Monotonic now) {
   Impl& s = *impl_;
   if (s.in_turn) return;  // a sink that calls back
   s.in_turn = true;
+  s.turn_at = now;
   s.log.deliver();
   s.take_answer();
   s.expire(now);
   for (bool more = s.broken.has_value(); more;) {
-    more = s.append_gathered(wall);
+    more = s.append_gathered(wall, now);
     if (s.reads.wants_question() && !s.question_under_way) {
       s.reads.asked();
       s.ask();
@@ -397,6 +428,14 @@ void Sequencer::turn(Instant wall, Monotonic now) {
   }
   s.reads.run_ready(s.machine.applied(), s.settled_place());
   s.in_turn = false;
+}
+
+std::optional<Monotonic> Sequencer::wanted_at() const {
+  Impl& s = *impl_;
+  const Entry* open = s.open();
+  if (open == nullptr || s.entries.size() > 1 || !s.gathers_more(*open, s.turn_at))
+    return std::nullopt;
+  return s.gather_until;
 }
 
 Status Sequencer::writable() const {

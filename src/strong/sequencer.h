@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -37,6 +38,10 @@ class Sequencer {
     /// much whatever is in it.
     std::size_t small_appends_in_flight_max = 8;
     std::size_t large_entry_operations = 256;
+    /// With nothing under way, what came waits up to so long, and up to a share of
+    /// what appends have been taking, for the callers that were answered last:
+    /// each may be about to ask again. 0: it does not. For the same engines.
+    std::chrono::microseconds gather_max{0};
     std::size_t queued_bytes_max = std::size_t{256} << 20;  // waiting and in flight; over it: BUSY
     Millis request_timeout{5000};
   };
@@ -79,6 +84,10 @@ class Sequencer {
   /// Appends what was gathered, delivers, applies, answers, times out. Call
   /// at the end of every turn, after every wake of the log, and now and then.
   void turn(Instant wall, Monotonic now);
+
+  /// When turn() wants to be called again, though nothing else happens: what is
+  /// gathered is then appended.
+  std::optional<Monotonic> wanted_at() const;
 
   /// Whether a write would be taken now.
   Status writable() const;

@@ -113,6 +113,67 @@ TEST(Sequencer, ASmallEntryGathersMoreWhileOneIsUnderWay) {
   EXPECT_THAT(world.answers(), ElementsAre("1 :1", "2 :2", "3 :3", "4 :4", "5 :5"));
 }
 
+TEST(Sequencer, WaitsALittleForTheCallersItHasJustAnswered) {
+  using std::chrono::microseconds;
+  World world({.incarnation = 7,
+               .small_appends_in_flight_max = 1,
+               .large_entry_operations = 100,
+               .gather_max = microseconds(500)});
+  const auto write_some = [&](std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t i = first; i <= last; ++i) ASSERT_TRUE(world.write(i, {"INCR", "k"}));
+  };
+  const auto takes = [&](microseconds time) {
+    world.now += time;
+    world.land();
+  };
+  // Nothing was answered yet: nobody is waited for.
+  write_some(1, 3);
+  world.turn();
+  EXPECT_EQ(world.log.appends, 1U);
+  EXPECT_FALSE(world.sequencer.wanted_at());
+  takes(microseconds(16'000));  // so an eighth of it is the average
+  // One of three is back: the others may be about to.
+  write_some(4, 4);
+  world.turn();
+  EXPECT_EQ(world.log.appends, 1U);
+  EXPECT_EQ(world.sequencer.wanted_at(), world.now + microseconds(500));
+  // All are.
+  write_some(5, 6);
+  world.turn();
+  EXPECT_EQ(world.log.appends, 2U);
+  write_some(7, 7);  // and another
+  takes(microseconds(2'000));
+  // Four are expected, three come: it does not wait for ever, and then expects three.
+  write_some(8, 9);
+  world.turn();
+  EXPECT_EQ(world.log.appends, 2U);
+  world.now += microseconds(500);
+  world.turn();
+  EXPECT_EQ(world.log.appends, 3U);
+  EXPECT_FALSE(world.sequencer.wanted_at());
+  takes(microseconds(2'000));
+  write_some(10, 12);
+  world.turn();
+  EXPECT_EQ(world.log.appends, 4U);
+  world.land();
+  EXPECT_EQ(world.answers().size(), 12U);
+}
+
+TEST(Sequencer, WaitsForCallersAShareOfWhatAppendsTake) {
+  using std::chrono::microseconds;
+  World world({.incarnation = 7,
+               .small_appends_in_flight_max = 1,
+               .large_entry_operations = 100,
+               .gather_max = microseconds(500)});
+  ASSERT_TRUE(world.write(1, {"INCR", "k"}) && world.write(2, {"INCR", "k"}));
+  world.turn();
+  world.now += microseconds(240);  // the average is 30
+  world.land();
+  ASSERT_TRUE(world.write(3, {"INCR", "k"}));
+  world.turn();
+  EXPECT_EQ(world.sequencer.wanted_at(), world.now + microseconds(10));
+}
+
 TEST(Sequencer, NoEntryIsLargerThanTheEngineTakes) {
   World world;
   world.log.bytes_max = 8_KiB;

@@ -71,6 +71,8 @@ struct Transaction {
   std::vector<Compare> compares;
   std::vector<Put> puts;
   std::vector<Delete> deletes;
+  /// Whoever asks sees its success on a watch: that answer need wake nobody.
+  bool watched = false;
 };
 struct TransactionResult {
   Header header;
@@ -101,6 +103,7 @@ struct WatchEvents {
   std::vector<KeyValue> puts;
   bool ended = false;  // no more will come; `compacted`: the start is gone
   bool compacted = false;
+  bool moved = false;  // only to be begun again, with another member
   std::string reason;
 };
 

@@ -56,6 +56,7 @@ void Appends::send(std::size_t i) {
   }
   transaction.puts.push_back({.key = own.key, .value = own.value});
   transaction.puts.push_back({.key = keys_.tail(), .value = {}});
+  transaction.watched = true;
   own.in_flight = true;
   own.blocked = false;
   if (own.tries++ > 0) ++counters_.again;

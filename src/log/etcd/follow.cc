@@ -302,6 +302,7 @@ void Follow::on_events(WatchEvents events) {
   if (events.ended) {
     last_failure_ = events.reason;
     if (events.compacted) return restart(true, Millis(0));
+    if (events.moved) return restart(false, Millis(0));
     return retry({.kind = Failure::Kind::unknown, .text = events.reason});
   }
   heard(events.header);
