@@ -15,7 +15,7 @@ import time
 from collections import Counter
 
 import holdfast
-from holdfast import Client, Disconnected, ReplyError, check, encode
+from holdfast import Client, Disconnected, ReplyError, check, encode, wait_until
 
 REQUEST_TIMEOUT_S = 2  # of the nodes under test: give them workload.NODE_FLAGS
 NODE_FLAGS = ["--request-timeout", f"{REQUEST_TIMEOUT_S}s"]
@@ -346,15 +346,18 @@ class Workload:
         return lines
 
     def check_likes(self):
-        """Every eventual increment that was acknowledged is there, and none that was never sent. Until nodes
-        merge, each has its own, and a wiped one has lost its part."""
-        for node in self.cluster.nodes:
-            if not node.working or node.wiped:
-                continue
-            acknowledged, unknown = (sum(getattr(c, name)[node] for c in self.clients) for name in ("likes", "likes_unknown"))
+        """All nodes come to have the same eventual increments: every one that was acknowledged (but by a node that
+        was wiped, which may have lost some), and none that was never sent."""
+        names = [f"likes:{n.name}" for n in self.cluster.nodes]
+        working = [n for n in self.cluster.nodes if n.working]
+
+        def seen_at(node):
             with node.client() as client:
-                found = int(client("GET", f"likes:{node.name}") or 0)
-            check(acknowledged <= found <= acknowledged + unknown,
+                return [int(value or 0) for value in client("MGET", *names)]
+        wait_until(lambda: len({tuple(seen_at(n)) for n in working}) == 1, 15, "all nodes have the same eventual increments")
+        for node, found in zip(self.cluster.nodes, seen_at(working[0])):
+            acknowledged, unknown = (sum(getattr(c, name)[node] for c in self.clients) for name in ("likes", "likes_unknown"))
+            check((node.wiped or acknowledged <= found) and found <= acknowledged + unknown,
                   f"{node.name}: {acknowledged} eventual increments acknowledged, {unknown} unknown, {found} found")
 
     def some_counters(self, count):

@@ -152,6 +152,17 @@ Result<OriginId> origin_of(std::string_view payload) {
   return origin;
 }
 
+Result<EntryDots> dots_of(std::string_view payload) {
+  wire::Reader in(payload);
+  const std::uint8_t version = in.u8();
+  EntryDots dots{.origin = OriginId{in.u64()}, .first = in.varint()};
+  (void)VersionVector::decode(in);
+  dots.last = dots.first + in.u32() - 1;
+  if (!in.ok() || version != format_version || dots.first == 0 || dots.last < dots.first)
+    return fail(Code::corrupt, "these bytes are no origin's entry");
+  return dots;
+}
+
 Result<EntryReader> EntryReader::open(std::string_view payload) {
   EntryReader reader(payload);
   wire::Reader& in = reader.in_;
@@ -175,6 +186,7 @@ Result<EntryReader> EntryReader::open(std::string_view payload) {
   for (std::uint64_t i = 0; i < reader.operations_; ++i) {
     if (!walk.parse(operation))
       return fail(Code::corrupt, "an origin's entry has a damaged operation");
+    reader.greatest_keyspace_ = std::max(reader.greatest_keyspace_, operation.head.keyspace);
   }
   if (!walk.in_.at_end()) return fail(Code::corrupt, "an origin's entry has bytes too many");
   reader.last_time_ = walk.time_;

@@ -77,6 +77,16 @@ class EntryWriter {
   bool has_id_ = false;
 };
 
+/// Which operations an entry has, read from its first bytes; nothing behind them
+/// is checked.
+struct EntryDots {
+  OriginId origin;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+/// kCorrupt: it is no entry's beginning.
+Result<EntryDots> dots_of(std::string_view payload);
+
 /// Walks an entry. open() checks it whole, so that afterwards nothing fails.
 class EntryReader {
  public:
@@ -88,6 +98,7 @@ class EntryReader {
   std::uint64_t last_sequence() const { return first_ + operations_ - 1; }
   const VersionVector& seen() const { return seen_; }
   HybridTime last_time() const { return last_time_; }
+  KeyspaceId greatest_keyspace() const { return greatest_keyspace_; }
 
   struct Operation {
     OperationHead head;
@@ -109,6 +120,7 @@ class EntryReader {
   VersionVector seen_;
   HybridTime time_;
   HybridTime last_time_;
+  KeyspaceId greatest_keyspace_;
 };
 
 }  // namespace holdfast::eventual

@@ -38,6 +38,8 @@ class Host {
   virtual ~Host() = default;
   /// Nothing when this node does not know the keyspace (dropped).
   virtual State* eventual_state(KeyspaceId keyspace) = 0;
+  /// Whether every keyspace up to this id was heard of here, if only to be dropped.
+  virtual bool knows_up_to(KeyspaceId /*keyspace*/) const { return true; }
   /// Another origin's entry has just been merged. A node with peers logs it
   /// here, in this order: own operations that follow have seen it, so replaying
   /// its log must bring it first.
@@ -102,7 +104,8 @@ class Replica {
   /// kBusy over it: send again later), and so do all while an entry is open,
   /// until it is taken: what its operations saw must not change under them.
   /// kCorrupt: it is no entry. kUnavailable: its clock is further ahead of this
-  /// node's than limits::clock_ahead_ms_max; it would drag all clocks along.
+  /// node's than limits::clock_ahead_ms_max; it would drag all clocks along. Or it
+  /// has operations on a keyspace that the host has yet to hear of.
   ///
   /// A checkpoint holds what was merged, not what waits. While own entries
   /// wait (a log that lost what Host::entry_merged gave it), execute() refuses

@@ -4,15 +4,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
 #include <system_error>
-
-#include "base/assert.h"
 
 namespace holdfast {
 namespace {
@@ -53,12 +50,6 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::acquire(const std::string&
     [[maybe_unused]] const ssize_t n = ::pwrite(fd, text.data(), text.size(), 0);
   }
   return lock;
-}
-
-std::string DirectoryLock::identity() const {
-  struct stat file {};
-  HF_ASSERT(::fstat(fd_, &file) == 0);
-  return fmt::format("{}:{}", file.st_dev, file.st_ino);
 }
 
 DirectoryLock::~DirectoryLock() {

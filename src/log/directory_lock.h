@@ -19,10 +19,6 @@ class DirectoryLock {
 
   ~DirectoryLock();
 
-  /// Tells the folder from every other on this machine, and from copies of it:
-  /// the lock file's device and inode.
-  std::string identity() const;
-
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 

@@ -95,6 +95,15 @@ class Impl final : public DiskLog {
     return log_format::replay(files_, segments_, tail_, after, each);
   }
 
+  Result<std::optional<LogEntry>> next(LogCursor& cursor) override {
+    if (cursor.at().next() < first_) {
+      return fail(Code::unavailable, fmt::format("entry {} is no longer in the log, which begins "
+                                                 "with {}",
+                                                 cursor.at().value + 1, first_.value));
+    }
+    return move_on(cursor, files_, segments_, tail_);
+  }
+
   Result<Position> append(std::string_view payload, Durability durability) override;
   Status reserve(std::size_t payload_bytes) override {
     if (Status s = refusal(); !s) return s;

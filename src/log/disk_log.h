@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/units.h"
 #include "log/file_system.h"
+#include "log/log_cursor.h"
 
 namespace holdfast {
 
@@ -53,6 +54,11 @@ class DiskLog {
   /// its first error. Only before the first append.
   virtual Status replay(Position after,
                         const std::function<Status(Position, std::string_view)>& each) = 0;
+
+  /// The entry after the cursor, which moves on to it; nothing: there is none
+  /// yet. Its payload is good until the cursor's next call. kUnavailable: it was
+  /// trimmed. kCorrupt: the file was changed behind the log's back.
+  virtual Result<std::optional<LogEntry>> next(LogCursor& cursor) = 0;
 
   /// Writes the next entry and gives its position (the last one's plus 1).
   /// After it returns the entry survives the end of the process; with `always`
@@ -104,6 +110,13 @@ class DiskLog {
   /// Syncs everything and closes, marking the end as clean. An error: positions
   /// after synced() are in doubt. Again: the same answer.
   virtual Status close() = 0;
+
+ protected:
+  static Result<std::optional<LogEntry>> move_on(LogCursor& cursor, FileSystem& files,
+                                                 const std::deque<log_format::Segment>& segments,
+                                                 std::uint64_t tail) {
+    return cursor.next(files, segments, tail);
+  }
 };
 
 }  // namespace holdfast

@@ -156,7 +156,11 @@ class Fetch {
 
     FrameWriter frames;
     std::string hello;
-    put_hello(frames, hello, {.cluster = options_.cluster, .node = options_.node});
+    put_hello(frames, hello,
+              {.purpose = options_.whole ? Purpose::whole_checkpoint : Purpose::checkpoint,
+               .cluster = options_.cluster,
+               .node = options_.node,
+               .origin = options_.origin});
     if (Status s = link->write(hello, patience); !s) return tl::unexpected(s.error());
 
     CheckpointReader reader([this](Family family, std::string_view key, std::string_view value) {

@@ -247,7 +247,7 @@ void CheckpointServer::read_hello(const Held& connection) {
       });
 }
 
-Status CheckpointServer::may_begin(const Hello& hello) const {
+Status CheckpointServer::may_greet(const Hello& hello) const {
   if (hello.version != protocol_version) {
     return fail(Code::err, fmt::format("this node speaks version {} of the protocol, not {}",
                                        protocol_version, hello.version));
@@ -261,6 +261,15 @@ Status CheckpointServer::may_begin(const Hello& hello) const {
   if (options_.admit) {
     if (Status s = options_.admit(hello); !s) return s;
   }
+  return {};
+}
+
+Status CheckpointServer::may_begin(const Hello& hello) const {
+  if (Status s = may_greet(hello); !s) return s;
+  if (hello.purpose == Purpose::replication) {
+    if (options_.replicate) return {};
+    return fail(Code::err, "this node does not replicate");
+  }
   if (counters_.streams >= limits::mesh_streams_max) {
     return fail(Code::busy, "this node sends as many checkpoints as it may at once");
   }
@@ -273,7 +282,8 @@ void CheckpointServer::greeted(const Held& connection, const Hello& hello) {
     return refuse(connection, s.error().code == Code::busy ? Refusal::busy : Refusal::refused,
                   s.error().message);
   }
-  auto source = options_.begin();
+  if (hello.purpose == Purpose::replication) return hand_over(connection, hello);
+  auto source = options_.begin(hello);
   if (!source) {
     return refuse(connection, source.error().code == Code::busy ? Refusal::busy : Refusal::failed,
                   source.error().message);
@@ -281,9 +291,17 @@ void CheckpointServer::greeted(const Held& connection, const Hello& hello) {
   start(connection, std::move(*source));
 }
 
+void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
+  FrameReader frames = std::move(connection->frames);
+  frames.allow(limits::mesh_frame_bytes_max);
+  tcp::socket socket = std::move(connection->socket);
+  drop(connection);
+  options_.replicate(std::move(socket), std::move(frames), hello);
+}
+
 void CheckpointServer::refuse(const Held& connection, Refusal refusal, const std::string& text) {
   ++counters_.refused;
-  logging::info("no checkpoint for node {}: {}", connection->asker, text);
+  logging::info("refusing node {}: {}", connection->asker, text);
   FrameWriter frames;
   std::string out;
   put_error(frames, out, refusal, text);

@@ -28,7 +28,8 @@ struct CheckpointSource {
   std::function<bool(Family family, std::string_view key)> wanted;
 };
 
-/// Sends this node's checkpoint to nodes that ask for it. Greetings are read on
+/// Where other nodes connect. Sends this node's checkpoint to those that ask for
+/// it, and hands those over that come to replicate. Greetings are read on
 /// the thread that runs the io_context; rows are read and sent on a thread of
 /// each stream's own, so that a slow disk or receiver delays nobody else. The
 /// io_context outlives it and does not run after it is gone.
@@ -39,13 +40,16 @@ class CheckpointServer {
     std::string node;
     /// Gives what to send; the node keeps the log behind it until `end`. On the
     /// io_context's thread. An error is told to whoever asked.
-    std::function<Result<CheckpointSource>()> begin;
+    std::function<Result<CheckpointSource>(const Hello& hello)> begin;
     /// Once for each `begin` that gave one, however the stream ended. `whole`:
     /// all was sent, and taken. On the io_context's thread, or in the destructor.
     std::function<void(bool whole)> end;
     /// Whether who greets may have it: the seam for authentication between nodes,
     /// of which there is none yet. May be empty.
     std::function<Status(const Hello& hello)> admit;
+    /// Takes over a connection whose greeting asks for replication, and what was
+    /// read of it behind the greeting. May be empty: none is wanted.
+    std::function<void(boost::asio::ip::tcp::socket, FrameReader, const Hello&)> replicate;
     Millis stall_max = std::chrono::seconds(limits::mesh_stall_seconds_max);
     Millis hello_max = std::chrono::seconds(limits::mesh_hello_seconds_max);
   };
@@ -75,7 +79,9 @@ class CheckpointServer {
   void accept_some();
   void read_hello(const Held& connection);
   void greeted(const Held& connection, const Hello& hello);
+  Status may_greet(const Hello& hello) const;
   Status may_begin(const Hello& hello) const;
+  void hand_over(const Held& connection, const Hello& hello);
   void refuse(const Held& connection, Refusal refusal, const std::string& text);
   void start(const Held& connection, CheckpointSource source);
   void stream_ended(const Held& connection);

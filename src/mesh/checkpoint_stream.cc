@@ -66,6 +66,7 @@ void put_hello(FrameWriter& writer, std::string& out, const Hello& hello) {
   wire::put_u8(body, static_cast<std::uint8_t>(hello.purpose));
   wire::put_bytes(body, hello.cluster);
   wire::put_bytes(body, hello.node);
+  wire::put_u64(body, hello.origin);
   writer.put(out, FrameType::hello, body);
 }
 
@@ -78,7 +79,9 @@ Result<Hello> read_hello(const Frame& frame) {
   const std::uint8_t purpose = in.u8();
   hello.cluster = in.bytes();
   hello.node = in.bytes();
-  if (!in.ok() || !in.at_end() || purpose != static_cast<std::uint8_t>(Purpose::checkpoint) ||
+  hello.origin = in.u64();
+  if (!in.ok() || !in.at_end() || purpose < static_cast<std::uint8_t>(Purpose::checkpoint) ||
+      purpose > static_cast<std::uint8_t>(Purpose::whole_checkpoint) ||
       hello.cluster.size() > limits::mesh_name_bytes_max ||
       hello.node.size() > limits::mesh_name_bytes_max ||
       printable(hello.cluster) != hello.cluster || printable(hello.node) != hello.node) {
@@ -86,6 +89,10 @@ Result<Hello> read_hello(const Frame& frame) {
   }
   hello.purpose = static_cast<Purpose>(purpose);
   return hello;
+}
+
+Error read_error(const Frame& frame) {
+  return take_error(frame.body).error();
 }
 
 void put_error(FrameWriter& writer, std::string& out, Refusal refusal, std::string_view text) {
@@ -218,6 +225,9 @@ Status CheckpointReader::take(const Frame& frame) {
       return take_end(frame.body);
     case FrameType::hello:
     case FrameType::error:
+    case FrameType::report:
+    case FrameType::entries:
+    case FrameType::part:
       break;
   }
   return damaged("a frame that has no place in it");

@@ -19,14 +19,19 @@ namespace holdfast::mesh {
 /// order (docs/formats/checkpoint-stream.md). Pure: bytes in, bytes out.
 inline constexpr std::uint8_t protocol_version = 1;
 
-enum class Purpose : std::uint8_t { checkpoint = 1 };
+enum class Purpose : std::uint8_t {
+  checkpoint = 1,  // the strong keyspaces'
+  replication,
+  whole_checkpoint,  // for a node that has nothing yet
+};
 
 /// The first frame of a connection, from whoever opened it.
 struct Hello {
   std::uint8_t version = protocol_version;
   Purpose purpose = Purpose::checkpoint;
   std::string cluster;
-  std::string node;  // who asks
+  std::string node;          // who asks
+  std::uint64_t origin = 0;  // its log's incarnation
   bool operator==(const Hello&) const = default;
 };
 void put_hello(FrameWriter& writer, std::string& out, const Hello& hello);
@@ -38,6 +43,8 @@ enum class Refusal : std::uint8_t {
   refused,   // not this asker, not here
   failed,    // the sender's own trouble
 };
+/// What a frame of type error says: an error with its text, kCorrupt if it is none.
+Error read_error(const Frame& frame);
 void put_error(FrameWriter& writer, std::string& out, Refusal refusal, std::string_view text);
 
 /// The answer to a greeting that is met.

@@ -72,7 +72,7 @@ class Peer {
       : store(std::move(checkpoint)) {
     options.cluster = "shop";
     options.node = "n1";
-    options.begin = [this]() -> Result<CheckpointSource> {
+    options.begin = [this](const Hello&) -> Result<CheckpointSource> {
       ++begun;
       auto snapshot = store->snapshot();
       if (!snapshot) return tl::unexpected(snapshot.error());
@@ -249,7 +249,7 @@ class Endless final : public StoreSnapshot {
 };
 
 void never_end(Peer& peer, std::uint64_t rows_before_slow = ~0ull) {
-  peer.options.begin = [&peer, rows_before_slow]() -> Result<CheckpointSource> {
+  peer.options.begin = [&peer, rows_before_slow](const Hello&) -> Result<CheckpointSource> {
     ++peer.begun;
     return CheckpointSource{.snapshot = std::make_unique<Endless>(rows_before_slow),
                             .position = {43},
@@ -339,7 +339,9 @@ TEST(CheckpointTransfer, AThirdAskerIsToldBusyAndGetsItsTurnWhenOneHasGone) {
   std::atomic<bool> endless{true};
   const auto whole = peer.options.begin;
   never_end(peer);
-  peer.options.begin = [&, forever = peer.options.begin] { return endless ? forever() : whole(); };
+  peer.options.begin = [&, forever = peer.options.begin](const Hello& hello) {
+    return endless ? forever(hello) : whole(hello);
+  };
   peer.serve();
   auto first = std::make_unique<RawAsker>(peer);
   const RawAsker second(peer);
@@ -402,7 +404,7 @@ TEST(CheckpointTransfer, AnotherVersionIsToldWhichOneIsSpoken) {
 TEST(CheckpointTransfer, APeerWithoutACheckpointSaysWhyAndTheNextIsAsked) {
   Peer empty;
   empty.options.node = "n3";
-  empty.options.begin = []() -> Result<CheckpointSource> {
+  empty.options.begin = [](const Hello&) -> Result<CheckpointSource> {
     return fail(Code::unavailable, "there is no checkpoint yet");
   };
   empty.serve();
@@ -438,7 +440,7 @@ class Breaking final : public StoreSnapshot {
 
 TEST(CheckpointTransfer, ASnapshotThatEndsAmidTheStreamIsToldToTheReceiver) {
   Peer peer;
-  peer.options.begin = []() -> Result<CheckpointSource> {
+  peer.options.begin = [](const Hello&) -> Result<CheckpointSource> {
     return CheckpointSource{
         .snapshot = std::make_unique<Breaking>(), .position = {1}, .wanted = strong_only};
   };

@@ -62,7 +62,7 @@ Result<std::optional<Frame>> FrameReader::next() {
     return damaged(fmt::format("frame {} has not the checksum of its bytes", next_));
   }
   if (type < static_cast<std::uint8_t>(FrameType::hello) ||
-      type > static_cast<std::uint8_t>(FrameType::error)) {
+      type > static_cast<std::uint8_t>(FrameType::part)) {
     return damaged(fmt::format("a frame of unknown type {}", type));
   }
   ++next_;

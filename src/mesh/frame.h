@@ -16,7 +16,18 @@ namespace holdfast::mesh {
 /// What nodes send each other comes in frames: a length, a type, a body and a
 /// checksum that also knows the frame's place, so that one lost, repeated or
 /// moved is noticed as a flipped bit is. docs/formats/checkpoint-stream.md.
-enum class FrameType : std::uint8_t { hello = 1, begin, rows, piece, end, error };
+enum class FrameType : std::uint8_t {
+  hello = 1,
+  begin,
+  rows,
+  piece,
+  end,
+  error,
+  // Of replication: docs/formats/mesh.md.
+  report,
+  entries,
+  part,
+};
 
 struct Frame {
   FrameType type{};
@@ -43,6 +54,9 @@ class FrameReader {
   /// `body_bytes_max`: of the frames to come; more is refused at its length.
   explicit FrameReader(std::size_t body_bytes_max = limits::mesh_frame_bytes_max)
       : body_bytes_max_(body_bytes_max) {}
+
+  /// Larger ones, once it is known who sends them.
+  void allow(std::size_t body_bytes_max) { body_bytes_max_ = body_bytes_max; }
 
   /// Where to put bytes, never empty; then received() says how many came.
   std::span<char> room();

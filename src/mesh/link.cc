@@ -37,28 +37,35 @@ bool would_block(int error) {
 
 }  // namespace
 
-Result<tcp::endpoint> resolve(std::string_view host_and_port) {
-  const std::string shown(host_and_port);
+Result<HostAndPort> split_address(std::string_view host_and_port) {
+  const auto malformed = [&] {
+    return fail(Code::err, std::string(host_and_port) + " is not HOST:PORT");
+  };
   const std::size_t colon = host_and_port.rfind(':');
-  if (colon == std::string_view::npos) return fail(Code::err, shown + " is not HOST:PORT");
+  if (colon == std::string_view::npos) return malformed();
   std::string_view host = host_and_port.substr(0, colon);
   const std::string_view port_text = host_and_port.substr(colon + 1);
   std::uint16_t port = 0;
   const char* const end = port_text.data() + port_text.size();
   const auto [at, wrong] = std::from_chars(port_text.data(), end, port);
-  if (wrong != std::errc() || at != end || host.empty()) {
-    return fail(Code::err, shown + " is not HOST:PORT");
-  }
+  if (wrong != std::errc() || at != end || host.empty()) return malformed();
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return HostAndPort{std::string(host), std::string(port_text)};
+}
+
+Result<tcp::endpoint> resolve(std::string_view host_and_port) {
+  const auto parts = split_address(host_and_port);
+  if (!parts) return tl::unexpected(parts.error());
+  const auto& [host, port] = *parts;
   boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(std::string(host), error);
-  if (!error) return tcp::endpoint(address, port);
+  const auto address = boost::asio::ip::make_address(host, error);
+  if (!error) return tcp::endpoint(address, static_cast<std::uint16_t>(std::stoi(port)));
   boost::asio::io_context io;
   tcp::resolver resolver(io);
-  const auto found = resolver.resolve(std::string(host), std::string(port_text), error);
+  const auto found = resolver.resolve(host, port, error);
   if (error || found.empty()) {
     return fail(Code::unavailable,
-                fmt::format("{}: the host is not known: {}", shown, error.message()));
+                fmt::format("{}: the host is not known: {}", host_and_port, error.message()));
   }
   return found.begin()->endpoint();
 }

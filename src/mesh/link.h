@@ -19,6 +19,13 @@ namespace holdfast::mesh {
 /// can be trusted.
 enum class Reach { loopback, anywhere };
 
+struct HostAndPort {
+  std::string host;  // without brackets
+  std::string port;
+};
+/// Takes "HOST:PORT" apart, IPv6 in brackets. kErr: it is none.
+Result<HostAndPort> split_address(std::string_view host_and_port);
+
 /// "HOST:PORT", IPv6 in brackets. Asks the resolver for a name, and waits.
 Result<boost::asio::ip::tcp::endpoint> resolve(std::string_view host_and_port);
 std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint);

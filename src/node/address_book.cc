@@ -34,8 +34,22 @@ Result<std::vector<std::string>> AddressBook::others(Millis timeout) {
   }
   if (!*answer) return fail(Code::unavailable, "etcd does not answer");
   if (!**answer) return fail(Code::unavailable, "etcd: " + (**answer).error().text);
+  return others_of(***answer);
+}
+
+void AddressBook::look(std::function<void(std::vector<std::string>)> found) {
+  if (std::exchange(looking_, true)) return;
+  api_->range({.first = keys_.nodes_begin(), .end = etcd::prefix_end(keys_.nodes_begin())},
+              question_timeout,
+              [this, found = std::move(found)](const etcd::Answer<etcd::RangeResult>& answer) {
+                looking_ = false;
+                if (answer) found(others_of(*answer));
+              });
+}
+
+std::vector<std::string> AddressBook::others_of(const etcd::RangeResult& nodes) const {
   std::vector<std::string> addresses;
-  for (const etcd::KeyValue& node : (***answer).kvs) {
+  for (const etcd::KeyValue& node : nodes.kvs) {
     if (node.key != keys_.node(node_) && !node.value.empty()) addresses.push_back(node.value);
   }
   return addresses;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,15 +23,21 @@ class AddressBook {
 
   /// Says where this node is; again with every call until etcd has it.
   void publish(const std::string& address);
+  /// Asks for the others' addresses; `found` hears of them, if etcd answers. Not
+  /// again while a question is under way.
+  void look(std::function<void(std::vector<std::string>)> found);
   /// The others' addresses. Waits for etcd, at most `timeout`.
   Result<std::vector<std::string>> others(Millis timeout);
 
  private:
+  std::vector<std::string> others_of(const etcd::RangeResult& nodes) const;
+
   std::shared_ptr<etcd::Api> api_;
   etcd::Keys keys_;
   std::string node_;
   bool published_ = false;
   bool under_way_ = false;
+  bool looking_ = false;
 };
 
 }  // namespace holdfast::node

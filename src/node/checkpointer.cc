@@ -55,6 +55,7 @@ Result<Checkpointer::Loaded> Checkpointer::load() {
   if (Status s = parts_.replica.load(*replica); !s) return tl::unexpected(s.error());
   wire::Reader in(*origin);
   loaded.origin_position = Position{in.u64()};
+  loaded.replica = true;
   if (!in.ok()) return fail(Code::corrupt, "the checkpoint's log position is damaged");
   return loaded;
 }
@@ -108,6 +109,16 @@ bool Checkpointer::encode_slice() {
   return !replica_left_;
 }
 
+void Checkpointer::commit() {
+  phase_ = Phase::committing;
+  {
+    const std::lock_guard lock(mutex_);
+    to_commit_ = std::move(rows_);
+  }
+  rows_ = CheckpointRows();
+  changed_.notify_all();
+}
+
 bool Checkpointer::step() {
   switch (phase_) {
     case Phase::idle:
@@ -117,15 +128,15 @@ bool Checkpointer::step() {
     case Phase::encoding: {
       if (!encode_slice()) return true;
       counters_.last_bytes = rows_.bytes();
-      phase_ = Phase::committing;
-      {
-        const std::lock_guard lock(mutex_);
-        to_commit_ = std::move(rows_);
-      }
-      rows_ = CheckpointRows();
-      changed_.notify_all();
-      return false;
+      phase_ = Phase::syncing;
+      [[fallthrough]];
     }
+    case Phase::syncing:
+      // What a checkpoint holds and a power cut takes from the log, no peer would
+      // ever get.
+      if (parts_.origin_log.synced() < origin_position_ && !parts_.origin_log.lost()) return false;
+      commit();
+      return false;
     case Phase::committing: {
       std::optional<Status> committed;
       {
@@ -167,7 +178,11 @@ void Checkpointer::end(const Status& committed) {
   } else {
     parts_.log.trim(strong_position_);
   }
-  parts_.origin_log.trim(origin_position_);
+  if (parts_.on_origin_durable) {
+    parts_.on_origin_durable(origin_position_);
+  } else {
+    parts_.origin_log.trim(origin_position_);
+  }
   logging::info("checkpoint of {} bytes written in {} ms (strong log to {}, origin log to {})",
                 counters_.last_bytes, counters_.last_duration.count(), strong_position_.value,
                 origin_position_.value);
@@ -176,6 +191,7 @@ void Checkpointer::end(const Status& committed) {
 Status Checkpointer::finish() {
   if (phase_ == Phase::idle && !wanted_) wanted_ = true;
   while (phase_ != Phase::idle || wanted_) {
+    if (phase_ == Phase::syncing) parts_.origin_log.sync_now();
     if (phase_ == Phase::committing) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return committed_.has_value(); });

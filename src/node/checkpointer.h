@@ -37,6 +37,8 @@ class Checkpointer {
     /// Told what a checkpoint holds of the strong log, once it is durable. Nothing:
     /// the log is this node's alone, and is trimmed.
     std::function<void(Position, std::uint64_t log_bytes)> on_durable;
+    /// Likewise of the origin log. Nothing: no other node needs it, and it is trimmed.
+    std::function<void(Position)> on_origin_durable;
   };
   /// `wake` is called from the commit thread when there is something for step().
   Checkpointer(Parts parts, std::function<void()> wake);
@@ -45,6 +47,7 @@ class Checkpointer {
   struct Loaded {
     Position origin_position;  // of the origin log, that it includes
     std::string log_place;     // for Log::follow()
+    bool replica = false;      // there are eventual keyspaces' rows, if only none
   };
   /// Restores what the last checkpoint holds.
   Result<Loaded> load();
@@ -69,9 +72,10 @@ class Checkpointer {
   Instant last_completed_at() const { return last_completed_at_; }
 
  private:
-  enum class Phase { idle, encoding, committing };
+  enum class Phase { idle, encoding, syncing, committing };
   void begin();
   bool encode_slice();
+  void commit();
   void commit_loop();
   void end(const Status& committed);
 

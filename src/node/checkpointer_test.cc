@@ -36,6 +36,7 @@ class CountingLog final : public DiskLog {
   Status replay(Position, const std::function<Status(Position, std::string_view)>&) override {
     return {};
   }
+  Result<std::optional<LogEntry>> next(LogCursor&) override { return std::nullopt; }
   Result<Position> append(std::string_view, Durability) override { return ++last_.value, last_; }
   Status reserve(std::size_t) override { return {}; }
   Position first() const override { return trimmed.next(); }

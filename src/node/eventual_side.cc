@@ -85,7 +85,10 @@ void EventualSide::hold(Ticket ticket, Position position, Monotonic now, Code in
 void EventualSide::append_open() {
   if (replica_.open_bytes() == 0) return;
   const Position expected = log_.last().next();
-  const Result<Position> appended = log_.append(replica_.take_entry(), open_durability_);
+  taking_ = true;  // what had to wait for the entry's end is merged by that
+  const std::string entry = replica_.take_entry();
+  taking_ = false;
+  const Result<Position> appended = log_.append(entry, open_durability_);
   if (appended) {
     HF_ASSERT(*appended == expected);
   } else {
@@ -96,6 +99,18 @@ void EventualSide::append_open() {
   }
   open_durability_ = Durability::everysec;
   open_replied_ = false;
+  for (const std::string& merged : std::exchange(merged_meanwhile_, {})) append_merged(merged);
+}
+
+void EventualSide::append_merged(std::string_view entry) {
+  if (taking_) {
+    merged_meanwhile_.emplace_back(entry);
+    return;
+  }
+  const Result<Position> appended = log_.append(entry, Durability::everysec);
+  if (appended || lost_merged_) return;
+  logging::error("origin log: what was merged could not be written: {}", appended.error().message);
+  lost_merged_ = appended.error();
 }
 
 void EventualSide::release() {

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/ticket.h"
 #include "base/units.h"
@@ -45,6 +48,13 @@ class EventualSide {
 
   /// Appends the open entry, releases what the disk has, times out the rest.
   void turn(Monotonic now);
+  /// Another node's entry was merged: it goes into the log behind whatever was
+  /// decided before it.
+  void append_merged(std::string_view entry);
+  /// An entry that was merged is not in the log: this node must tell nobody that
+  /// it has it, and start anew.
+  const std::optional<Error>& lost_merged() const { return lost_merged_; }
+
   /// Appends the open entry now, in the middle of a turn: for work that is
   /// larger than an entry should be.
   void append_open();
@@ -72,6 +82,9 @@ class EventualSide {
   Options options_;
   Durability open_durability_ = Durability::everysec;
   bool open_replied_ = false;  // replies of the open entry are in output buffers
+  bool taking_ = false;        // the open entry, which is not in the log yet
+  std::vector<std::string> merged_meanwhile_;
+  std::optional<Error> lost_merged_;
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;
 };

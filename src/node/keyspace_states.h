@@ -51,6 +51,11 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
     on_dropped_hook_ = std::move(on_dropped);
   }
 
+  /// Hears of others' entries that the replica has merged.
+  void set_on_merged(std::function<void(std::string_view entry)> on_merged) {
+    on_merged_hook_ = std::move(on_merged);
+  }
+
   /// Whether an eventual keyspace was asked for that was never known here.
   bool met_unknown() const { return met_unknown_; }
   Members& members() { return members_; }
@@ -79,6 +84,10 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
 
   // eventual::Host
   eventual::State* eventual_state(KeyspaceId keyspace) override;
+  bool knows_up_to(KeyspaceId keyspace) const override { return keyspace.value < states_.size(); }
+  void entry_merged(eventual::OriginId, std::string_view entry) override {
+    if (on_merged_hook_) on_merged_hook_(entry);
+  }
 
   // CatalogHost
   bool default_holds_prefix(std::string_view name) override;
@@ -107,6 +116,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::vector<KeyspaceId> dropped_;
   std::vector<std::unique_ptr<KeyspaceState>> dropped_states_;
   std::function<void(KeyspaceId)> on_dropped_hook_;
+  std::function<void(std::string_view)> on_merged_hook_;
   std::function<NodeFacts()> node_facts_;
   std::function<void()> members_changed_;
 };

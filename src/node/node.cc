@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/node.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <random>
@@ -58,12 +59,14 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options) {
     std::unique_ptr<Node> node(new Node(options));
     if (Status s = node->open_data(); !s) return tl::unexpected(s.error());
     if (Status s = node->follow_strong_log(); !s) return tl::unexpected(s.error());
-    if (node->log_->health().state != LogHealth::State::behind) {
+    const bool needs_base = node->needs_base();
+    if (node->log_->health().state != LogHealth::State::behind && !needs_base) {
       if (Status s = node->recover(); !s) return tl::unexpected(s.error());
       if (Status s = node->listen(); !s) return tl::unexpected(s.error());
       return node;
     }
-    if (Status s = node->peers_->load_checkpoint(); !s) return tl::unexpected(s.error());
+    if (Status s = node->peers_->load_checkpoint(!node->has_replica_); !s)
+      return tl::unexpected(s.error());
     node.reset();  // closes the table whose place is taken
     if (Status s = TableFolders(options.data).adopt_incoming(); !s)
       return tl::unexpected(s.error());
@@ -134,6 +137,7 @@ Status Node::follow_strong_log() {
     parts.on_durable = [this](Position position, std::uint64_t log_bytes) {
       membership_->on_durable(position, log_bytes);
     };
+    parts.on_origin_durable = [this](Position position) { mesh_->on_checkpoint(position); };
   }
   checkpointer_ = std::make_unique<Checkpointer>(std::move(parts), [this] { wake(); });
   const auto loaded = checkpointer_->load();
@@ -144,11 +148,20 @@ Status Node::follow_strong_log() {
                                        options_.data, options_.engine));
   }
   origin_position_ = loaded->origin_position;
+  has_replica_ = !engine_.shared() || loaded->replica || origin_log_->last() != Position{};
   make_sequencer();
-  if (engine_.shared()) make_membership();
+  if (engine_.shared()) {
+    mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, *origin, *replica_,
+                                       *origin_log_);
+    if (Status s = mesh_->load(); !s) return s;
+    mesh_->follow(keyspaces_->members());
+    make_membership();
+  }
   keyspaces_->set_node([this] { return facts(); },
                        [this] {
-                         if (membership_) membership_->on_changed();
+                         if (!membership_) return;
+                         membership_->on_changed();
+                         mesh_->follow(keyspaces_->members());
                        });
   if (Status s = sequencer_->start(loaded->log_place); !s) return s;
   return engine_.shared() ? catch_up() : Status();
@@ -167,6 +180,10 @@ Status Node::recover() {
       *replica_, *origin_log_, *replies_,
       EventualSide::Options{.request_timeout = options_.request_timeout,
                             .on_broken = [this] { resp_->abort_all(); }});
+  if (mesh_) {
+    mesh_->start();
+    keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
+  }
   requests_ = std::make_unique<Requests>(
       Requests::Parts{*this, catalog_, *keyspaces_, *sequencer_, *eventual_, *commands_});
   requests_->refresh_time();
@@ -199,7 +216,8 @@ void Node::make_membership() {
         append_own(operation, std::move(done));
       });
   membership_->on_durable(machine_->applied(), machine_->log_bytes());
-  peers_ = std::make_unique<Peers>(io_, options_, lock_->identity(), etcd_, *store_, *membership_);
+  peers_ =
+      std::make_unique<Peers>(io_, options_, etcd_, *store_, *membership_, *mesh_, *checkpointer_);
 }
 
 Status Node::replay_origin_log(Position after) {
@@ -227,12 +245,12 @@ void Node::make_sequencer() {
   replies_ = std::make_unique<Replies>(*resp_);
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,
-      strong::Sequencer::Options{.incarnation = random_number(),
-                                 .small_appends_in_flight_max =
-                                     engine_.shared() ? small_shared_appends_max : std::size_t{8},
-                                 .gather_max = engine_.shared() ? shared_gather_max
-                                                                : std::chrono::microseconds(0),
-                                 .request_timeout = options_.request_timeout});
+      strong::Sequencer::Options{
+          .incarnation = random_number(),
+          .small_appends_in_flight_max =
+              engine_.shared() ? small_shared_appends_max : std::size_t{8},
+          .gather_max = engine_.shared() ? shared_gather_max : std::chrono::microseconds(0),
+          .request_timeout = options_.request_timeout});
 }
 
 // Until what was acknowledged before now is applied here and the id is this
@@ -273,6 +291,36 @@ Status Node::catch_up() {
     logging::info("caught up with the strong log at position {}", machine_->applied().value);
     return {};
   }
+}
+
+// A node without data in a cluster that has eventual ones cannot write to them:
+// what the others have settled is not what it has seen.
+bool Node::needs_base() {
+  if (has_replica_ || log_->health().state != LogHealth::State::ok) return false;
+  const auto& members = keyspaces_->members().all();
+  const bool others = members.size() > (members.contains(options_.node) ? 1U : 0U);
+  const auto all = keyspaces_->all();
+  return others && std::ranges::any_of(all, [](const KeyspaceState* state) {
+           return state->guarantee == Guarantee::eventual;
+         });
+}
+
+// Once it has joined, everyone who hears of an eventual keyspace that is made
+// later has heard of this node before.
+void Node::settle_replica() {
+  if (!membership_->joined()) return;
+  if (needs_base()) {
+    logging::info("joined a cluster with eventual keyspaces: starting again, to load them");
+    wants_restart_ = true;
+    stopping_ = true;
+    return;
+  }
+  has_replica_ = true;
+}
+
+Status Node::eventual_ready() const {
+  if (has_replica_) return {};
+  return fail(Code::unavailable, "this node is new here, and has yet to join the cluster");
 }
 
 std::string Node::id_is_taken(std::string_view by) const {
@@ -319,6 +367,9 @@ Status Node::watch_cluster() {
       return fail(Code::corrupt, stop->why);
     }
     logging::warning("{}: stopping", stop->why);
+  } else if (const auto& lost = eventual_->lost_merged()) {
+    stopping_ = true;
+    return tl::unexpected(*lost);
   } else if (const auto other = peers_->other_with_id()) {
     stopping_ = true;
     return fail(Code::err, id_is_taken(*other));
@@ -388,6 +439,10 @@ void Node::turn() {
     gather_.async_wait([](const boost::system::error_code&) {});  // a turn follows
   }
   eventual_->turn(requests_->monotonic());
+  if (mesh_) {
+    if (!has_replica_) settle_replica();
+    mesh_->turn(requests_->now(), requests_->monotonic());
+  }
   if (checkpointer_->step()) wake();
   // Between ticks a fast writer adds tens of megabytes.
   if (log_bytes() - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
@@ -474,6 +529,7 @@ Status Node::close() {
   resp_->stop_accepting();
   http_->stop_accepting();
   if (peers_) peers_->stop();
+  if (mesh_) mesh_->stop();
   resp_->stop_reading();
   const auto give_up = Clock::now() + options_.request_timeout + drain_grace;
   while ((!sequencer_->idle() || !eventual_->idle() || resp_->unsent_bytes() > 0) &&
@@ -522,6 +578,7 @@ Instant Node::eventual_time() const {
 std::optional<std::string> Node::not_ready() const {
   if (stopping_) return "stopping";
   if (Status s = sequencer_->writable(); !s) return "strong keyspaces: " + s.error().message;
+  if (Status s = eventual_ready(); !s) return "eventual keyspaces: " + s.error().message;
   if (Status s = eventual_->writable(); !s) return "eventual keyspaces: " + s.error().message;
   return std::nullopt;
 }

@@ -21,6 +21,7 @@
 #include "node/keyspace_states.h"
 #include "node/membership.h"
 #include "node/memory.h"
+#include "node/mesh_side.h"
 #include "node/options.h"
 #include "node/peers.h"
 #include "node/replies.h"
@@ -59,6 +60,8 @@ class Node {
   /// One turn's end: append, apply, answer, and bounded pieces of housekeeping.
   void turn();
 
+  /// Why eventual keyspaces are not served yet.
+  Status eventual_ready() const;
   bool has_seen(const Token& token) const;
   Token token() const;
   Instant strong_time() const { return machine_->time(); }
@@ -97,6 +100,8 @@ class Node {
   Status follow_strong_log();
   void make_membership();
   Status catch_up();
+  bool needs_base();
+  void settle_replica();
   std::string id_is_taken(std::string_view by) const;
   Status recover();
   Status replay_origin_log(Position after);
@@ -128,6 +133,7 @@ class Node {
   bool wants_restart_ = false;
   Status ended_;              // why run() ends by itself
   Position origin_position_;  // of the checkpoint
+  bool has_replica_ = false;  // this node has had a part in the eventual keyspaces
 
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<DirectoryLock> lock_;
@@ -143,7 +149,8 @@ class Node {
   std::unique_ptr<strong::Sequencer> sequencer_;
   std::unique_ptr<EventualSide> eventual_;
   std::unique_ptr<Checkpointer> checkpointer_;
-  std::unique_ptr<Membership> membership_;  // with a shared log only
+  std::unique_ptr<MeshSide> mesh_;          // with a shared log only
+  std::unique_ptr<Membership> membership_;  // likewise
   std::unique_ptr<Peers> peers_;            // likewise
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<server::RespServer> resp_;

@@ -8,12 +8,12 @@
 #include "base/checksum.h"
 #include "base/logging.h"
 #include "base/wire.h"
+#include "log/small_file.h"
 
 namespace holdfast::node {
 namespace {
 
 constexpr std::uint8_t version = 1;
-constexpr std::size_t file_bytes_max = 4'096;
 
 struct Stored {
   eventual::OriginId origin;
@@ -27,46 +27,19 @@ std::string encode(const Stored& stored) {
   wire::put_u64(bytes, stored.origin.value);
   wire::put_bytes(bytes, stored.boot_id);
   wire::put_bytes(bytes, stored.node);
-  wire::put_u64(bytes, checksum(bytes));
   return bytes;
 }
 
 Result<Stored> decode(const std::string& path, std::string_view bytes) {
-  const auto damaged = [&] { return fail(Code::corrupt, fmt::format("{} is damaged", path)); };
-  if (bytes.size() < 8) return damaged();
-  const std::string_view body = bytes.substr(0, bytes.size() - 8);
-  if (wire::Reader(bytes.substr(body.size())).u64() != checksum(body)) return damaged();
-  wire::Reader in(body);
-  if (in.u8() != version) return damaged();
+  wire::Reader in(bytes);
+  const std::uint8_t found = in.u8();
   Stored stored;
   stored.origin.value = in.u64();
   stored.boot_id = in.bytes();
   stored.node = in.bytes();
-  if (!in.ok() || !in.at_end()) return damaged();
+  if (found != version || !in.ok() || !in.at_end())
+    return fail(Code::corrupt, fmt::format("{} is damaged", path));
   return stored;
-}
-
-Status store(FileSystem& files, const std::string& path, const Stored& stored) {
-  const std::string aside = path + ".new";
-  auto file = files.open(aside, true);
-  if (!file) return tl::unexpected(file.error());
-  const std::string bytes = encode(stored);
-  if (Status s = (*file)->truncate(0); !s) return s;
-  if (Status s = (*file)->write_at(0, bytes); !s) return s;
-  if (Status s = (*file)->sync(); !s) return s;
-  if (Status s = files.rename(aside, path); !s) return s;
-  return files.sync_directory(path.substr(0, path.rfind('/')));
-}
-
-Result<std::string> read(FileSystem& files, const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const auto names = files.list(path.substr(0, slash));
-  if (!names) return tl::unexpected(names.error());
-  const std::string name = path.substr(slash + 1);
-  if (std::find(names->begin(), names->end(), name) == names->end()) return std::string();
-  auto file = files.open(path, false);
-  if (!file) return tl::unexpected(file.error());
-  return (*file)->read_at(0, file_bytes_max);
 }
 
 }  // namespace
@@ -74,7 +47,7 @@ Result<std::string> read(FileSystem& files, const std::string& path) {
 Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& path,
                                          const std::string& node, LogEnd end,
                                          const std::string& boot_id, std::uint64_t random) {
-  const auto bytes = read(files, path);
+  const auto bytes = read_small_file(files, path);
   if (!bytes) return tl::unexpected(bytes.error());
   Stored now{.boot_id = boot_id, .node = node};
   if (!bytes->empty()) {
@@ -97,7 +70,7 @@ Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& p
   if (now.origin.value == 0) {
     now.origin.value = hash128(node, random).low | 1;  // never 0
   }
-  if (Status s = store(files, path, now); !s) return tl::unexpected(s.error());
+  if (Status s = replace_small_file(files, path, encode(now)); !s) return tl::unexpected(s.error());
   return now.origin;
 }
 

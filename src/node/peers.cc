@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "base/wire.h"
 #include "mesh/checkpoint_client.h"
 #include "node/checkpoint_keys.h"
 #include "node/origin_identity.h"
@@ -18,38 +19,46 @@ namespace holdfast::node {
 namespace {
 
 constexpr Millis address_timeout{5'000};
-constexpr Millis pause_between_tries{2'000};
+constexpr Millis pause_between_tries{500};
+constexpr Millis look_interval{500};
 // What follows a checkpoint is kept for so long after it was sent, until who
 // received it has opened it and joined.
 constexpr Millis time_to_join{15'000};
 
 // Legible, for who finds its id taken; the same at this folder's next start, but
-// for one after the machine's.
-std::string instance(const std::string& data, std::string_view folder) {
+// for one after the machine's. Of processes with one folder the lock lets in one.
+std::string instance(const std::string& data) {
   std::error_code ignored;
   const auto path = std::filesystem::absolute(data, ignored);
-  return fmt::format("{} at {} (folder {}, since boot {})", path.string(),
-                     boost::asio::ip::host_name(), folder, kernel_boot_id());
+  return fmt::format("{} at {} (since boot {})", path.string(), boost::asio::ip::host_name(),
+                     kernel_boot_id());
 }
 
 }  // namespace
 
-Peers::Peers(boost::asio::io_context& io, const Options& options, std::string_view folder,
-             std::shared_ptr<etcd::Api> api, Store& store, Membership& membership)
+Peers::Peers(boost::asio::io_context& io, const Options& options, std::shared_ptr<etcd::Api> api,
+             Store& store, Membership& membership, MeshSide& mesh, Checkpointer& checkpointer)
     : options_(options),
       store_(store),
       membership_(membership),
+      mesh_(mesh),
+      checkpointer_(checkpointer),
       addresses_(api, options.cluster, options.node),
-      presence_(*api, options.cluster, options.node, instance(options.data, folder)),
+      presence_(*api, options.cluster, options.node, instance(options.data)),
       server_(io, {.cluster = options.cluster,
                    .node = options.node,
-                   .begin = [this] { return begin(); },
+                   .begin = [this](const mesh::Hello& hello) { return begin(hello); },
                    .end =
                        [this](bool) {
                          --streams_;
                          hold_until_ = std::chrono::steady_clock::now() + time_to_join;
                        },
-                   .admit = {}}) {}
+                   .admit = {},
+                   .replicate =
+                       [this](auto socket, mesh::FrameReader frames, const mesh::Hello& hello) {
+                         if (mesh_.mesh().admits())
+                           mesh_.mesh().adopt(std::move(socket), std::move(frames), hello);
+                       }}) {}
 
 Status Peers::listen() {
   return server_.listen(options_.mesh,
@@ -64,10 +73,36 @@ std::optional<std::string> Peers::other_with_id() const {
 void Peers::tick() {
   step();
   addresses_.publish(server_.address());
-  if (streams_ == 0 && std::chrono::steady_clock::now() > hold_until_) membership_.release();
+  const Monotonic now = std::chrono::steady_clock::now();
+  if (streams_ == 0 && now > hold_until_) membership_.release();
+  if (now >= look_at_ && mesh_.wants_addresses()) {
+    look_at_ = now + look_interval;
+    addresses_.look(
+        [this](const std::vector<std::string>& others) { mesh_.set_addresses(others); });
+  }
 }
 
-Result<mesh::CheckpointSource> Peers::begin() {
+// What members settle among themselves they fold, and then cannot merge it with
+// what somebody wrote who had not seen it. So a node that comes without data is
+// counted in first, and gets a checkpoint that was begun after that: all that is
+// settled without it is in there.
+Status Peers::admit(const mesh::Hello& hello) {
+  const auto [newcomer, first] = newcomers_.try_emplace({hello.node, hello.origin});
+  const std::uint64_t written = checkpointer_.counters().completed;
+  if (first) {
+    if (Status s = mesh_.admit(hello.node, {hello.origin}); !s) return s;
+    newcomer->second = written + (checkpointer_.running() ? 2 : 1);
+  }
+  if (written >= newcomer->second) return {};
+  checkpointer_.request();
+  return fail(Code::busy, "the checkpoint for it is being written");
+}
+
+Result<mesh::CheckpointSource> Peers::begin(const mesh::Hello& hello) {
+  const bool whole = hello.purpose == mesh::Purpose::whole_checkpoint;
+  if (whole) {
+    if (Status s = admit(hello); !s) return tl::unexpected(s.error());
+  }
   // The log is held first: a checkpoint that is committed meanwhile only needs less.
   const Position position = membership_.durable();
   auto snapshot = store_.snapshot();
@@ -79,24 +114,42 @@ Result<mesh::CheckpointSource> Peers::begin() {
   if (!rows) return tl::unexpected(rows.error());
   ++streams_;
   membership_.hold(position);
-  return mesh::CheckpointSource{
+  mesh::CheckpointSource source{
       .snapshot = std::move(*snapshot), .position = position, .wanted = std::move(*rows)};
+  if (whole) {
+    source.wanted = [](Family family, std::string_view key) {
+      return family != Family::meta || key != checkpoint_key::origin_position;
+    };
+  }
+  return source;
 }
 
-Status Peers::receive(const std::vector<std::string>& peers) {
+Status Peers::receive(const std::vector<std::string>& peers, bool whole) {
   const TableFolders folders(options_.data);
   if (Status s = folders.discard_incoming(); !s) return s;
   auto staging = open_rocks_store(folders.incoming);
   if (!staging) return tl::unexpected(staging.error());
-  const auto fetched = mesh::fetch_checkpoint(
-      {.peers = peers, .cluster = options_.cluster, .node = options_.node}, **staging);
+  const auto fetched = mesh::fetch_checkpoint({.peers = peers,
+                                               .cluster = options_.cluster,
+                                               .node = options_.node,
+                                               .origin = mesh_.origin().value,
+                                               .whole = whole,
+                                               .rounds_max = 1},
+                                              **staging);
   if (!fetched) return tl::unexpected(fetched.error());
-  logging::info("loaded {} rows, {} bytes, from {}: the strong keyspaces up to position {}",
-                fetched->rows, fetched->bytes, fetched->peer, fetched->position.value);
-  return keep_eventual_rows(store_, **staging);
+  logging::info("loaded {} rows, {} bytes, from {}: the {} keyspaces up to position {}",
+                fetched->rows, fetched->bytes, fetched->peer,
+                whole ? "strong and eventual" : "strong", fetched->position.value);
+  if (!whole) return keep_eventual_rows(store_, **staging);
+  // Of this node's own log, which is empty, it holds nothing.
+  CheckpointRows own;
+  std::string position;
+  wire::put_u64(position, 0);
+  own.put(Family::meta, checkpoint_key::origin_position, position);
+  return (*staging)->commit(std::move(own));
 }
 
-Status Peers::load_checkpoint() {
+Status Peers::load_checkpoint(bool whole) {
   while (true) {
     const auto peers = addresses_.others(address_timeout);
     Status received;
@@ -106,7 +159,7 @@ Status Peers::load_checkpoint() {
       received = fail(Code::unavailable, "etcd knows no other node of this cluster");
     } else {
       logging::info("loading a checkpoint from one of {}", fmt::join(*peers, ", "));
-      received = receive(*peers);
+      received = receive(*peers, whole);
     }
     if (received) return {};
     // Without it there is nothing that this node could serve as it should.

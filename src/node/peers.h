@@ -2,17 +2,21 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "log/etcd/api.h"
 #include "log/etcd/presence.h"
 #include "mesh/checkpoint_server.h"
 #include "node/address_book.h"
+#include "node/checkpointer.h"
 #include "node/membership.h"
+#include "node/mesh_side.h"
 #include "node/options.h"
 #include "table/store.h"
 
@@ -23,9 +27,8 @@ namespace holdfast::node {
 /// thread.
 class Peers {
  public:
-  /// `folder`: DirectoryLock::identity() of this node's.
-  Peers(boost::asio::io_context& io, const Options& options, std::string_view folder,
-        std::shared_ptr<etcd::Api> api, Store& store, Membership& membership);
+  Peers(boost::asio::io_context& io, const Options& options, std::shared_ptr<etcd::Api> api,
+        Store& store, Membership& membership, MeshSide& mesh, Checkpointer& checkpointer);
 
   /// Serves checkpoints from now on.
   Status listen();
@@ -42,21 +45,29 @@ class Peers {
   mesh::CheckpointServer::Counters counters() const { return server_.counters(); }
 
   /// Before the node serves: receives some peer's checkpoint into the folder
-  /// beside the table's, with what is this node's own. Tries until one could
-  /// give it. Then the table is to be closed, and TableFolders::adopt_incoming().
-  Status load_checkpoint();
+  /// beside the table's: of the strong keyspaces, with what is this node's own, or
+  /// (`whole`) of all, for a node that has nothing. Tries until one could give it.
+  /// Then the table is to be closed, and TableFolders::adopt_incoming().
+  Status load_checkpoint(bool whole);
 
  private:
-  Result<mesh::CheckpointSource> begin();
-  Status receive(const std::vector<std::string>& peers);
+  Result<mesh::CheckpointSource> begin(const mesh::Hello& hello);
+  Status admit(const mesh::Hello& hello);
+  Status receive(const std::vector<std::string>& peers, bool whole);
 
   const Options& options_;
   Store& store_;
   Membership& membership_;
+  MeshSide& mesh_;
+  Checkpointer& checkpointer_;
   AddressBook addresses_;
   etcd::Presence presence_;
   mesh::CheckpointServer server_;
   int streams_ = 0;
+  // Nodes that come without data, and how many checkpoints must have been written
+  // before one holds all that was settled without them.
+  std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> newcomers_;
+  Monotonic look_at_{};
   Monotonic hold_until_{};
 };
 

@@ -117,6 +117,7 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
 
 Status Requests::admit(const Keyspace& keyspace, const Request& request, bool writes) const {
   if (keyspace.guarantee == Guarantee::eventual) {
+    if (Status s = parts_.node.eventual_ready(); !s) return s;
     const auto refuse = [&](const Row& row) -> Status {
       Error error = unsupported_on_eventual(row);
       error.message += fmt::format(" ('{}' is eventual)", keyspace.name);

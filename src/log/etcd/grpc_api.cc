@@ -564,8 +564,9 @@ class GrpcApi final : public Api {
   }
 
   // After a failure the next member, unless another failure has moved on already.
+  // The watch goes along: a member that is paused would keep it, and be silent.
   void pass_over(std::size_t member) {
-    if (member == current_) current_ = (current_ + 1) % members_.size();
+    if (member == current_) go_to((current_ + 1) % members_.size());
   }
 
   template <typename Response, typename Start, typename Finished>
@@ -637,7 +638,7 @@ class GrpcApi final : public Api {
     if (std::exchange(current_, member) == member || watcher_ == nullptr) return;
     stop_watching();
     const auto on_watch = on_watch_;
-    on_watch({.ended = true, .moved = true, .reason = "another member leads"});
+    on_watch({.ended = true, .moved = true, .reason = "another member is asked now"});
   }
 
   void sign_in() {

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/holdings.h"
+
+#include "base/checksum.h"
+#include "base/limits.h"
+#include "base/wire.h"
+
+namespace holdfast::mesh {
+namespace {
+
+constexpr std::uint8_t members_version = 1;
+
+}  // namespace
+
+void Holdings::set_self(const eventual::VersionVector& disk, HybridTime clock) {
+  Holding& self = known_.at(self_);
+  self.disk.merge(disk);
+  self.clock = clock;
+  ++changes_;
+}
+
+void Holdings::changed_members() {
+  ++changes_;
+  ++member_changes_;
+}
+
+void Holdings::expect(const std::string& node) {
+  const auto [it, added] = known_.try_emplace(node);
+  it->second.node = node;
+  if (added) changed_members();
+}
+
+void Holdings::begins_anew(const std::string& node, eventual::OriginId origin) {
+  if (node == self_) return;
+  Holding& holding = known_[node];
+  if (holding.origin == origin) return;
+  if (holding.origin.value != 0) removed_.insert(holding.origin);
+  holding = {.node = node, .origin = origin, .disk = {}, .clock = holding.clock};
+  changed_members();
+}
+
+void Holdings::remove(const std::string& node) {
+  const auto it = known_.find(node);
+  if (it == known_.end() || node == self_) return;
+  if (it->second.origin.value != 0) removed_.insert(it->second.origin);
+  known_.erase(it);
+  changed_members();
+}
+
+Status Holdings::heard(const Report& report) {
+  for (const eventual::OriginId origin : report.removed) {
+    if (!removed_.insert(origin).second) continue;
+    std::erase_if(known_, [&](const auto& known) {
+      return known.second.origin == origin && known.first != self_;
+    });
+    changed_members();
+  }
+  for (const Holding& told : report.holdings) {
+    if (told.node == self_ || removed_.contains(told.origin)) continue;
+    if (!known_.contains(told.node) && known_.size() >= limits::members_max)
+      return fail(Code::err, "more members than there can be");
+    Holding& holding = known_[told.node];
+    // A new incarnation's clock goes on behind all that the one before has told.
+    if (!holding.node.empty() && told.clock <= holding.clock) continue;
+    if (holding.origin != told.origin) changed_members();
+    holding = told;
+    ++changes_;
+  }
+  return {};
+}
+
+std::vector<eventual::OriginId> Holdings::others() const {
+  std::vector<eventual::OriginId> origins;
+  for (const auto& [node, holding] : known_) {
+    if (node == self_) continue;
+    const bool heard = holding.origin.value != 0;
+    origins.push_back(heard ? holding.origin : eventual::OriginId{hash128(node, 0).low | 1});
+  }
+  return origins;
+}
+
+std::string Holdings::encode_members() const {
+  std::string out;
+  wire::put_u8(out, members_version);
+  wire::put_varint(out, known_.size() - 1);
+  for (const auto& [node, holding] : known_) {
+    if (node == self_) continue;
+    wire::put_bytes(out, node);
+    wire::put_u64(out, holding.origin.value);
+  }
+  wire::put_varint(out, removed_.size());
+  for (const eventual::OriginId origin : removed_) wire::put_u64(out, origin.value);
+  return out;
+}
+
+Status Holdings::add_members(std::string_view bytes) {
+  wire::Reader in(bytes);
+  bool sound = in.u8() == members_version;
+  const std::uint64_t count = in.varint();
+  sound = sound && count <= limits::members_max;
+  for (std::uint64_t i = 0; i < count && sound && in.ok(); ++i) {
+    const std::string node(in.bytes());
+    const eventual::OriginId origin{in.u64()};
+    if (node.empty() || node == self_) continue;
+    Holding& holding = known_[node];
+    holding.node = node;
+    holding.origin = origin;
+  }
+  const std::uint64_t removed = in.varint();
+  for (std::uint64_t i = 0; i < removed && sound && in.ok(); ++i) removed_.insert({in.u64()});
+  ++changes_;
+  if (!sound || !in.ok() || !in.at_end())
+    return fail(Code::corrupt, "the list of the mesh's members is damaged");
+  return {};
+}
+
+}  // namespace holdfast::mesh

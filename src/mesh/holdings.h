@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "eventual/clock.h"
+#include "mesh/report.h"
+
+namespace holdfast::mesh {
+
+/// Who the members are, and what each is known to have: this node's own word and
+/// what reports tell. Members are only ever added, or removed for good, so any
+/// two nodes agree once they have heard the same. Pure. One thread.
+class Holdings {
+ public:
+  explicit Holdings(Holding self) { self_ = self.node, known_[self_] = std::move(self); }
+
+  const Holding& self() const { return known_.at(self_); }
+  /// This node's own word.
+  void set_self(const eventual::VersionVector& disk, HybridTime clock);
+
+  /// A node is, or is to be, a member.
+  void expect(const std::string& node);
+  /// A member has lost its data and comes anew, with this incarnation: until it
+  /// says otherwise, it has nothing.
+  void begins_anew(const std::string& node, eventual::OriginId origin);
+  /// Takes a node out for good, its log's incarnation with it. Under its id a node
+  /// can come only anew.
+  void remove(const std::string& node);
+  bool is_removed(eventual::OriginId origin) const { return removed_.contains(origin); }
+
+  /// Takes in what a report tells. kErr: of more members than there can be.
+  Status heard(const Report& report);
+
+  /// By node; this one included.
+  const std::map<std::string, Holding, std::less<>>& all() const { return known_; }
+  const std::set<eventual::OriginId>& removed() const { return removed_; }
+  /// The members' origins, this node's not among them. For a member that was not
+  /// heard of yet one that acknowledges nothing.
+  std::vector<eventual::OriginId> others() const;
+
+  /// Grows with every change of who the members are and what they have.
+  std::uint64_t changes() const { return changes_; }
+  /// Of who they are, only.
+  std::uint64_t member_changes() const { return member_changes_; }
+
+  /// Who the members are, and who was removed; not what they have. To be on disk
+  /// before anything is told that was counted on it: a node that forgot a member
+  /// would take for settled what that one may still contradict.
+  std::string encode_members() const;
+  /// Adds what encode_members() gave. kCorrupt: it is not that.
+  Status add_members(std::string_view bytes);
+
+ private:
+  void changed_members();
+
+  std::string self_;
+  std::map<std::string, Holding, std::less<>> known_;
+  std::set<eventual::OriginId> removed_;
+  std::uint64_t changes_ = 0;
+  std::uint64_t member_changes_ = 0;
+};
+
+}  // namespace holdfast::mesh

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/mesh.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/logging.h"
+#include "mesh/link.h"
+
+namespace holdfast::mesh {
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr Millis report_interval{100};
+constexpr Millis silence_max{3'000};  // reports come far more often
+constexpr Millis connect_max{1'000};
+constexpr Millis pause_first{100};
+constexpr Millis pause_max{1'000};
+// Handed to the kernel, and as much again made ready meanwhile.
+constexpr std::size_t output_bytes = 1_MiB;
+
+}  // namespace
+
+struct Mesh::Dialed {
+  Dialed(boost::asio::io_context& io, std::string to) : address(std::move(to)), resolver(io) {}
+
+  std::string address;
+  tcp::resolver resolver;
+  std::shared_ptr<tcp::socket> connecting;
+  std::shared_ptr<PeerConnection> connection;
+  std::string node;  // that it says it is
+  bool begun = false;
+  bool dropped = false;  // nobody wants it any more
+  Monotonic since{};     // of the connecting
+  Monotonic not_before{};
+  Millis pause{0};
+  std::string trouble = "not dialed yet";
+};
+
+struct Mesh::Accepted {
+  explicit Accepted(Inbound::Receive receive) : inbound(std::move(receive)) {}
+
+  std::string node;
+  std::shared_ptr<PeerConnection> connection;
+  Inbound inbound;
+  bool heard = false;
+  bool over = false;
+  std::string told;  // the reason it was last stalled for, logged once
+};
+
+Mesh::Mesh(boost::asio::io_context& io, Replication& replication, Options options)
+    : io_(io), replication_(replication), options_(std::move(options)) {}
+
+Mesh::~Mesh() {
+  stop();
+}
+
+void Mesh::stop() {
+  stopped_ = true;
+  for (auto& [address, peer] : dialed_) {
+    peer->dropped = true;
+    if (peer->connecting) peer->connecting->close();
+    if (peer->connection) peer->connection->close();
+  }
+  for (auto& peer : accepted_) peer->connection->close();
+  dialed_.clear();
+  accepted_.clear();
+}
+
+void Mesh::set_peers(const std::vector<std::string>& addresses) {
+  for (auto it = dialed_.begin(); it != dialed_.end();) {
+    if (std::ranges::find(addresses, it->first) != addresses.end()) {
+      ++it;
+      continue;
+    }
+    it->second->dropped = true;
+    if (it->second->connection) it->second->connection->close();
+    it = dialed_.erase(it);
+  }
+  for (const std::string& address : addresses) {
+    if (!dialed_.contains(address))
+      dialed_.emplace(address, std::make_shared<Dialed>(io_, address));
+  }
+}
+
+std::vector<Mesh::Peer> Mesh::peers() const {
+  std::vector<Peer> peers;
+  for (const auto& [address, peer] : dialed_) {
+    peers.push_back({address, peer->node, peer->begun, peer->begun ? "" : peer->trouble});
+  }
+  return peers;
+}
+
+// ---- Where this node sends its log
+
+void Mesh::dial(Dialed& peer, Monotonic now) {
+  const auto self = dialed_.at(peer.address);
+  const auto parts = split_address(peer.address);
+  if (!parts) return lost(peer, parts.error().message);
+  peer.since = now;
+  peer.connecting = std::make_shared<tcp::socket>(io_);
+  peer.resolver.async_resolve(
+      parts->host, parts->port,
+      [this, self, socket = peer.connecting](const error_code& error,
+                                             const tcp::resolver::results_type& found) {
+        if (self->dropped || self->connecting != socket) return;
+        if (error) return lost(*self, error.message());
+        boost::asio::async_connect(
+            *socket, found, [this, self, socket](const error_code& failed, const tcp::endpoint&) {
+              if (self->dropped || self->connecting != socket) return;
+              self->connecting.reset();
+              if (failed) return lost(*self, failed.message());
+              dialed(self, std::move(*socket));
+            });
+      });
+}
+
+void Mesh::dialed(const std::shared_ptr<Dialed>& peer, tcp::socket socket) {
+  peer->connection = std::make_shared<PeerConnection>(std::move(socket), FrameReader());
+  greet(*peer->connection);
+  peer->connection->start(
+      {.frame = [this, peer](const Frame& frame) { return on_frame(peer, frame); },
+       .ended =
+           [this, peer](const Error& why) {
+             if (!peer->dropped) lost(*peer, why.message);
+           }});
+}
+
+bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
+  if (frame.type == FrameType::error) {
+    lost(*peer, read_error(frame).message);
+    return false;
+  }
+  if (frame.type == FrameType::hello) {
+    const auto hello = read_hello(frame);
+    if (!hello || hello->cluster != options_.cluster) {
+      lost(*peer, "who answers is no node of this cluster");
+      return false;
+    }
+    peer->node = hello->node;
+    return true;
+  }
+  const auto report = frame.type == FrameType::report ? decode_report(frame.body)
+                                                      : fail(Code::corrupt, "an unexpected frame");
+  if (!report || peer->node.empty() || report->holdings.front().node != peer->node) {
+    lost(*peer, "what it says makes no sense");
+    return false;
+  }
+  if (const Status s = replication_.heard(*report); !s) {
+    lost(*peer, s.error().message);
+    return false;
+  }
+  Outbound& outbound = replication_.outbound(peer->node);
+  if (std::exchange(peer->begun, true)) {
+    outbound.heard(*report);
+  } else {
+    logging::info("replicating to '{}' at {}", peer->node, peer->address);
+    outbound.begin(*report);
+    peer->pause = Millis(0);
+  }
+  return true;
+}
+
+void Mesh::lost(Dialed& peer, const std::string& why) {
+  if (peer.begun) logging::warning("no longer replicating to '{}': {}", peer.node, why);
+  peer.begun = false;
+  if (peer.connecting) std::exchange(peer.connecting, nullptr)->close();
+  if (peer.connection) std::exchange(peer.connection, nullptr)->close();
+  peer.trouble = why;
+  peer.pause = std::clamp(peer.pause * 2, pause_first, pause_max);
+  peer.not_before = now_ + peer.pause;
+}
+
+// ---- From where others' logs come
+
+Status Mesh::admits() const {
+  if (stopped_) return fail(Code::unavailable, "this node is stopping");
+  return {};
+}
+
+void Mesh::adopt(tcp::socket socket, FrameReader frames, const Hello& hello) {
+  // One that comes again has given up what it had.
+  for (const auto& before : std::vector(accepted_)) {
+    if (before->node == hello.node) lost(before);
+  }
+  const auto peer = std::make_shared<Accepted>(
+      [this](std::string_view entry) { return replication_.receive(entry); });
+  peer->node = hello.node;
+  peer->connection = std::make_shared<PeerConnection>(std::move(socket), std::move(frames));
+  accepted_.push_back(peer);
+  greet(*peer->connection);
+  peer->connection->start(
+      {.frame = [this, peer](const Frame& frame) { return on_frame(peer, frame); },
+       .ended =
+           [this, peer](const Error& why) {
+             logging::warning("'{}' no longer replicates to this node: {}", peer->node,
+                              why.message);
+             lost(peer);
+           }});
+}
+
+bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
+  Status taken;
+  if (frame.type == FrameType::report) {
+    const auto report = decode_report(frame.body);
+    if (!report) {
+      taken = tl::unexpected(report.error());
+    } else if (report->holdings.front().node != peer->node) {
+      taken = fail(Code::corrupt, "it reports as another node");
+    } else if (replication_.holdings().is_removed(report->holdings.front().origin)) {
+      taken = fail(Code::err, "NODE REMOVE has taken it out");
+    } else {
+      taken = replication_.heard(*report);
+      peer->heard = true;
+      replication_.hears(peer->node, report->holdings.front().origin);
+    }
+  } else if (frame.type == FrameType::entries || frame.type == FrameType::part) {
+    taken = peer->inbound.take(frame);
+  } else {
+    taken = fail(Code::corrupt, "an unexpected frame");
+  }
+  if (!taken) {
+    logging::error("what '{}' sends cannot be taken: {}", peer->node, taken.error().message);
+    lost(peer);
+    return false;
+  }
+  return !peer->inbound.stalled();
+}
+
+void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
+  if (std::exchange(peer->over, true)) return;
+  if (peer->heard) replication_.hears_no_more(peer->node);
+  peer->connection->close();
+  std::erase(accepted_, peer);
+}
+
+// ---- Both
+
+void Mesh::greet(PeerConnection& connection) {
+  put_hello(connection.frames(), connection.output(),
+            {.purpose = Purpose::replication, .cluster = options_.cluster, .node = options_.node});
+  report(connection);
+  connection.send();
+}
+
+void Mesh::report(PeerConnection& connection) {
+  if (report_.empty()) return;  // the next turn's
+  connection.frames().put(connection.output(), FrameType::report, report_);
+}
+
+void Mesh::turn(Instant wall, Monotonic now) {
+  if (stopped_) return;
+  now_ = now;
+  const bool tell = now >= report_at_;
+  if (tell) {
+    report_at_ = now + report_interval;
+    report_ = encode(replication_.report(wall));
+  }
+  for (auto& [address, peer] : dialed_) {
+    if (peer->connecting && now - peer->since > connect_max) lost(*peer, "it does not answer");
+    if (peer->connection && now - peer->connection->heard_at() > silence_max)
+      lost(*peer, "nothing was heard of it");
+    if (!peer->connection) {
+      if (!peer->connecting && now >= peer->not_before) dial(*peer, now);
+      continue;
+    }
+    PeerConnection& connection = *peer->connection;
+    if (peer->begun && connection.unsent_bytes() < output_bytes) {
+      const auto more = replication_.outbound(peer->node)
+                            .pump(connection.frames(), connection.output(), output_bytes);
+      if (!more) {
+        lost(*peer, more.error().message);
+        continue;
+      }
+    }
+    if (tell) report(connection);
+    connection.send();
+  }
+  for (const auto& peer : std::vector(accepted_)) {
+    if (peer->inbound.stalled()) {
+      if (peer->told != peer->inbound.reason().message) {
+        peer->told = peer->inbound.reason().message;
+        logging::warning("what '{}' sends has to wait: {}", peer->node, peer->told);
+      }
+      if (const Status s = peer->inbound.retry(); !s) {
+        logging::error("what '{}' sends cannot be taken: {}", peer->node, s.error().message);
+        lost(peer);
+        continue;
+      }
+      if (!peer->inbound.stalled()) peer->connection->read_on();
+    } else if (now - peer->connection->heard_at() > silence_max) {
+      lost(peer);
+      continue;
+    }
+    if (tell && !peer->over) report(*peer->connection);
+    if (!peer->over) peer->connection->send();
+  }
+}
+
+}  // namespace holdfast::mesh

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "mesh/checkpoint_stream.h"
+#include "mesh/inbound.h"
+#include "mesh/peer_connection.h"
+#include "mesh/replication.h"
+
+namespace holdfast::mesh {
+
+/// The connections over which nodes replicate: this node dials each peer and
+/// sends it its log there; on those that peers have dialed it takes theirs. On
+/// the thread that runs the io_context.
+class Mesh {
+ public:
+  struct Options {
+    std::string cluster;
+    std::string node;
+  };
+  Mesh(boost::asio::io_context& io, Replication& replication, Options options);
+  ~Mesh();
+
+  /// The others' addresses ("HOST:PORT"); connections to any else end.
+  void set_peers(const std::vector<std::string>& addresses);
+  /// Whether connections are taken over at present.
+  Status admits() const;
+  /// Takes over an accepted connection behind its greeting.
+  void adopt(boost::asio::ip::tcp::socket socket, FrameReader frames, const Hello& hello);
+
+  /// Sends what there is to send. When no entry is open.
+  void turn(Instant wall, Monotonic now);
+  void stop();
+
+  struct Peer {
+    std::string address;
+    std::string node;  // empty: it has not said yet
+    bool connected = false;
+    std::string trouble;  // why not
+  };
+  std::vector<Peer> peers() const;
+
+ private:
+  struct Dialed;
+  struct Accepted;
+  void dial(Dialed& peer, Monotonic now);
+  void dialed(const std::shared_ptr<Dialed>& peer, boost::asio::ip::tcp::socket socket);
+  bool on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame);
+  bool on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame);
+  void lost(Dialed& peer, const std::string& why);
+  void lost(const std::shared_ptr<Accepted>& peer);
+  void greet(PeerConnection& connection);
+  void report(PeerConnection& connection);
+
+  boost::asio::io_context& io_;
+  Replication& replication_;
+  Options options_;
+  std::map<std::string, std::shared_ptr<Dialed>> dialed_;  // by address
+  std::vector<std::shared_ptr<Accepted>> accepted_;
+  Monotonic now_{};
+  Monotonic report_at_{};
+  std::string report_;  // encoded
+  bool stopped_ = false;
+};
+
+}  // namespace holdfast::mesh

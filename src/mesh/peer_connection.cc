@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/peer_connection.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+namespace holdfast::mesh {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+PeerConnection::PeerConnection(tcp::socket socket, FrameReader frames)
+    : socket_(std::move(socket)),
+      reader_(std::move(frames)),
+      heard_at_(std::chrono::steady_clock::now()) {
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(tcp::no_delay(true), ignored);
+}
+
+void PeerConnection::start(Handlers handlers) {
+  handlers_ = std::move(handlers);
+  read_frames();
+}
+
+void PeerConnection::read_on() {
+  wanted_ = true;
+  if (!in_frames_) read_frames();
+}
+
+void PeerConnection::read_frames() {
+  const auto self = shared_from_this();  // a handler may let go of it
+  in_frames_ = true;
+  while (wanted_ && !closed_) {
+    const auto frame = reader_.next();
+    if (!frame) {
+      in_frames_ = false;
+      return end(frame.error());
+    }
+    if (!*frame) break;
+    if (!handlers_.frame(**frame)) wanted_ = false;
+  }
+  in_frames_ = false;
+  if (wanted_ && !closed_ && !reading_) read_more();
+}
+
+void PeerConnection::read_more() {
+  reading_ = true;
+  const std::span<char> room = reader_.room();
+  socket_.async_read_some(boost::asio::buffer(room.data(), room.size()),
+                          [self = shared_from_this()](const error_code& error, std::size_t n) {
+                            self->reading_ = false;
+                            if (self->closed_) return;
+                            if (error) return self->end({Code::unavailable, error.message()});
+                            self->heard_at_ = std::chrono::steady_clock::now();
+                            self->reader_.received(n);
+                            self->read_frames();
+                          });
+}
+
+void PeerConnection::send() {
+  if (closed_ || output_.empty() || !sending_.empty()) return;
+  std::swap(sending_, output_);
+  boost::asio::async_write(socket_, boost::asio::buffer(sending_),
+                           [self = shared_from_this()](const error_code& error, std::size_t) {
+                             self->sending_.clear();
+                             if (self->closed_) return;
+                             if (error) return self->end({Code::unavailable, error.message()});
+                             self->send();
+                           });
+}
+
+void PeerConnection::end(Error why) {
+  if (closed_) return;
+  close();
+  if (handlers_.ended) std::exchange(handlers_, {}).ended(why);
+}
+
+void PeerConnection::close() {
+  closed_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+}  // namespace holdfast::mesh

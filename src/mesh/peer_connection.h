@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "mesh/frame.h"
+
+namespace holdfast::mesh {
+
+/// A connection that carries frames both ways, for as long as both ends live. On
+/// the io_context's thread; whoever holds it is called back until close().
+class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
+ public:
+  struct Handlers {
+    /// A frame has come, its body good during the call. False: no more are wanted
+    /// until read_on().
+    std::function<bool(const Frame& frame)> frame;
+    /// It is over, once; close() does not call it.
+    std::function<void(const Error& why)> ended;
+  };
+  /// `frames`: with what it has read of this connection already.
+  PeerConnection(boost::asio::ip::tcp::socket socket, FrameReader frames);
+
+  void start(Handlers handlers);
+  /// Goes on after a frame handler's false.
+  void read_on();
+
+  /// Adds to what is to be sent; send() then sees to it.
+  FrameWriter& frames() { return writer_; }
+  std::string& output() { return output_; }
+  void send();
+  std::size_t unsent_bytes() const { return output_.size() + sending_.size(); }
+
+  /// When bytes last came.
+  Monotonic heard_at() const { return heard_at_; }
+  void close();
+
+ private:
+  void read_frames();
+  void read_more();
+  void end(Error why);
+
+  boost::asio::ip::tcp::socket socket_;
+  FrameReader reader_;
+  FrameWriter writer_;
+  Handlers handlers_;
+  std::string output_;
+  std::string sending_;
+  Monotonic heard_at_;
+  bool reading_ = false;  // bytes were asked for
+  bool in_frames_ = false;
+  bool wanted_ = true;  // frames
+  bool closed_ = false;
+};
+
+}  // namespace holdfast::mesh

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/replication.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/assert.h"
+
+namespace holdfast::mesh {
+
+Replication::Replication(std::string node, eventual::OriginId origin,
+                         std::span<const std::string> members, eventual::Replica& replica,
+                         DiskLog& log)
+    : self_(origin),
+      replica_(replica),
+      log_(log),
+      holdings_({.node = std::move(node), .origin = origin, .disk = {}, .clock = {}}) {
+  for (const std::string& member : members) holdings_.expect(member);
+  tell_replica();
+}
+
+void Replication::start() {
+  // What a log holds when it is opened is on disk.
+  holdings_.set_self(replica_.merged(), replica_.clock());
+}
+
+Status Replication::add_members(std::string_view bytes) {
+  Status added = holdings_.add_members(bytes);
+  tell_replica();
+  return added;
+}
+
+void Replication::expect(const std::string& node) {
+  holdings_.expect(node);
+  tell_replica();
+}
+
+void Replication::begins_anew(const std::string& node, eventual::OriginId origin) {
+  holdings_.begins_anew(node, origin);
+  tell_replica();
+}
+
+void Replication::remove(const std::string& node) {
+  holdings_.remove(node);
+  tell_replica();
+}
+
+void Replication::tell_replica() {
+  if (std::exchange(told_changes_, holdings_.changes()) == holdings_.changes() &&
+      told_changes_ != 0)
+    return;
+  const auto members = holdings_.others();
+  replica_.set_members(members);
+  for (const auto& [node, holding] : holdings_.all()) {
+    if (node == holdings_.self().node || holding.origin.value == 0) continue;
+    replica_.acknowledged(holding.origin, holding.disk, holding.clock);
+  }
+}
+
+const Report& Replication::report(Instant wall) {
+  HF_ASSERT(replica_.open_bytes() == 0);
+  // What this node writes from now on is later than what it tells.
+  replica_.observe(HybridTime::at(wall));
+  report_.merged = replica_.merged();
+  if (syncing_.empty() || syncing_.back().first < log_.last())
+    syncing_.emplace_back(log_.last(), report_.merged);
+  eventual::VersionVector disk;
+  while (!syncing_.empty() && syncing_.front().first <= log_.synced()) {
+    disk = std::move(syncing_.front().second);
+    syncing_.pop_front();
+  }
+  holdings_.set_self(disk, replica_.clock());
+
+  report_.hears.clear();
+  for (const auto& [node, origin] : hears_) report_.hears.push_back(origin);
+  std::ranges::sort(report_.hears);
+  report_.holdings.assign(1, holdings_.self());
+  for (const auto& [node, holding] : holdings_.all()) {
+    if (node != holdings_.self().node && holding.origin.value != 0)
+      report_.holdings.push_back(holding);
+  }
+  report_.removed.assign(holdings_.removed().begin(), holdings_.removed().end());
+  return report_;
+}
+
+Status Replication::heard(const Report& report) {
+  if (Status s = holdings_.heard(report); !s) return s;
+  for (const Holding& holding : report.holdings) replica_.observe(holding.clock);
+  tell_replica();
+  return {};
+}
+
+Status Replication::receive(std::string_view entry) {
+  const auto origin = eventual::origin_of(entry);
+  if (!origin) return tl::unexpected(origin.error());
+  // First, as what was merged must be logged.
+  if (Status room = log_.reserve(entry.size()); !room) return room;
+  return replica_.receive(*origin, entry);
+}
+
+void Replication::hears(const std::string& node, eventual::OriginId origin) {
+  hears_[node] = origin;
+}
+
+void Replication::hears_no_more(const std::string& node) {
+  hears_.erase(node);
+}
+
+Outbound& Replication::outbound(const std::string& node) {
+  return outbound_.try_emplace(node, log_, Outbound::Options{.self = self_}).first->second;
+}
+
+Position Replication::trimmable() const {
+  Position least{std::numeric_limits<std::uint64_t>::max()};
+  for (const auto& [node, holding] : holdings_.all()) {
+    if (node == holdings_.self().node) continue;
+    const auto peer = outbound_.find(node);
+    least = std::min(least, peer == outbound_.end() ? Position{} : peer->second.acknowledged());
+  }
+  return least;
+}
+
+}  // namespace holdfast::mesh

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "eventual/replica.h"
+#include "log/disk_log.h"
+#include "mesh/holdings.h"
+#include "mesh/outbound.h"
+#include "mesh/report.h"
+
+namespace holdfast::mesh {
+
+/// How nodes come to have the same eventual keyspaces. Each node's log holds
+/// what it wrote and what it merged, in the order in which it did; each sends its
+/// log to every other; each tells what it has. From that follow what a peer is
+/// still owed, what all members have (so that bookkeeping can be folded), and how
+/// much of the log must stay. docs/formats/mesh.md.
+///
+/// Whoever owns it appends to the log what the replica decides and merges
+/// (Host::entry_merged), moves frames, and brings back reports. Decides only: no
+/// sockets, threads or clocks. One thread.
+class Replication {
+ public:
+  /// `members`: all that are known, before the log is replayed: without them the
+  /// replica would take what they have not for settled.
+  Replication(std::string node, eventual::OriginId origin, std::span<const std::string> members,
+              eventual::Replica& replica, DiskLog& log);
+  /// The log has been replayed.
+  void start();
+
+  void expect(const std::string& node);
+  /// Holdings::begins_anew().
+  void begins_anew(const std::string& node, eventual::OriginId origin);
+  void remove(const std::string& node);
+
+  /// What to tell every peer now. Only while no entry is open, everything merged
+  /// is in the log.
+  const Report& report(Instant wall);
+
+  /// A peer's report, on whatever connection. kErr: it cannot be met (more
+  /// members than there can be).
+  Status heard(const Report& report);
+  /// An entry from a peer: as Replica::receive, and kUnavailable also while this
+  /// node's log takes none.
+  Status receive(std::string_view entry);
+
+  /// The peer's log comes from itself, over a connection of its own; or no more.
+  void hears(const std::string& node, eventual::OriginId origin);
+  void hears_no_more(const std::string& node);
+
+  /// What this node sends the member.
+  Outbound& outbound(const std::string& node);
+
+  /// Every member has the log up to here on its disk. Position 0 while one was
+  /// not heard from since this node's start.
+  Position trimmable() const;
+
+  const Holdings& holdings() const { return holdings_; }
+  /// Holdings::add_members(), before the log is replayed.
+  Status add_members(std::string_view bytes);
+
+ private:
+  void tell_replica();
+
+  eventual::OriginId self_;
+  eventual::Replica& replica_;
+  DiskLog& log_;
+  Holdings holdings_;
+  std::uint64_t told_changes_ = 0;
+  std::map<std::string, Outbound, std::less<>> outbound_;
+  std::map<std::string, eventual::OriginId, std::less<>> hears_;
+  std::deque<std::pair<Position, eventual::VersionVector>> syncing_;  // on disk with the log
+  Report report_;
+};
+
+}  // namespace holdfast::mesh

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole nodes under random schedules: connections that break anywhere, crashes,
+// power cuts, trimming. In the end every node must show what the brute-force
+// model makes of the operations that were not lost with a disk.
+// HOLDFAST_SEEDS=n runs n of them, HOLDFAST_SEED=s one.
+#include "mesh/replication.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "mesh/test_mesh.h"
+
+namespace holdfast::mesh::testing {
+namespace {
+
+using eventual::testing::BruteForceModel;
+using eventual::testing::ModelState;
+using eventual::testing::show;
+using eventual::testing::state_of;
+
+std::uint64_t setting(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+const bool tracing = setting("HOLDFAST_SEED", 0) != 0;
+
+class World {
+ public:
+  explicit World(std::uint64_t seed) : random_(seed) {
+    const std::size_t count = 2 + below(3);
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < count; ++i) names.push_back("n" + std::to_string(i));
+    for (std::size_t i = 0; i < count; ++i) {
+      nodes_.push_back(std::make_unique<TestNode>(names[i], i + 1, names, random_()));
+      nodes_.back()->wall += Millis(below(3'000));
+    }
+    for (auto& from : nodes_) {
+      for (auto& to : nodes_) {
+        if (from != to) links_.push_back(std::make_unique<TestLink>(*from, *to));
+      }
+    }
+    keys_ = 1 + below(4);
+    ids_ = chance(30) ? 0 : 1 + below(20);
+    power_cuts_ = chance(50);
+    breaks_ = 1 + below(10);
+  }
+
+  std::string run(std::size_t steps) {
+    for (std::size_t i = 0; i < steps && failure_.empty(); ++i) step();
+    if (failure_.empty()) settle();
+    return failure_;
+  }
+
+ private:
+  std::size_t below(std::size_t n) { return random_() % n; }
+  bool chance(std::size_t percent) { return below(100) < percent; }
+  TestNode& any() { return *nodes_[below(nodes_.size())]; }
+
+  void step() {
+    TestNode& node = any();
+    node.wall += Millis(below(5));
+    const std::size_t dice = below(100);
+    if (dice < 35) return write(node);
+    if (dice < 80) return move(*links_[below(links_.size())]);
+    if (dice < 84) return node.log().sync_now();
+    if (dice < 88) return (void)node.replica().tidy(node.wall);
+    if (dice < 91) {
+      end_turn(node);
+      return node.checkpoint();
+    }
+    if (dice < 93) {
+      end_turn(node);
+      return node.trim();
+    }
+    if (dice < 98) {
+      if (below(10) < breaks_) links_[below(links_.size())]->end();
+      return;
+    }
+    crash(node);
+  }
+
+  void write(TestNode& node) {
+    Line line{"EFFECTS"};
+    static constexpr int kinds[] = {1, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8};
+    for (std::size_t n = 1 + (chance(25) ? below(3) : 0); n > 0; --n) {
+      const std::string key = "k" + std::to_string(below(keys_));
+      line.insert(line.end(), {std::to_string(kinds[below(std::size(kinds))]), key,
+                               "e" + std::to_string(below(3)), std::to_string(below(50)),
+                               std::to_string(below(9)), "0"});
+    }
+    if (chance(15)) line = {"TURN", "k" + std::to_string(below(keys_)), "e0"};
+    if (chance(1)) line.assign({"EFFECTS", "1", "big", "e", std::string(600'000, 'b'), "0", "0"});
+    std::string id;
+    if (ids_ > 0 && chance(50)) {
+      id = "id" + std::to_string(below(ids_));
+      line = commands_of_ids_.try_emplace(id, line).first->second;
+    }
+    node.run(line, id);
+    if (chance(60)) end_turn(node);
+  }
+
+  void end_turn(TestNode& node) {
+    const std::string entry = node.turn();
+    if (entry.empty()) return;
+    for (auto& one : tries_of(entry)) {
+      if (tracing) note(one);
+      model_.add(std::move(one));
+    }
+  }
+
+  static std::string show_vector(const VersionVector& vector) {
+    std::string text;
+    for (const auto& part : vector.parts())
+      text += " " + std::to_string(part.origin.value) + ":" + std::to_string(part.sequence);
+    return text;
+  }
+
+  // For the eye, when one seed is run again.
+  static void note(const eventual::testing::ModelTry& one) {
+    std::string text = show_vector(one.seen);
+    for (const auto& e : one.effects)
+      text += " (" + std::to_string(static_cast<int>(e.kind)) + (e.fresh ? " fresh " : " ") +
+              e.key + " " + e.element + " '" + e.text + "' " + std::to_string(e.number) + ")";
+    std::fprintf(stderr, "%llu:%llu at %llu id '%s' saw%s\n",
+                 static_cast<unsigned long long>(one.dot.origin.value),
+                 static_cast<unsigned long long>(one.dot.sequence),
+                 static_cast<unsigned long long>(one.stamp.time.value), one.id.c_str(),
+                 text.c_str());
+  }
+
+  void move(TestLink& link) {
+    for (auto& node : nodes_) {
+      if (link.is_of(*node)) end_turn(*node);
+    }
+    if (!link.is_up()) return link.connect();
+    if (chance(40)) link.pump(chance(80) ? 100'000 : 200);
+    if (chance(25)) link.tell();
+    const Status moved = link.deliver(chance(60), chance(80) ? 1'000'000 : below(300));
+    if (!moved) failure_ = "a connection failed: " + moved.error().message;
+  }
+
+  void crash(TestNode& node) {
+    end_turn(node);
+    const bool power = power_cuts_ && chance(40);
+    // What is on the disk must never be lost.
+    const VersionVector had = node.report().holdings.front().disk;
+    node.crash(power);
+    if (!node.replica().merged().includes(had)) failure_ = "a crash lost what was on the disk";
+    durable_.merge(had);
+    for (auto& link : links_) {
+      if (!link->is_of(node)) continue;
+      // The other end notices.
+      for (auto& other : nodes_) {
+        if (other.get() != &node && link->is_of(*other))
+          other->replication().hears_no_more(node.name);
+      }
+      link->forget();
+    }
+  }
+
+  bool equal() {
+    for (auto& node : nodes_) {
+      if (!(node->replica().merged() == nodes_[0]->replica().merged())) return false;
+    }
+    return true;
+  }
+
+  void settle() {
+    for (auto& node : nodes_) {
+      end_turn(*node);
+      node->log().sync_now();
+      durable_.merge(node->report().holdings.front().disk);
+    }
+    bool done = false;
+    for (int round = 0; round < 60 && failure_.empty() && !done; ++round) {
+      for (auto& link : links_) {
+        if (!link->is_up()) link->connect();
+        link->tell();
+        link->pump(SIZE_MAX);
+        for (const bool forth : {true, false}) {
+          const Status moved = link->deliver(forth, SIZE_MAX);
+          if (!moved) failure_ = "a connection failed at the end: " + moved.error().message;
+        }
+      }
+      for (auto& node : nodes_) {
+        node->wall += Millis(100);
+        end_turn(*node);
+        node->log().sync_now();
+        while (node->replica().tidy(node->wall)) {
+        }
+      }
+      done = equal() && folded();
+    }
+    if (!failure_.empty()) return;
+    compare();
+    if (failure_.empty() && !done) failure_ = "all are equal, but bookkeeping is left";
+  }
+
+  bool folded() {
+    for (auto& node : nodes_) {
+      node->replica().tidy(node->wall);
+      if (node->replica().counters().unstable != 0) return false;
+      if (node->replication().trimmable() < node->log().last()) return false;
+    }
+    return true;
+  }
+
+  void compare() {
+    Instant now{};
+    for (auto& node : nodes_) now = std::max({now, node->wall, node->replica().clock().wall()});
+    const VersionVector& all = nodes_[0]->replica().merged();
+    if (!all.includes(durable_)) failure_ = "what was on a disk is not everywhere";
+    const ModelState expected = model_.evaluate(all, to_ms(now));
+    for (auto& node : nodes_) {
+      if (!(node->replica().merged() == all)) {
+        failure_ = node->name +
+                   " has not merged everything: " + show_vector(node->replica().merged()) + "; " +
+                   nodes_[0]->name + " has " + show_vector(all);
+        return;
+      }
+      const ModelState actual = state_of(node->table(), now);
+      if (actual != expected) {
+        failure_ = node->name + "\n  model:   " + show(expected) + "\n  replica: " + show(actual);
+        return;
+      }
+      if (node->replica().digest(likes, now) != nodes_[0]->replica().digest(likes, now))
+        failure_ = "digests differ";
+      if (const auto mistake = node->replica().audit()) failure_ = *mistake;
+    }
+  }
+
+  std::mt19937_64 random_;
+  std::size_t keys_ = 0, ids_ = 0, breaks_ = 0;
+  bool power_cuts_ = false;
+  std::vector<std::unique_ptr<TestNode>> nodes_;
+  std::vector<std::unique_ptr<TestLink>> links_;
+  std::map<std::string, Line> commands_of_ids_;
+  VersionVector durable_;
+  BruteForceModel model_;
+  std::string failure_;
+};
+
+TEST(Replication, AllNodesComeToWhatTheModelSaysWhateverBreaks) {
+  std::uint64_t first = 1;
+  std::uint64_t count = setting("HOLDFAST_SEEDS", 200);
+  if (const std::uint64_t one = setting("HOLDFAST_SEED", 0); one != 0) {
+    first = one;
+    count = 1;
+  }
+  for (std::uint64_t seed = first; seed < first + count; ++seed)
+    ASSERT_EQ(World(seed).run(50 + seed % 500), "") << "HOLDFAST_SEED=" << seed;
+}
+
+}  // namespace
+}  // namespace holdfast::mesh::testing

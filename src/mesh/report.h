@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/hybrid_clock.h"
+#include "eventual/clock.h"
+
+namespace holdfast::mesh {
+
+/// What one member is known to have of everyone's operations.
+struct Holding {
+  std::string node;              // --node
+  eventual::OriginId origin;     // its log's incarnation; 0: nothing was heard of it yet
+  eventual::VersionVector disk;  // merged, and on its disk
+  HybridTime clock;              // its own, when it said so
+  bool operator==(const Holding&) const = default;
+};
+
+/// What nodes tell each other a few times a second, on every connection in both
+/// directions. It carries what the teller knows of all members, so that news
+/// reaches those who cannot be reached, and never without the members that it
+/// was told beside: who counts on a member's word knows whom that member knew.
+struct Report {
+  eventual::VersionVector merged;           // the teller has this, if only in memory
+  std::vector<eventual::OriginId> hears;    // whose entries come to it from themselves; sorted
+  std::vector<Holding> holdings;            // the teller's own first; of those it has heard of
+  std::vector<eventual::OriginId> removed;  // taken out for good
+  bool operator==(const Report&) const = default;
+};
+
+std::string encode(const Report& report);
+/// kCorrupt: it is none, or has more members than limits::members_max.
+Result<Report> decode_report(std::string_view bytes);
+
+}  // namespace holdfast::mesh

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Eventual keyspaces on several nodes: every node always answers, and they come to the same, each id's effect once.
+
+Run all, or those named: cluster_eventual_test.py [CASE …]
+"""
+import random
+import threading
+import time
+
+import cluster_network
+import holdfast
+from cluster import Cluster
+from holdfast import Disconnected, ReplyError, check, equal, run_cases, wait_until
+
+NODE_FLAGS = ["--checkpoint-interval", "1s"]
+MEET_S = 10  # a heal to all nodes' being equal; the machine that runs all of it at once is allowed its part
+
+
+def values(node, keys):
+    with node.client(timeout=30) as client:
+        return client("MGET", *keys)
+
+
+def meet(cluster, keys, expected=None):
+    """Waits until all working nodes show the same values, and how long that took."""
+    began = time.monotonic()
+    nodes = [n for n in cluster.nodes if n.working]
+
+    def same():
+        seen = [values(n, keys) for n in nodes]
+        return all(s == seen[0] for s in seen) and (expected is None or seen[0] == expected)
+    try:
+        wait_until(same, MEET_S, "all nodes show the same")
+    except AssertionError:
+        for node in nodes:
+            print(node.name, values(node, keys))
+        raise
+    return time.monotonic() - began
+
+
+class Incrementers:
+    """Clients that count: each operation has an id, is tried at a random node, and, unanswered or by chance, again at
+    another, until one has answered."""
+
+    def __init__(self, cluster, keys, clients=6):
+        self.cluster, self.keys = cluster, keys
+        self.stopping = threading.Event()
+        self.done = [[0] * len(keys) for _ in range(clients)]
+        self.errors = []
+        self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, number):
+        chance = random.Random(number)
+        connections = {}
+        try:
+            serial = 0
+            while not self.stopping.is_set():
+                serial += 1
+                at = chance.randrange(len(self.keys))
+                again = chance.random() < 0.3
+                while True:
+                    node = chance.choice(self.cluster.nodes)
+                    try:
+                        if node not in connections:
+                            connections[node] = node.client(timeout=2)
+                        connections[node]("ONCE", f"{number}-{serial}", "INCRBY", self.keys[at], "1")
+                        if not again:
+                            break
+                        again = False
+                    except (Disconnected, ReplyError, OSError) as error:
+                        if isinstance(error, ReplyError) and error.code not in ("UNAVAILABLE", "UNKNOWN", "BUSY"):
+                            raise
+                        broken = connections.pop(node, None)
+                        if broken:
+                            broken.close()
+                        time.sleep(0.02)
+                self.done[number][at] += 1
+        except Exception as error:
+            self.errors.append(error)
+        finally:
+            for connection in connections.values():
+                connection.close()
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+        check(not self.errors, f"a client failed: {self.errors[:1]}")
+        return [str(sum(column)).encode() for column in zip(*self.done)]
+
+
+KEYS = [f"likes:{i}" for i in range(8)]
+
+
+def started(cluster):
+    cluster.start()
+    cluster.create_keyspace("likes", "GUARANTEE", "eventual")
+    for node in cluster.nodes:
+        wait_until(lambda n=node: knows(n), 10, f"{node.name} knows the keyspace")
+    return cluster
+
+
+def knows(node):
+    with node.client() as client:
+        return b"likes" in client("KEYSPACE", "LIST")
+
+
+def each_id_once_under_kills():
+    """Nodes are killed and started again meanwhile: every increment counts once, wherever it was tried."""
+    with Cluster(flags=NODE_FLAGS) as cluster:
+        started(cluster)
+        clients = Incrementers(cluster, KEYS)
+        chance = random.Random(1)
+        for _ in range(5):
+            time.sleep(chance.uniform(0.3, 1.0))
+            node = chance.choice(cluster.nodes)
+            node.kill()
+            time.sleep(chance.uniform(0.1, 0.5))
+            node.launch()
+            cluster.ready()
+        expected = clients.stop()
+        took = meet(cluster, KEYS, expected)
+        print(f"   {sum(map(int, expected)):,} increments, all equal after {took:.2f} s")
+
+
+def partition():
+    """Each node is cut off from the others and from etcd in turn: it goes on, and all come to the same."""
+    if reason := cluster_network.why_not():
+        holdfast.skip(reason)
+    with Cluster(namespaces=True, flags=NODE_FLAGS) as cluster:
+        started(cluster)
+        clients = Incrementers(cluster, KEYS)
+        for node in cluster.nodes:
+            others = [h for h in cluster.node_hosts + cluster.etcd_hosts if h is not node.place]
+            cluster.network.cut([node.place], others)
+            with node.client() as client:
+                client("ONCE", f"cut-off-{node.name}", "INCR", KEYS[0])
+                equal(client("INCR", f"likes:only-{node.name}"), 1, "while cut off")
+            elsewhere = next(n for n in cluster.nodes if n is not node)
+            with elsewhere.client() as client:  # the same, where nobody can have heard of it
+                client("ONCE", f"cut-off-{node.name}", "INCR", KEYS[0])
+            time.sleep(4)
+            cluster.network.heal()
+            time.sleep(0.5)
+        expected = clients.stop()
+        expected[0] = str(int(expected[0]) + len(cluster.nodes)).encode()
+        took = meet(cluster, KEYS, expected)
+        meet(cluster, [f"likes:only-{n.name}" for n in cluster.nodes], [b"1"] * 3)
+        print(f"   {sum(map(int, expected)):,} increments, all equal after {took:.2f} s")
+
+
+def lost_node_is_handed_on():
+    """What a node managed to tell one other reaches all, though it never comes back."""
+    if reason := cluster_network.why_not():
+        holdfast.skip(reason)
+    with Cluster(namespaces=True, flags=NODE_FLAGS) as cluster:
+        started(cluster)
+        lost, friend, stranger = cluster.nodes
+        cluster.network.cut([lost.place], [stranger.place])
+        with lost.client() as client:
+            client("SET", "likes:last", "words")
+        wait_until(lambda: values(friend, ["likes:last"]) == [b"words"], MEET_S, "the friend hears it")
+        lost.kill()
+        cluster.network.heal()
+        wait_until(lambda: values(stranger, ["likes:last"]) == [b"words"], MEET_S, "the stranger hears it")
+
+
+def wiped_node_gets_all():
+    """A node that lost its data serves nothing until it has a peer's: then no removal undoes what it has not seen."""
+    with Cluster(flags=NODE_FLAGS) as cluster:
+        started(cluster)
+        with cluster.nodes[0].client() as client:
+            for i in range(500):
+                client("SADD", f"likes:set{i % 50}", f"m{i}")
+        keys = [f"likes:set{i}" for i in range(50)]
+
+        def sizes(node):
+            with node.client() as client:
+                return [client("SCARD", k) for k in keys]
+        for node in cluster.nodes:
+            wait_until(lambda n=node: sizes(n) == [10] * 50, MEET_S, "the sets are everywhere")
+        wiped = cluster.nodes[2]
+        wiped.kill()
+        wiped.wipe()
+        with cluster.nodes[1].client() as client:
+            for i in range(50):
+                client("SREM", keys[i], f"m{i}")
+        wiped.launch()
+        cluster.ready()
+        wait_until(lambda: sizes(wiped) == [9] * 50, MEET_S, "the node that was wiped has what the others have")
+        with wiped.client() as client:
+            client("DEL", keys[0])
+            client("SADD", keys[1], "new")
+        for node in cluster.nodes:
+            wait_until(lambda n=node: sizes(n) == [0, 10] + [9] * 48, MEET_S, "all hear of it again")
+
+
+CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all)}
+
+if __name__ == "__main__":
+    run_cases(CASES)
