@@ -106,10 +106,10 @@ inline constexpr std::size_t mesh_connections_max = 16;       // to a checkpoint
 inline constexpr std::size_t mesh_streams_max = 2;            // checkpoints sent at once
 inline constexpr int mesh_hello_seconds_max = 10;             // from a connection to its greeting
 inline constexpr int mesh_stall_seconds_max = 30;             // a stream without a byte is given up
-inline constexpr std::size_t mesh_row_key_bytes_max = 128_KiB;      // a checkpoint's row, received
-inline constexpr std::uint64_t mesh_row_bytes_max = 4_GiB - 1;      // RocksDB holds no larger value
-inline constexpr std::size_t mesh_window_bytes = 8_MiB;           // sent to a peer, not yet merged there
-inline constexpr std::size_t mesh_watched_entries_max = 65'536;  // not yet on a peer's disk
+inline constexpr std::size_t mesh_row_key_bytes_max = 128_KiB;  // a checkpoint's row, received
+inline constexpr std::uint64_t mesh_row_bytes_max = 4_GiB - 1;  // RocksDB holds no larger value
+inline constexpr std::size_t mesh_window_bytes = 8_MiB;  // sent to a peer, not yet merged there
+inline constexpr std::size_t mesh_watched_entries_max = 65'536;     // not yet on a peer's disk
 inline constexpr std::size_t mesh_checkpoint_batch_bytes = 32_MiB;  // received, then committed
 
 }  // namespace holdfast::limits

@@ -118,8 +118,9 @@ void add_serve_command(CLI::App& app, int& exit_code) {
        "HOST:PORT for Redis clients; loopback only while no service signs in");
   flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
   flag("--mesh", options->mesh, "HOST:PORT for the cluster's other nodes");
-  serve_app->add_flag("--trust-network", options->trust_network,
-                      "Listen beyond loopback although nobody signs in: who can connect may do all");
+  serve_app->add_flag(
+      "--trust-network", options->trust_network,
+      "Listen beyond loopback although nobody signs in: who can connect may do all");
   flag("--engine", options->engine,
        "What orders the strong log: embedded (this machine's disk), or etcd://HOST:PORT,…");
   flag("--etcd-ca", options->etcd_ca, "PEM file of who signs etcd's certificates: turns TLS on");

@@ -76,8 +76,9 @@ Status Replica::Impl::receive(OriginId origin, std::string_view payload) {
     return fail(Code::corrupt, "an origin's entry names another origin");
   if (read->last_sequence() <= merged.at(origin)) return {};
   if (!host.knows_up_to(read->greatest_keyspace())) {
-    return fail(Code::unavailable, "it has operations on a keyspace that this node has yet to "
-                                   "hear of");
+    return fail(Code::unavailable,
+                "it has operations on a keyspace that this node has yet to "
+                "hear of");
   }
   if (origin != options.self) {
     if (Status sane = check_clock(read->last_time()); !sane) {

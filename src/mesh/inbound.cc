@@ -34,7 +34,7 @@ Status Inbound::hand_over(std::string_view body) {
     if (!in.ok()) return fail(Code::corrupt, "a frame of entries that ends within one");
     std::string whole = std::exchange(parts_, {});
     if (!whole.empty()) whole.append(end);
-    const Status taken = receive_(whole.empty() ? end : whole);
+    Status taken = receive_(whole.empty() ? end : whole);
     if (taken) continue;
     if (taken.error().code != Code::busy && taken.error().code != Code::unavailable) return taken;
     reason_ = taken.error();

@@ -71,7 +71,7 @@ void PeerConnection::send() {
                            });
 }
 
-void PeerConnection::end(Error why) {
+void PeerConnection::end(const Error& why) {
   if (closed_) return;
   close();
   if (handlers_.ended) std::exchange(handlers_, {}).ended(why);

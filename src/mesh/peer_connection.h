@@ -45,7 +45,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
  private:
   void read_frames();
   void read_more();
-  void end(Error why);
+  void end(const Error& why);
 
   boost::asio::ip::tcp::socket socket_;
   FrameReader reader_;

@@ -36,8 +36,9 @@ std::string instance(const std::string& data) {
 
 }  // namespace
 
-Peers::Peers(boost::asio::io_context& io, const Options& options, std::shared_ptr<etcd::Api> api,
-             Store& store, Membership& membership, MeshSide& mesh, Checkpointer& checkpointer)
+Peers::Peers(boost::asio::io_context& io, const Options& options,
+             const std::shared_ptr<etcd::Api>& api, Store& store, Membership& membership,
+             MeshSide& mesh, Checkpointer& checkpointer)
     : options_(options),
       store_(store),
       membership_(membership),
@@ -55,7 +56,8 @@ Peers::Peers(boost::asio::io_context& io, const Options& options, std::shared_pt
                        },
                    .admit = {},
                    .replicate =
-                       [this](auto socket, mesh::FrameReader frames, const mesh::Hello& hello) {
+                       [this](boost::asio::ip::tcp::socket socket, mesh::FrameReader frames,
+                              const mesh::Hello& hello) {
                          if (mesh_.mesh().admits())
                            mesh_.mesh().adopt(std::move(socket), std::move(frames), hello);
                        }}) {}

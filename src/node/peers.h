@@ -27,7 +27,7 @@ namespace holdfast::node {
 /// thread.
 class Peers {
  public:
-  Peers(boost::asio::io_context& io, const Options& options, std::shared_ptr<etcd::Api> api,
+  Peers(boost::asio::io_context& io, const Options& options, const std::shared_ptr<etcd::Api>& api,
         Store& store, Membership& membership, MeshSide& mesh, Checkpointer& checkpointer);
 
   /// Serves checkpoints from now on.

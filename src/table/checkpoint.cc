@@ -190,13 +190,13 @@ Status Table::load() {
   bool good = in.ok();
   const std::string prefix = table::expiry_rows_prefix(impl.keyspace);
   Status scanned = impl.store.scan(Family::table, prefix, prefix,
-                                         [&](std::string_view key, std::string_view row) {
-                                           wire::Reader expiry(row);
-                                           const std::int64_t at = expiry.signed_varint();
-                                           good = good && expiry.ok();
-                                           impl.add_expiry(key.substr(prefix.size()), at);
-                                           return good;
-                                         });
+                                   [&](std::string_view key, std::string_view row) {
+                                     wire::Reader expiry(row);
+                                     const std::int64_t at = expiry.signed_varint();
+                                     good = good && expiry.ok();
+                                     impl.add_expiry(key.substr(prefix.size()), at);
+                                     return good;
+                                   });
   if (!scanned) return scanned;
   if (!good) return fail(Code::corrupt, "the checkpoint's rows of a keyspace are damaged");
   return {};

@@ -373,7 +373,7 @@ class KeepAlive final : public Tag {
 
 class GrpcApi final : public Api {
  public:
-  GrpcApi(ConnectOptions options, std::shared_ptr<grpc::ChannelCredentials> credentials)
+  GrpcApi(ConnectOptions options, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
       : options_(std::move(options)), inbox_(options_.wake) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
