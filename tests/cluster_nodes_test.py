@@ -32,6 +32,11 @@ def refuses_to_serve(node, *words):
     print(f"   {why.strip().splitlines()[-1][:200]}")
 
 
+def connected(client):
+    told = text(client("INFO", "replication"))
+    return told if told.count("state=connected") == 2 else ""
+
+
 def facts(reply):
     return {text(k): text(v) for k, v in zip(reply[::2], reply[1::2])}
 
@@ -49,6 +54,12 @@ def list_and_info():
             equal((info["id"], info["resp"], info["state"]), ("node2", cluster.nodes[1].address, "member"))
             client.error("NODE", "INFO", "nobody")
             client.error("NODE", "REMOVE", "nobody")
+            told = wait_until(lambda: connected(client), 10, "both peers are connected")
+            check("etcd_appends_sent" in told, told)
+        status, ready = cluster.nodes[0].http("/readyz")
+        version = cluster.etcd.members[0].status()["version"]
+        check(status == 200 and (version >= "3.5.30" or f"etcd {version}" in ready), f"/readyz warns of an old etcd: {ready}")
+        check('holdfast_mesh_connected{peer="node2"} 1' in cluster.nodes[0].http("/metrics")[1], "metrics tell of the peers")
         cluster.nodes[2].stop()
         cluster.insist("NODE", "REMOVE", "node3")
         for node in cluster.nodes[:2]:

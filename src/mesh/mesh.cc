@@ -92,7 +92,10 @@ void Mesh::set_peers(const std::vector<std::string>& addresses) {
 std::vector<Mesh::Peer> Mesh::peers() const {
   std::vector<Peer> peers;
   for (const auto& [address, peer] : dialed_) {
-    peers.push_back({address, peer->node, peer->begun, peer->begun ? "" : peer->trouble});
+    Peer& told = peers.emplace_back(Peer{.address = address, .node = peer->node});
+    told.connected = peer->begun;
+    if (!peer->begun) told.trouble = peer->trouble;
+    if (!peer->node.empty()) told.entries_behind = replication_.outbound(peer->node).behind();
   }
   return peers;
 }

@@ -45,7 +45,8 @@ class Mesh {
     std::string address;
     std::string node;  // empty: it has not said yet
     bool connected = false;
-    std::string trouble;  // why not
+    std::string trouble;               // why not
+    std::uint64_t entries_behind = 0;  // of this node's log, that it has not merged
   };
   std::vector<Peer> peers() const;
 

@@ -42,7 +42,11 @@ void PeerConnection::read_frames() {
     if (!handlers_.frame(**frame)) wanted_ = false;
   }
   in_frames_ = false;
-  if (wanted_ && !closed_ && !reading_) read_more();
+  if (closed_) {
+    handlers_ = {};
+  } else if (wanted_ && !reading_) {
+    read_more();
+  }
 }
 
 void PeerConnection::read_more() {
@@ -73,14 +77,17 @@ void PeerConnection::send() {
 
 void PeerConnection::end(const Error& why) {
   if (closed_) return;
+  const auto ended = std::move(handlers_.ended);
   close();
-  if (handlers_.ended) std::exchange(handlers_, {}).ended(why);
+  if (ended) ended(why);
 }
 
 void PeerConnection::close() {
   closed_ = true;
   error_code ignored;
   socket_.close(ignored);
+  // They hold whoever holds this. Not while one of them runs.
+  if (!in_frames_) handlers_ = {};
 }
 
 }  // namespace holdfast::mesh

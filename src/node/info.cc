@@ -109,9 +109,31 @@ void stats_section(Node& node, std::string& out) {
   line(out, "refused_over_memory", requests.refused_memory);
 }
 
-void replication_section(Node&, std::string& out) {
+void replication_section(Node& node, std::string& out) {
   line(out, "role", "master");
   line(out, "connected_slaves", 0);
+  if (const etcd::EtcdLog* log = node.etcd_log()) {
+    const etcd::LogCounters counters = log->counters();
+    line(out, "etcd_appends_sent", counters.appends_sent);
+    line(out, "etcd_appends_again", counters.appends_again);
+    line(out, "etcd_appends_overtaken", counters.appends_overtaken);
+    line(out, "etcd_appends_given_up", counters.appends_given_up);
+    line(out, "etcd_watches", counters.watches);
+    line(out, "etcd_watch_gaps", counters.watch_gaps);
+    line(out, "etcd_watch_silences", counters.watch_silences);
+    line(out, "etcd_refetches", counters.refetches);
+    line(out, "etcd_doubts", counters.doubts);
+  }
+  if (MeshSide* mesh = node.mesh()) {
+    const auto peers = mesh->mesh().peers();
+    line(out, "mesh_peers", peers.size());
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+      const auto& peer = peers[i];
+      line(out, fmt::format("mesh_peer{}", i),
+           fmt::format("node={},address={},state={},entries_behind={}", peer.node, peer.address,
+                       peer.connected ? "connected" : "disconnected", peer.entries_behind));
+    }
+  }
 }
 
 void keyspace_section(Node& node, std::string& out) {

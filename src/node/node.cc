@@ -106,6 +106,7 @@ Status Node::open_logs() {
     auto shared = open_shared_log(options_, engine_, [this] { wake(); });
     if (!shared) return tl::unexpected(shared.error());
     etcd_ = std::move(shared->api);
+    etcd_log_ = shared->log.get();
     log_ = std::move(shared->log);
   } else {
     auto log = open_embedded_log(files, log_options("log"));

@@ -14,6 +14,7 @@
 #include "log/disk_log.h"
 #include "log/embedded_log.h"
 #include "log/etcd/api.h"
+#include "log/etcd/etcd_log.h"
 #include "log/log.h"
 #include "node/checkpointer.h"
 #include "node/engine.h"
@@ -83,6 +84,9 @@ class Node {
   strong::Machine& machine() { return *machine_; }
   eventual::Replica& replica() { return *replica_; }
   DiskLog& origin_log() { return *origin_log_; }
+  /// What there is where the strong log is shared only.
+  const etcd::EtcdLog* etcd_log() const { return etcd_log_; }
+  MeshSide* mesh() { return mesh_.get(); }
   Store& store() { return *store_; }
   server::RespServer& resp() { return *resp_; }
   MemoryWatch& memory() { return memory_; }
@@ -142,6 +146,7 @@ class Node {
   std::unique_ptr<KeyspaceStates> keyspaces_;
   std::shared_ptr<etcd::Api> etcd_;  // with a shared log only
   std::unique_ptr<Log> log_;
+  const etcd::EtcdLog* etcd_log_ = nullptr;  // log_, where it is shared
   std::unique_ptr<DiskLog> origin_log_;
   std::unique_ptr<strong::Machine> machine_;
   std::unique_ptr<eventual::Replica> replica_;

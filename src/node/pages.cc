@@ -113,19 +113,55 @@ void state_metrics(Node& node, Page& page) {
        [](const KeyspaceState& s) { return s.ids.total_bytes(); });
 }
 
+void cluster_metrics(Node& node, Page& page) {
+  if (const etcd::EtcdLog* log = node.etcd_log()) {
+    const etcd::LogCounters counters = log->counters();
+    const char* const appends = "Appends to the shared log, and what became of tries.";
+    page.counter("etcd_appends_total", appends, counters.appends_sent, {{"what", "sent"}});
+    page.counter("etcd_appends_total", appends, counters.appends_again, {{"what", "again"}});
+    page.counter("etcd_appends_total", appends, counters.appends_overtaken,
+                 {{"what", "overtaken"}});
+    page.counter("etcd_appends_total", appends, counters.appends_given_up, {{"what", "given_up"}});
+    const char* const watches = "Watches begun, and what they were caught at.";
+    page.counter("etcd_watches_total", watches, counters.watches, {{"what", "begun"}});
+    page.counter("etcd_watches_total", watches, counters.watch_gaps, {{"what", "gap"}});
+    page.counter("etcd_watches_total", watches, counters.watch_silences, {{"what", "silence"}});
+    page.counter("etcd_refetches_total", "The log read anew by ranges.", counters.refetches);
+    page.counter("etcd_doubts_total", "Answers that said less than was delivered.",
+                 counters.doubts);
+  }
+  MeshSide* mesh = node.mesh();
+  if (mesh == nullptr) return;
+  const auto peers = mesh->mesh().peers();
+  for (const auto& peer : peers) {
+    page.gauge("mesh_connected", "1 when this node replicates to the other.",
+               peer.connected ? 1 : 0, {{"peer", peer.node.empty() ? peer.address : peer.node}});
+  }
+  for (const auto& peer : peers) {
+    page.gauge("mesh_entries_behind", "Entries of this node's log that the other has not merged.",
+               static_cast<double>(peer.entries_behind),
+               {{"peer", peer.node.empty() ? peer.address : peer.node}});
+  }
+}
+
 }  // namespace
 
 server::HttpAnswer answer_page(Node& node, std::string_view path) {
   if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
   if (path == "/readyz") {
     if (const auto why = node.not_ready()) return {503, "text/plain; charset=utf-8", *why + "\n"};
-    return {200, "text/plain; charset=utf-8", "ready\n"};
+    std::string told = "ready\n";
+    if (const etcd::EtcdLog* log = node.etcd_log()) {
+      for (const std::string& warning : log->warnings()) told += "warning: " + warning + "\n";
+    }
+    return {200, "text/plain; charset=utf-8", told};
   }
   if (path == "/metrics") {
     Page page;
     server_metrics(node, page);
     request_metrics(node, page);
     state_metrics(node, page);
+    cluster_metrics(node, page);
     return {200, "text/plain; version=0.0.4; charset=utf-8", page.text()};
   }
   return server::not_found(path);

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes over real connections on loopback, on one thread; real time, generous
+// deadlines.
+#include "mesh/mesh.h"
+
+#include <gtest/gtest.h>
+
+#include "mesh/checkpoint_server.h"
+#include "mesh/test_mesh.h"
+
+namespace holdfast::mesh::testing {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds patience{30};
+
+class Cluster {
+ public:
+  explicit Cluster(std::size_t count, std::vector<std::string> clusters = {}) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < count; ++i) names.push_back("n" + std::to_string(i));
+    clusters.resize(count, "shop");
+    for (std::size_t i = 0; i < count; ++i) {
+      members_.push_back(std::make_unique<Member>(io_, names[i], i + 1, names, clusters[i]));
+    }
+    tell_addresses();
+  }
+
+  TestNode& node(std::size_t i) { return members_[i]->node; }
+  Mesh& mesh(std::size_t i) { return *members_[i]->mesh; }
+  /// Its connections end, and it comes back elsewhere.
+  void reconnect(std::size_t i) {
+    members_[i]->open(io_);
+    tell_addresses();
+  }
+  void write(std::size_t i, const Line& line) { node(i).run(line, {}); }
+
+  bool until(const std::function<bool()>& holds) {
+    const auto deadline = Clock::now() + patience;
+    while (!holds()) {
+      if (Clock::now() > deadline) return false;
+      io_.restart();
+      io_.run_for(Millis(5));
+      for (auto& member : members_) {
+        member->node.turn();
+        member->node.log().sync_now();
+        member->node.replica().tidy(member->node.wall);
+        member->node.wall += Millis(5);
+        member->mesh->turn(member->node.wall, Clock::now());
+      }
+    }
+    return true;
+  }
+  bool until_equal() {
+    return until([this] {
+      for (auto& member : members_) {
+        if (!(member->node.replica().merged() == members_[0]->node.replica().merged()))
+          return false;
+      }
+      return true;
+    });
+  }
+  bool until_settled() {
+    return until([this] {
+      for (auto& member : members_) {
+        TestNode& node = member->node;
+        if (node.replica().counters().unstable != 0) return false;
+        if (node.replication().trimmable() < node.log().last()) return false;
+      }
+      return true;
+    });
+  }
+
+ private:
+  struct Member {
+    Member(boost::asio::io_context& io, const std::string& name, std::uint64_t number,
+           const std::vector<std::string>& names, std::string the_cluster)
+        : node(name, number, names, number), cluster(std::move(the_cluster)) {
+      open(io);
+    }
+    void open(boost::asio::io_context& io) {
+      server.reset();
+      mesh = std::make_unique<Mesh>(io, node.replication(),
+                                    Mesh::Options{.cluster = cluster, .node = node.name});
+      server = std::make_unique<CheckpointServer>(
+          io, CheckpointServer::Options{
+                  .cluster = cluster,
+                  .node = node.name,
+                  .begin = [](const Hello&) -> Result<CheckpointSource> {
+                    return fail(Code::unavailable, "none");
+                  },
+                  .end = [](bool) {},
+                  .admit = {},
+                  .replicate =
+                      [this](auto socket, FrameReader frames, const Hello& hello) {
+                        mesh->adopt(std::move(socket), std::move(frames), hello);
+                      }});
+      HF_ASSERT(server->listen("127.0.0.1:0"));
+    }
+    TestNode node;
+    std::string cluster;
+    std::unique_ptr<Mesh> mesh;
+    std::unique_ptr<CheckpointServer> server;
+  };
+
+  void tell_addresses() {
+    for (auto& member : members_) {
+      std::vector<std::string> others;
+      for (auto& other : members_) {
+        if (other != member) others.push_back(other->server->address());
+      }
+      member->mesh->set_peers(others);
+    }
+  }
+
+  boost::asio::io_context io_;
+  std::vector<std::unique_ptr<Member>> members_;
+};
+
+Line put(const std::string& key, const std::string& text) {
+  return {"EFFECTS", "1", key, "e", text, "0", "0"};
+}
+
+TEST(Mesh, NodesComeToTheSameAndSettleIt) {
+  Cluster cluster(3);
+  for (int i = 0; i < 300; ++i) cluster.write(i % 3, put("k" + std::to_string(i), "v"));
+  ASSERT_TRUE(cluster.until_equal());
+  ASSERT_TRUE(cluster.until_settled());
+  EXPECT_EQ(cluster.node(2).table().size(), 300u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (const Mesh::Peer& peer : cluster.mesh(i).peers())
+      EXPECT_TRUE(peer.connected) << peer.trouble;
+  }
+}
+
+TEST(Mesh, ConnectionsThatEndAreMadeAgainAndNothingIsLost) {
+  Cluster cluster(3);
+  for (std::size_t round = 0; round < 6; ++round) {
+    for (std::size_t i = 0; i < 60; ++i)
+      cluster.write(i % 3, put("k" + std::to_string(round * 100 + i), std::string(2'000, 'v')));
+    // In the middle of it.
+    ASSERT_TRUE(cluster.until([left = 3]() mutable { return --left == 0; }));
+    cluster.reconnect(round % 3);
+    if (round == 3) cluster.write(0, put("large", std::string(900'000, 'x')));
+    ASSERT_TRUE(cluster.until_equal()) << round;
+  }
+  ASSERT_TRUE(cluster.until_settled());
+  EXPECT_EQ(cluster.node(1).table().size(), 361u);
+}
+
+TEST(Mesh, ANodeOfAnotherClusterIsRefusedAndSaysWhy) {
+  Cluster cluster(2, {"shop", "bank"});
+  cluster.write(0, put("k", "v"));
+  ASSERT_TRUE(cluster.until([&] {
+    return cluster.mesh(0).peers()[0].trouble.find("cluster bank") != std::string::npos;
+  })) << cluster.mesh(0).peers()[0].trouble;
+  EXPECT_EQ(cluster.node(1).table().size(), 0u);
+}
+
+}  // namespace
+}  // namespace holdfast::mesh::testing
