@@ -74,6 +74,41 @@ TEST(DiskLog, APowerCutThatTakesAllOfALifeLeavesNoCleanLookingLog) {
   }
 }
 
+TEST(DiskLog, ASegmentThatStaysEmptyIsNotTheEnd) {
+  FaultFileSystem files;
+  auto log = open_or_die(files);
+  // The room that is made sure of lies in a segment that is too small for what comes.
+  for (std::size_t round = 0; round < 3; ++round) {
+    fill(*log, 30 + round);
+    for (std::size_t bytes = 1'000; bytes < 7'000; bytes += 500) ASSERT_TRUE(log->reserve(bytes));
+    fill(*log, 1, 100'000);
+  }
+  const std::size_t count = log->last().value;
+  log->sync_now();
+  fill(*log, 2);
+  log.reset();
+  log = open_or_die(files);
+  EXPECT_EQ(log->last(), Position{count + 2});
+  std::size_t seen = 0;
+  ASSERT_TRUE(log->replay({}, [&](Position, std::string_view) -> Status {
+    ++seen;
+    return {};
+  }));
+  EXPECT_EQ(seen, count + 2);
+  // Nor is it when it is the oldest that a trim has left.
+  const auto first_record_of = [&](const std::string& path) {
+    return files.content(path).substr(64, 40) == std::string(40, '\0');
+  };
+  log.reset();
+  auto paths = files.paths();
+  std::ranges::sort(paths);
+  const auto empty = std::ranges::find_if(paths, first_record_of);
+  ASSERT_NE(empty, paths.end());
+  for (auto it = paths.begin(); it != empty; ++it) ASSERT_TRUE(files.remove(*it));
+  log = open_or_die(files);
+  EXPECT_EQ(log->last(), Position{count + 2});
+}
+
 TEST(DiskLog, ReplayBeginsAfterThePlaceAskedForAndStopsAtAnError) {
   FaultFileSystem files;
   auto log = open_or_die(files);

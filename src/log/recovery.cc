@@ -156,14 +156,17 @@ Status Recovery::walk() {
     const Spot before = end_;
     if (Status s = walk_segment(i); !s) return s;
     if (!last_) {
+      // One that stayed empty, and whose removal was on its way.
+      const auto remains =
+          SegmentReader(*segments_[i].file, segments_[i].facts.header).scan(segment_header_bytes);
+      if (!remains) return tl::unexpected(remains.error());
+      if (!remains->any && i + 1 < segments_.size()) continue;
       // Trimming leaves a synced record in front: this cannot be a power cut's doing.
       return damaged(segments_[i].facts.path, end_.offset, "the oldest record kept is not intact");
     }
-    if (i > 0 && end_.offset == segment_header_bytes) {
-      // Nothing here continues the segment before: that one is the end.
-      end_ = before;
-      break;
-    }
+    // Nothing here continues the segment before. That one is the end, unless the
+    // next does: a segment stays empty when what came then was larger than it.
+    if (i > 0 && end_.offset == segment_header_bytes) end_ = before;
   }
   return {};
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/logging.h"
 #include "eventual/origin_entry.h"
 #include "eventual/replica.h"
 #include "eventual/test_replica.h"
@@ -185,6 +186,7 @@ class TestNode final : public eventual::Host {
                                      .segment_bytes_first = 4_KiB,
                                      .own_threads = false,
                                      .log_id = 7});
+    if (!log) logging::error("{}", log.error().message);
     HF_ASSERT(log);
     log_ = std::move(*log);
     Position after;
