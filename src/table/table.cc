@@ -2,6 +2,7 @@
 #include "table/table.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/assert.h"
 #include "base/logging.h"
@@ -70,10 +71,12 @@ void Table::Impl::settle() {
 }
 
 // The checkpoint is damaged or unreadable under a running node: "no such key"
-// would be a wrong answer, so nothing is answered.
+// would be a wrong answer, so nothing is answered: the process ends, as it does
+// where a damaged checkpoint is found at its start.
 void Table::Impl::must(const Status& read) {
-  if (!read) logging::error("the checkpoint cannot be read: {}", read.error().message);
-  HF_ASSERT(read.has_value());
+  if (read) return;
+  logging::error("the checkpoint cannot be read, stopping: {}", read.error().message);
+  std::_Exit(EXIT_FAILURE);
 }
 
 Value Table::Impl::value_of(std::string_view row) {
