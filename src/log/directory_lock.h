@@ -18,7 +18,6 @@ class DirectoryLock {
   static Result<std::unique_ptr<DirectoryLock>> acquire(const std::string& directory);
 
   ~DirectoryLock();
-
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 

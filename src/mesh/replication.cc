@@ -46,9 +46,8 @@ void Replication::remove(const std::string& node) {
 }
 
 void Replication::tell_replica() {
-  if (std::exchange(told_changes_, holdings_.changes()) == holdings_.changes() &&
-      told_changes_ != 0)
-    return;
+  const std::uint64_t changes = holdings_.changes();
+  if (std::exchange(told_changes_, changes) == changes) return;
   const auto members = holdings_.others();
   replica_.set_members(members);
   for (const auto& [node, holding] : holdings_.all()) {

@@ -75,7 +75,7 @@ class Replication {
   eventual::Replica& replica_;
   DiskLog& log_;
   Holdings holdings_;
-  std::uint64_t told_changes_ = 0;
+  std::optional<std::uint64_t> told_changes_;
   std::map<std::string, Outbound, std::less<>> outbound_;
   std::map<std::string, eventual::OriginId, std::less<>> hears_;
   std::deque<std::pair<Position, eventual::VersionVector>> syncing_;  // on disk with the log

@@ -65,15 +65,6 @@ std::optional<Counter> counter_of(const Component& component) {
   return counter;
 }
 
-Failure failure_of(std::string conflict, std::initializer_list<const Component::Op*> ops,
-                   std::uint64_t known) {
-  Failure failure{.conflict = std::move(conflict), .known = known};
-  for (const Component::Op* op : ops) {
-    if (op != nullptr) failure.blocked.push_back({op->operation, "", {}});
-  }
-  return failure;
-}
-
 }  // namespace
 
 std::optional<Failure> counter_conflict(const Component& component) {

@@ -36,15 +36,6 @@ struct Cluster {
   }
 };
 
-Failure failure_of(std::string conflict, std::initializer_list<const Component::Op*> ops,
-                   std::uint64_t known) {
-  Failure failure{.conflict = std::move(conflict), .known = known};
-  for (const Component::Op* op : ops) {
-    if (op != nullptr) failure.blocked.push_back({op->operation, "", {}});
-  }
-  return failure;
-}
-
 /// By cell; nothing where the component is no register of unique values.
 std::optional<std::vector<Cluster>> clusters_of(const Component& component) {
   if (component.keys.size() != 1) return std::nullopt;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <initializer_list>
 #include <optional>
+#include <utility>
 
 #include "verify/linearizable.h"
 
@@ -20,5 +23,15 @@ std::optional<Checked> check_register(const Component& component);
 /// values against that of time, more than anyone added. Nothing where the
 /// component is no counter that only grows, or where a search has to tell.
 std::optional<Failure> counter_conflict(const Component& component);
+
+/// A failure of these operations, but for those that are null.
+inline Failure failure_of(std::string conflict, std::initializer_list<const Component::Op*> ops,
+                          std::uint64_t known) {
+  Failure failure{.conflict = std::move(conflict), .known = known};
+  for (const Component::Op* op : ops) {
+    if (op != nullptr) failure.blocked.push_back({op->operation, "", {}});
+  }
+  return failure;
+}
 
 }  // namespace holdfast::verify

@@ -43,7 +43,11 @@ void Presence::grant() {
 }
 
 void Presence::claim() {
-  api_.transact({.compares = {{.key = key_, .kind = Compare::Kind::absent}},
+  put_if({.key = key_, .kind = Compare::Kind::absent});
+}
+
+void Presence::put_if(Compare compare) {
+  api_.transact({.compares = {std::move(compare)},
                  .puts = {{.key = key_, .value = instance_, .lease = lease_}},
                  .deletes = {}},
                 timeout, [this](const Answer<TransactionResult>& answer) {
@@ -68,16 +72,7 @@ void Presence::look() {
 // Our own, of an earlier start or of an answer that was lost: its lease may end
 // before ours.
 void Presence::take_over(const KeyValue& own) {
-  api_.transact({.compares = {{.key = key_,
-                               .kind = Compare::Kind::unchanged,
-                               .end = {},
-                               .revision = own.mod_revision}},
-                 .puts = {{.key = key_, .value = instance_, .lease = lease_}},
-                 .deletes = {}},
-                timeout, [this](const Answer<TransactionResult>& answer) {
-                  if (!answer) return failed(answer.error());
-                  answer->succeeded ? held() : look();
-                });
+  put_if({.key = key_, .kind = Compare::Kind::unchanged, .end = {}, .revision = own.mod_revision});
 }
 
 void Presence::held() {

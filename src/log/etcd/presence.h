@@ -41,6 +41,7 @@ class Presence {
  private:
   void grant();
   void claim();
+  void put_if(Compare compare);
   void look();
   void take_over(const KeyValue& own);
   void keep_alive();
