@@ -18,6 +18,13 @@ struct OriginId {
   auto operator<=>(const OriginId&) const = default;
 };
 
+/// Which incarnations a node knows to have ended (its log lost, its disk wiped,
+/// taken out): equal for nodes that know the same. 0: none.
+struct View {
+  std::uint64_t value = 0;
+  bool operator==(const View&) const = default;
+};
+
 /// Names an operation's arrival: the `sequence`-th operation of its origin's
 /// log, from 1. Operations, not entries: those of one entry see each other in
 /// order.

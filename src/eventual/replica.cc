@@ -185,12 +185,17 @@ const VersionVector& Replica::merged() const {
   return impl_->merged;
 }
 
-void Replica::set_members(std::span<const OriginId> members) {
-  impl_->stability.set_members(members);
+void Replica::set_members(std::span<const OriginId> members, View view) {
+  if (!(impl_->stability.view() == view)) {
+    impl_->waiting.forget_others(impl_->options.self);
+    impl_->counters.waiting_bytes = impl_->waiting.bytes();
+  }
+  impl_->stability.set_members(members, view);
 }
 
-void Replica::acknowledged(OriginId member, const VersionVector& merged, HybridTime clock) {
-  impl_->stability.acknowledged(member, merged, clock, impl_->merged);
+void Replica::acknowledged(OriginId member, const VersionVector& merged, HybridTime clock,
+                           View view) {
+  impl_->stability.acknowledged(member, merged, clock, view, impl_->merged);
 }
 
 // ---- Housekeeping

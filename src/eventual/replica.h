@@ -116,12 +116,16 @@ class Replica {
   const VersionVector& merged() const;
 
   /// The origins that must have an operation before it is stable, besides this
-  /// one. None: every operation is stable at once.
-  void set_members(std::span<const OriginId> members);
+  /// one. None: every operation is stable at once. While acknowledgements in
+  /// `view` are missing, none is. When the view changes, entries that wait are let
+  /// go of: whoever has them sends them again, on connections of the new view.
+  void set_members(std::span<const OriginId> members, View view = {});
   /// A member is known to have merged this much, durably. Counts once
   /// everything it had written by then has been received. `clock`: its clock
-  /// when it said so. Folds what became stable, in bounded steps from tidy().
-  void acknowledged(OriginId member, const VersionVector& merged, HybridTime clock = {});
+  /// when it said so, and `view` what it knew when that was what it had. Folds what became stable,
+  /// in bounded steps from tidy().
+  void acknowledged(OriginId member, const VersionVector& merged, HybridTime clock = {},
+                    View view = {});
 
   /// Bounded housekeeping: folds stable operations, erases keys that expired for
   /// good, expires ids. True when there is more to do now.

@@ -13,7 +13,14 @@ Stability::Member* Stability::find(OriginId origin) {
   return it != members_.end() && it->origin == origin ? &*it : nullptr;
 }
 
-void Stability::set_members(std::span<const OriginId> origins) {
+void Stability::set_members(std::span<const OriginId> origins, View view) {
+  if (!(std::exchange(view_, view) == view)) {
+    for (Member& member : members_) {
+      member.in_view = false;
+      member.waiting.reset();
+      member.next.reset();
+    }
+  }
   std::vector<Member> members;
   for (const OriginId origin : origins) {
     if (origin == self_) continue;
@@ -35,9 +42,9 @@ void Stability::set_members(std::span<const OriginId> origins) {
 }
 
 void Stability::acknowledged(OriginId origin, const VersionVector& vector, HybridTime clock,
-                             const VersionVector& merged) {
+                             View view, const VersionVector& merged) {
   Member* member = find(origin);
-  if (member == nullptr) return;
+  if (member == nullptr || !(view == view_)) return;
   Acknowledgement acknowledgement{vector, clock};
   if (member->waiting) {
     member->next = std::move(acknowledgement);
@@ -81,6 +88,7 @@ bool Stability::counts(const Member& member, const VersionVector& vector,
 void Stability::count(Member& member, const Acknowledgement& acknowledgement) {
   member.acknowledged.merge(acknowledgement.vector);
   member.time = std::max(member.time, acknowledgement.clock);
+  member.in_view = true;
 }
 
 void Stability::heard(OriginId origin, HybridTime time) {
@@ -92,7 +100,12 @@ bool Stability::is_stable(const UnstableOperation& operation) const {
          std::ranges::any_of(operation.tries, [&](Dot dot) { return is_stable(dot); });
 }
 
+bool Stability::all_in_view() const {
+  return std::ranges::all_of(members_, &Member::in_view);
+}
+
 HybridTime Stability::time() const {
+  if (!all_in_view()) return {};
   HybridTime least{UINT64_MAX};
   for (const Member& member : members_) least = std::min(least, member.time);
   return least;
@@ -100,6 +113,7 @@ HybridTime Stability::time() const {
 
 void Stability::compute() {
   frontier_ = {};
+  if (!all_in_view()) return;
   bool first = true;
   for (const Member& member : members_) {
     frontier_ = first ? member.acknowledged : VersionVector::meet(frontier_, member.acknowledged);
@@ -108,22 +122,26 @@ void Stability::compute() {
 }
 
 void Stability::encode(std::string& out) const {
+  wire::put_u64(out, view_.value);
   wire::put_varint(out, members_.size());
   for (const Member& member : members_) {
     wire::put_u64(out, member.origin.value);
     member.acknowledged.encode(out);
     wire::put_u64(out, member.time.value);
+    wire::put_u8(out, member.in_view ? 1 : 0);
   }
 }
 
 void Stability::decode(wire::Reader& in) {
   members_.clear();
+  view_.value = in.u64();
   const std::uint64_t count = in.varint();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     Member member;
     member.origin = OriginId{in.u64()};
     member.acknowledged = VersionVector::decode(in);
     member.time = HybridTime{in.u64()};
+    member.in_view = in.u8() != 0;
     members_.push_back(std::move(member));
   }
   compute();

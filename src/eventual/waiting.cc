@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "eventual/waiting.h"
 
+#include <iterator>
+
 namespace holdfast::eventual {
 namespace {
 
@@ -50,6 +52,11 @@ std::optional<std::string> Waiting::take_ready(const VersionVector& merged) {
     }
   }
   return std::nullopt;
+}
+
+void Waiting::forget_others(OriginId self) {
+  for (auto it = entries_.begin(); it != entries_.end();)
+    it = it->first.first == self ? std::next(it) : erase(it);
 }
 
 bool Waiting::has(OriginId origin) const {

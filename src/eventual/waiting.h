@@ -28,6 +28,8 @@ class Waiting {
   /// Takes out an entry that is ready; lets go of those merged meanwhile.
   std::optional<std::string> take_ready(const VersionVector& merged);
   bool has(OriginId origin) const;
+  /// Lets go of all but this origin's.
+  void forget_others(OriginId self);
   std::size_t bytes() const { return bytes_; }
 
  private:

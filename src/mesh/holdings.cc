@@ -12,9 +12,16 @@ constexpr std::uint8_t members_version = 1;
 
 }  // namespace
 
-void Holdings::set_self(const eventual::VersionVector& disk, HybridTime clock) {
+Holdings::Holdings(Holding self, std::span<const eventual::OriginId> former) : self_(self.node) {
+  known_[self_] = std::move(self);
+  for (const eventual::OriginId origin : former) end(origin);
+}
+
+void Holdings::set_self(const eventual::VersionVector& disk, eventual::View view,
+                        HybridTime clock) {
   Holding& self = known_.at(self_);
   self.disk.merge(disk);
+  self.view = view;
   self.clock = clock;
   ++changes_;
 }
@@ -22,6 +29,14 @@ void Holdings::set_self(const eventual::VersionVector& disk, HybridTime clock) {
 void Holdings::changed_members() {
   ++changes_;
   ++member_changes_;
+}
+
+void Holdings::end(eventual::OriginId origin) {
+  if (origin.value == 0 || !ended_.insert(origin).second) return;
+  std::string all;
+  for (const eventual::OriginId one : ended_) wire::put_u64(all, one.value);
+  view_.value = hash128(all, 0).low;
+  changed_members();
 }
 
 void Holdings::expect(const std::string& node) {
@@ -34,35 +49,40 @@ void Holdings::begins_anew(const std::string& node, eventual::OriginId origin) {
   if (node == self_) return;
   Holding& holding = known_[node];
   if (holding.origin == origin) return;
-  if (holding.origin.value != 0) removed_.insert(holding.origin);
-  holding = {.node = node, .origin = origin, .disk = {}, .clock = holding.clock};
+  end(holding.origin);
+  holding = {.node = node, .origin = origin, .disk = {}, .view = {}, .clock = holding.clock};
   changed_members();
 }
 
 void Holdings::remove(const std::string& node) {
   const auto it = known_.find(node);
   if (it == known_.end() || node == self_) return;
-  if (it->second.origin.value != 0) removed_.insert(it->second.origin);
+  end(it->second.origin);
   known_.erase(it);
   changed_members();
 }
 
 Status Holdings::heard(const Report& report) {
-  for (const eventual::OriginId origin : report.removed) {
-    if (!removed_.insert(origin).second) continue;
+  for (const eventual::OriginId origin : report.ended) {
+    if (has_ended(origin)) continue;
+    end(origin);
     std::erase_if(known_, [&](const auto& known) {
       return known.second.origin == origin && known.first != self_;
     });
-    changed_members();
   }
   for (const Holding& told : report.holdings) {
-    if (told.node == self_ || removed_.contains(told.origin)) continue;
+    if (told.node == self_ || has_ended(told.origin)) continue;
     if (!known_.contains(told.node) && known_.size() >= limits::members_max)
       return fail(Code::err, "more members than there can be");
     Holding& holding = known_[told.node];
     // A new incarnation's clock goes on behind all that the one before has told.
     if (!holding.node.empty() && told.clock <= holding.clock) continue;
-    if (holding.origin != told.origin) changed_members();
+    if (holding.origin != told.origin) {
+      // Which of the two came later its node itself knows; others may be behind.
+      if (holding.origin.value != 0 && told.node != report.holdings.front().node) continue;
+      end(holding.origin);
+      changed_members();
+    }
     holding = told;
     ++changes_;
   }
@@ -88,8 +108,8 @@ std::string Holdings::encode_members() const {
     wire::put_bytes(out, node);
     wire::put_u64(out, holding.origin.value);
   }
-  wire::put_varint(out, removed_.size());
-  for (const eventual::OriginId origin : removed_) wire::put_u64(out, origin.value);
+  wire::put_varint(out, ended_.size());
+  for (const eventual::OriginId origin : ended_) wire::put_u64(out, origin.value);
   return out;
 }
 
@@ -106,8 +126,8 @@ Status Holdings::add_members(std::string_view bytes) {
     holding.node = node;
     holding.origin = origin;
   }
-  const std::uint64_t removed = in.varint();
-  for (std::uint64_t i = 0; i < removed && sound && in.ok(); ++i) removed_.insert({in.u64()});
+  const std::uint64_t ended = in.varint();
+  for (std::uint64_t i = 0; i < ended && sound && in.ok(); ++i) end({in.u64()});
   ++changes_;
   if (!sound || !in.ok() || !in.at_end())
     return fail(Code::corrupt, "the list of the mesh's members is damaged");

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,14 +16,17 @@ namespace holdfast::mesh {
 
 /// Who the members are, and what each is known to have: this node's own word and
 /// what reports tell. Members are only ever added, or removed for good, so any
-/// two nodes agree once they have heard the same. Pure. One thread.
+/// two nodes agree once they have heard the same. So they do on which incarnations
+/// have ended: whoever knows of one knows those before it to have. Pure. One thread.
 class Holdings {
  public:
-  explicit Holdings(Holding self) { self_ = self.node, known_[self_] = std::move(self); }
+  /// `former`: this node's earlier incarnations, as far as it knows.
+  explicit Holdings(Holding self, std::span<const eventual::OriginId> former = {});
 
   const Holding& self() const { return known_.at(self_); }
-  /// This node's own word.
-  void set_self(const eventual::VersionVector& disk, HybridTime clock);
+  /// This node's own word: what is on its disk, and its view() when that was all
+  /// it had merged.
+  void set_self(const eventual::VersionVector& disk, eventual::View view, HybridTime clock);
 
   /// A node is, or is to be, a member.
   void expect(const std::string& node);
@@ -32,14 +36,16 @@ class Holdings {
   /// Takes a node out for good, its log's incarnation with it. Under its id a node
   /// can come only anew.
   void remove(const std::string& node);
-  bool is_removed(eventual::OriginId origin) const { return removed_.contains(origin); }
+  /// Nothing is taken from it any more, but by way of others.
+  bool has_ended(eventual::OriginId origin) const { return ended_.contains(origin); }
 
   /// Takes in what a report tells. kErr: of more members than there can be.
   Status heard(const Report& report);
 
   /// By node; this one included.
   const std::map<std::string, Holding, std::less<>>& all() const { return known_; }
-  const std::set<eventual::OriginId>& removed() const { return removed_; }
+  const std::set<eventual::OriginId>& ended() const { return ended_; }
+  eventual::View view() const { return view_; }
   /// The members' origins, this node's not among them. For a member that was not
   /// heard of yet one that acknowledges nothing.
   std::vector<eventual::OriginId> others() const;
@@ -49,7 +55,7 @@ class Holdings {
   /// Of who they are, only.
   std::uint64_t member_changes() const { return member_changes_; }
 
-  /// Who the members are, and who was removed; not what they have. To be on disk
+  /// Who the members are, and who has ended; not what they have. To be on disk
   /// before anything is told that was counted on it: a node that forgot a member
   /// would take for settled what that one may still contradict.
   std::string encode_members() const;
@@ -58,10 +64,12 @@ class Holdings {
 
  private:
   void changed_members();
+  void end(eventual::OriginId origin);
 
   std::string self_;
   std::map<std::string, Holding, std::less<>> known_;
-  std::set<eventual::OriginId> removed_;
+  std::set<eventual::OriginId> ended_;
+  eventual::View view_;
   std::uint64_t changes_ = 0;
   std::uint64_t member_changes_ = 0;
 };

@@ -13,6 +13,7 @@ using eventual::OriginId;
 using eventual::VersionVector;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 VersionVector vector_of(std::uint64_t origin, std::uint64_t sequence) {
   VersionVector vector;
@@ -20,18 +21,17 @@ VersionVector vector_of(std::uint64_t origin, std::uint64_t sequence) {
   return vector;
 }
 
-Report report_of(std::vector<Holding> holdings, std::vector<OriginId> removed = {}) {
-  return {
-      .merged = {}, .hears = {}, .holdings = std::move(holdings), .removed = std::move(removed)};
+Report report_of(std::vector<Holding> holdings, std::vector<OriginId> ended = {}) {
+  return {.merged = {}, .hears = {}, .holdings = std::move(holdings), .ended = std::move(ended)};
 }
 
 Holding holding_of(std::string node, std::uint64_t origin, std::uint64_t sequence,
                    std::uint64_t clock) {
-  return {std::move(node), {origin}, vector_of(origin, sequence), {clock}};
+  return {std::move(node), {origin}, vector_of(origin, sequence), {}, {clock}};
 }
 
 struct World {
-  Holdings holdings{{.node = "n1", .origin = {1}, .disk = {}, .clock = {}}};
+  Holdings holdings{{.node = "n1", .origin = {1}, .disk = {}, .view = {}, .clock = {}}};
 };
 
 TEST(Holdings, AMemberThatWasNotHeardOfCountsAndAcknowledgesNothing) {
@@ -66,9 +66,9 @@ TEST(Holdings, WhoWasRemovedDoesNotComeBackByOthersWord) {
   ASSERT_TRUE(
       world.holdings.heard(report_of({holding_of("n2", 2, 5, 11), holding_of("n3", 3, 8, 30)})));
   EXPECT_THAT(world.holdings.others(), ElementsAre(OriginId{2}));
-  EXPECT_TRUE(world.holdings.is_removed({3}));
+  EXPECT_TRUE(world.holdings.has_ended({3}));
   // Others hear of it.
-  Holdings other({.node = "n2", .origin = {2}, .disk = {}, .clock = {}});
+  Holdings other({.node = "n2", .origin = {2}, .disk = {}, .view = {}, .clock = {}});
   ASSERT_TRUE(other.heard(report_of({holding_of("n3", 3, 7, 20)})));
   ASSERT_TRUE(other.heard(report_of({holding_of("n1", 1, 1, 1)}, {{3}})));
   EXPECT_THAT(other.others(), ElementsAre(OriginId{1}));
@@ -84,11 +84,38 @@ TEST(Holdings, AMemberThatBeginsAnewHasNothingWhateverItHadBefore) {
   world.holdings.begins_anew("n2", {22});
   EXPECT_THAT(world.holdings.others(), ElementsAre(OriginId{22}));
   EXPECT_EQ(world.holdings.all().at("n2").disk, VersionVector());
-  EXPECT_TRUE(world.holdings.is_removed({2}));
+  EXPECT_TRUE(world.holdings.has_ended({2}));
   // The old one's word, handed on late, does not count.
   ASSERT_TRUE(
       world.holdings.heard(report_of({holding_of("n3", 3, 1, 1), holding_of("n2", 2, 6, 11)})));
   EXPECT_EQ(world.holdings.all().at("n2").origin, OriginId{22});
+}
+
+// Whoever knows of an incarnation must know that those before it have ended, or
+// stability would count on what they left behind.
+TEST(Holdings, OfANodeThatLostItsLogsEndTheIncarnationsBeforeHaveEnded) {
+  const std::vector<OriginId> former{{2}, {21}};
+  Holdings node({.node = "n2", .origin = {22}, .disk = {}, .view = {}, .clock = {}}, former);
+  World world;
+  ASSERT_TRUE(world.holdings.heard(report_of({holding_of("n2", 2, 5, 10)})));
+  EXPECT_NE(world.holdings.view(), node.view());
+  ASSERT_TRUE(world.holdings.heard(report_of({holding_of("n2", 22, 5, 12)}, {{2}, {21}})));
+  EXPECT_EQ(world.holdings.view(), node.view());
+  EXPECT_THAT(world.holdings.others(), ElementsAre(OriginId{22}));
+  EXPECT_TRUE(world.holdings.has_ended({2}));
+}
+
+TEST(Holdings, OneThatIsBehindCannotEndANewIncarnation) {
+  World world;
+  ASSERT_TRUE(world.holdings.heard(report_of({holding_of("n2", 22, 5, 10)})));
+  ASSERT_TRUE(
+      world.holdings.heard(report_of({holding_of("n3", 3, 1, 1), holding_of("n2", 2, 6, 11)})));
+  EXPECT_THAT(world.holdings.others(), UnorderedElementsAre(OriginId{3}, OriginId{22}));
+  EXPECT_FALSE(world.holdings.has_ended({22}));
+  // It may speak for itself, if it was wiped and knows of none before.
+  ASSERT_TRUE(world.holdings.heard(report_of({holding_of("n2", 222, 1, 12)})));
+  EXPECT_THAT(world.holdings.others(), UnorderedElementsAre(OriginId{3}, OriginId{222}));
+  EXPECT_TRUE(world.holdings.has_ended({22}));
 }
 
 TEST(Holdings, MembersOutliveARestart) {
@@ -98,7 +125,7 @@ TEST(Holdings, MembersOutliveARestart) {
   World again;
   ASSERT_TRUE(again.holdings.add_members(world.holdings.encode_members()));
   EXPECT_EQ(again.holdings.others(), world.holdings.others());
-  EXPECT_TRUE(again.holdings.is_removed({3}));
+  EXPECT_TRUE(again.holdings.has_ended({3}));
   EXPECT_EQ(again.holdings.encode_members(), world.holdings.encode_members());
   const std::string bytes = world.holdings.encode_members();
   for (std::size_t size = 0; size < bytes.size(); ++size)
@@ -116,7 +143,7 @@ TEST(Report, ComesBackAsItWas) {
   const Report report{.merged = vector_of(1, 9),
                       .hears = {{2}, {3}},
                       .holdings = {holding_of("n1", 1, 8, 77), holding_of("n2", 2, 1, 70)},
-                      .removed = {{9}}};
+                      .ended = {{9}}};
   const std::string bytes = encode(report);
   EXPECT_EQ(decode_report(bytes).value(), report);
   for (std::size_t size = 0; size < bytes.size(); ++size)

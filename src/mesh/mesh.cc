@@ -44,12 +44,14 @@ struct Mesh::Dialed {
 };
 
 struct Mesh::Accepted {
-  explicit Accepted(Inbound::Receive receive) : inbound(std::move(receive)) {}
+  explicit Accepted(Replication& to)
+      : inbound([this, &to](std::string_view entry) { return to.receive(view, entry); }) {}
 
   std::string node;
+  eventual::OriginId origin;  // 0: it has not reported yet
+  eventual::View view;        // when it first did
   std::shared_ptr<PeerConnection> connection;
   Inbound inbound;
-  bool heard = false;
   bool over = false;
   std::string told;  // the reason it was last stalled for, logged once
 };
@@ -192,8 +194,7 @@ void Mesh::adopt(tcp::socket socket, FrameReader frames, const Hello& hello) {
   for (const auto& before : std::vector(accepted_)) {
     if (before->node == hello.node) lost(before);
   }
-  const auto peer = std::make_shared<Accepted>(
-      [this](std::string_view entry) { return replication_.receive(entry); });
+  const auto peer = std::make_shared<Accepted>(replication_);
   peer->node = hello.node;
   peer->connection = std::make_shared<PeerConnection>(std::move(socket), std::move(frames));
   accepted_.push_back(peer);
@@ -216,20 +217,22 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
       taken = tl::unexpected(report.error());
     } else if (report->holdings.front().node != peer->node) {
       taken = fail(Code::corrupt, "it reports as another node");
-    } else if (replication_.holdings().is_removed(report->holdings.front().origin)) {
-      taken = fail(Code::err, "NODE REMOVE has taken it out");
+    } else if (replication_.holdings().has_ended(report->holdings.front().origin)) {
+      taken = fail(Code::err, "it was taken out, or has begun anew");
     } else {
       taken = replication_.heard(*report);
-      peer->heard = true;
-      replication_.hears(peer->node, report->holdings.front().origin);
+      if (peer->origin.value == 0) peer->view = replication_.holdings().view();
+      peer->origin = report->holdings.front().origin;
+      replication_.hears(peer->node, peer->origin);
     }
-  } else if (frame.type == FrameType::entries || frame.type == FrameType::part) {
+  } else if (peer->origin.value != 0 &&
+             (frame.type == FrameType::entries || frame.type == FrameType::part)) {
     taken = peer->inbound.take(frame);
   } else {
     taken = fail(Code::corrupt, "an unexpected frame");
   }
   if (!taken) {
-    logging::error("what '{}' sends cannot be taken: {}", peer->node, taken.error().message);
+    logging::warning("what '{}' sends cannot be taken: {}", peer->node, taken.error().message);
     lost(peer);
     return false;
   }
@@ -238,7 +241,7 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
 
 void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
   if (std::exchange(peer->over, true)) return;
-  if (peer->heard) replication_.hears_no_more(peer->node);
+  if (peer->origin.value != 0) replication_.hears_no_more(peer->node);
   peer->connection->close();
   std::erase(accepted_, peer);
 }
@@ -286,6 +289,11 @@ void Mesh::turn(Instant wall, Monotonic now) {
     connection.send();
   }
   for (const auto& peer : std::vector(accepted_)) {
+    if (peer->origin.value != 0 && !(peer->view == replication_.holdings().view())) {
+      logging::info("'{}' is to replicate anew: another node began anew", peer->node);
+      lost(peer);
+      continue;
+    }
     if (peer->inbound.stalled()) {
       if (peer->told != peer->inbound.reason().message) {
         peer->told = peer->inbound.reason().message;

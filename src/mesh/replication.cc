@@ -9,19 +9,21 @@
 namespace holdfast::mesh {
 
 Replication::Replication(std::string node, eventual::OriginId origin,
+                         std::span<const eventual::OriginId> former,
                          std::span<const std::string> members, eventual::Replica& replica,
                          DiskLog& log)
     : self_(origin),
       replica_(replica),
       log_(log),
-      holdings_({.node = std::move(node), .origin = origin, .disk = {}, .clock = {}}) {
+      holdings_({.node = std::move(node), .origin = origin, .disk = {}, .view = {}, .clock = {}},
+                former) {
   for (const std::string& member : members) holdings_.expect(member);
   tell_replica();
 }
 
 void Replication::start() {
   // What a log holds when it is opened is on disk.
-  holdings_.set_self(replica_.merged(), replica_.clock());
+  holdings_.set_self(replica_.merged(), holdings_.view(), replica_.clock());
 }
 
 Status Replication::add_members(std::string_view bytes) {
@@ -49,10 +51,10 @@ void Replication::tell_replica() {
   const std::uint64_t changes = holdings_.changes();
   if (std::exchange(told_changes_, changes) == changes) return;
   const auto members = holdings_.others();
-  replica_.set_members(members);
+  replica_.set_members(members, holdings_.view());
   for (const auto& [node, holding] : holdings_.all()) {
     if (node == holdings_.self().node || holding.origin.value == 0) continue;
-    replica_.acknowledged(holding.origin, holding.disk, holding.clock);
+    replica_.acknowledged(holding.origin, holding.disk, holding.clock, holding.view);
   }
 }
 
@@ -61,14 +63,16 @@ const Report& Replication::report(Instant wall) {
   // What this node writes from now on is later than what it tells.
   replica_.observe(HybridTime::at(wall));
   report_.merged = replica_.merged();
-  if (syncing_.empty() || syncing_.back().first < log_.last())
-    syncing_.emplace_back(log_.last(), report_.merged);
-  eventual::VersionVector disk;
-  while (!syncing_.empty() && syncing_.front().first <= log_.synced()) {
-    disk = std::move(syncing_.front().second);
+  const eventual::View view = holdings_.view();
+  if (syncing_.empty() || syncing_.back().until < log_.last() || !(syncing_.back().view == view))
+    syncing_.push_back({log_.last(), report_.merged, view});
+  Holding word = holdings_.self();
+  while (!syncing_.empty() && syncing_.front().until <= log_.synced()) {
+    word.disk = std::move(syncing_.front().merged);
+    word.view = syncing_.front().view;
     syncing_.pop_front();
   }
-  holdings_.set_self(disk, replica_.clock());
+  holdings_.set_self(word.disk, word.view, replica_.clock());
 
   report_.hears.clear();
   for (const auto& [node, origin] : hears_) report_.hears.push_back(origin);
@@ -78,7 +82,7 @@ const Report& Replication::report(Instant wall) {
     if (node != holdings_.self().node && holding.origin.value != 0)
       report_.holdings.push_back(holding);
   }
-  report_.removed.assign(holdings_.removed().begin(), holdings_.removed().end());
+  report_.ended.assign(holdings_.ended().begin(), holdings_.ended().end());
   return report_;
 }
 
@@ -89,7 +93,8 @@ Status Replication::heard(const Report& report) {
   return {};
 }
 
-Status Replication::receive(std::string_view entry) {
+Status Replication::receive(eventual::View view, std::string_view entry) {
+  if (!(view == holdings_.view())) return fail(Code::err, "it began before a node began anew");
   const auto origin = eventual::origin_of(entry);
   if (!origin) return tl::unexpected(origin.error());
   // First, as what was merged must be logged.

@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/error.h"
 #include "base/units.h"
@@ -31,8 +30,10 @@ namespace holdfast::mesh {
 class Replication {
  public:
   /// `members`: all that are known, before the log is replayed: without them the
-  /// replica would take what they have not for settled.
-  Replication(std::string node, eventual::OriginId origin, std::span<const std::string> members,
+  /// replica would take what they have not for settled. `former`: this node's
+  /// earlier incarnations.
+  Replication(std::string node, eventual::OriginId origin,
+              std::span<const eventual::OriginId> former, std::span<const std::string> members,
               eventual::Replica& replica, DiskLog& log);
   /// The log has been replayed.
   void start();
@@ -49,9 +50,12 @@ class Replication {
   /// A peer's report, on whatever connection. kErr: it cannot be met (more
   /// members than there can be).
   Status heard(const Report& report);
-  /// An entry from a peer: as Replica::receive, and kUnavailable also while this
-  /// node's log takes none.
-  Status receive(std::string_view entry);
+  /// An entry from a peer, on a connection that was begun in this view: as
+  /// Replica::receive, and kUnavailable also while this node's log takes none. kErr:
+  /// the view is another now, in which the peer has to begin again: what an
+  /// incarnation that has ended left on its way must not be taken any more
+  /// (eventual/stability.h).
+  Status receive(eventual::View view, std::string_view entry);
 
   /// The peer's log comes from itself, over a connection of its own; or no more.
   void hears(const std::string& node, eventual::OriginId origin);
@@ -78,7 +82,12 @@ class Replication {
   std::optional<std::uint64_t> told_changes_;
   std::map<std::string, Outbound, std::less<>> outbound_;
   std::map<std::string, eventual::OriginId, std::less<>> hears_;
-  std::deque<std::pair<Position, eventual::VersionVector>> syncing_;  // on disk with the log
+  struct Syncing {
+    Position until;
+    eventual::VersionVector merged;
+    eventual::View view;
+  };
+  std::deque<Syncing> syncing_;  // on disk with the log
   Report report_;
 };
 

@@ -135,6 +135,12 @@ class World {
     for (auto& node : nodes_) {
       if (link.is_of(*node)) end_turn(*node);
     }
+    link.end_of_another_view();
+    if (link.has_leftovers() && chance(60)) {
+      const Status moved = link.deliver(true, below(2'000));
+      if (!moved) failure_ = "a crashed node's connection failed: " + moved.error().message;
+      return;
+    }
     if (!link.is_up()) return link.connect();
     if (chance(40)) link.pump(chance(80) ? 100'000 : 200);
     if (chance(25)) link.tell();
@@ -152,6 +158,10 @@ class World {
     durable_.merge(had);
     for (auto& link : links_) {
       if (!link->is_of(node)) continue;
+      if (link->comes_from(node)) {
+        link->sender_crashed();
+        continue;
+      }
       // The other end notices.
       for (auto& other : nodes_) {
         if (other.get() != &node && link->is_of(*other))
@@ -177,10 +187,12 @@ class World {
     bool done = false;
     for (int round = 0; round < 60 && failure_.empty() && !done; ++round) {
       for (auto& link : links_) {
+        link->end_of_another_view();
         if (!link->is_up()) link->connect();
         link->tell();
         link->pump(SIZE_MAX);
         for (const bool forth : {true, false}) {
+          if (!link->is_up()) break;
           const Status moved = link->deliver(forth, SIZE_MAX);
           if (!moved) failure_ = "a connection failed at the end: " + moved.error().message;
         }

@@ -9,8 +9,8 @@
 namespace holdfast::mesh {
 namespace {
 
-// Beside the members there are those who have left, and their earlier incarnations.
-constexpr std::size_t origins_max = 16 * limits::members_max;
+// Beside the members' there are those that have ended: one with each power cut.
+constexpr std::size_t origins_max = 4'096;
 
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= limits::member_id_bytes_max;
@@ -28,10 +28,11 @@ std::string encode(const Report& report) {
     wire::put_bytes(out, holding.node);
     wire::put_u64(out, holding.origin.value);
     holding.disk.encode(out);
+    wire::put_u64(out, holding.view.value);
     wire::put_u64(out, holding.clock.value);
   }
-  wire::put_varint(out, report.removed.size());
-  for (const eventual::OriginId origin : report.removed) wire::put_u64(out, origin.value);
+  wire::put_varint(out, report.ended.size());
+  for (const eventual::OriginId origin : report.ended) wire::put_u64(out, origin.value);
   return out;
 }
 
@@ -50,13 +51,13 @@ Result<Report> decode_report(std::string_view bytes) {
     holding.node = in.bytes();
     holding.origin.value = in.u64();
     holding.disk = eventual::VersionVector::decode(in);
+    holding.view.value = in.u64();
     holding.clock.value = in.u64();
     sound = is_name(holding.node) && holding.origin.value != 0;
   }
-  const std::uint64_t removed = in.varint();
-  sound = sound && removed <= origins_max;
-  for (std::uint64_t i = 0; i < removed && sound && in.ok(); ++i)
-    report.removed.push_back({in.u64()});
+  const std::uint64_t ended = in.varint();
+  sound = sound && ended <= origins_max;
+  for (std::uint64_t i = 0; i < ended && sound && in.ok(); ++i) report.ended.push_back({in.u64()});
   sound = sound && std::ranges::is_sorted(report.hears);
   if (!sound || !in.ok() || !in.at_end()) return fail(Code::corrupt, "a malformed report");
   return report;

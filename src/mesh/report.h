@@ -16,6 +16,7 @@ struct Holding {
   std::string node;              // --node
   eventual::OriginId origin;     // its log's incarnation; 0: nothing was heard of it yet
   eventual::VersionVector disk;  // merged, and on its disk
+  eventual::View view;           // what it knew when that was all it had merged
   HybridTime clock;              // its own, when it said so
   bool operator==(const Holding&) const = default;
 };
@@ -25,10 +26,10 @@ struct Holding {
 /// reaches those who cannot be reached, and never without the members that it
 /// was told beside: who counts on a member's word knows whom that member knew.
 struct Report {
-  eventual::VersionVector merged;           // the teller has this, if only in memory
-  std::vector<eventual::OriginId> hears;    // whose entries come to it from themselves; sorted
-  std::vector<Holding> holdings;            // the teller's own first; of those it has heard of
-  std::vector<eventual::OriginId> removed;  // taken out for good
+  eventual::VersionVector merged;         // the teller has this, if only in memory
+  std::vector<eventual::OriginId> hears;  // whose entries come to it from themselves; sorted
+  std::vector<Holding> holdings;          // the teller's own first; of those it has heard of
+  std::vector<eventual::OriginId> ended;  // incarnations that write no more
   bool operator==(const Report&) const = default;
 };
 

@@ -117,6 +117,7 @@ class TestNode final : public eventual::Host {
 
   const Report& report() {
     turn();
+    members_file_ = replication().holdings().encode_members();
     return replication().report(wall);
   }
 
@@ -197,7 +198,11 @@ class TestNode final : public eventual::Host {
       after.value = std::stoull(**store_->get(Family::meta, "position"));
     }
     HF_ASSERT(after <= log_->last());
-    live_->replication = std::make_unique<Replication>(name, self(), members_, replica(), *log_);
+    std::vector<OriginId> former;
+    for (std::uint64_t i = 0; i < incarnation_; ++i) former.push_back({number_ + 1'000 * i});
+    live_->replication =
+        std::make_unique<Replication>(name, self(), former, members_, replica(), *log_);
+    if (!members_file_.empty()) HF_ASSERT(live_->replication->add_members(members_file_));
     replaying_ = true;
     HF_ASSERT(log_->replay(after, [&](Position, std::string_view entry) {
       return replica().receive(*eventual::origin_of(entry), entry);
@@ -209,6 +214,7 @@ class TestNode final : public eventual::Host {
   std::uint64_t number_;
   std::uint64_t incarnation_ = 0;
   std::vector<std::string> members_;
+  std::string members_file_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<DiskLog> log_;
   std::unique_ptr<Live> live_;
@@ -224,19 +230,32 @@ class TestLink {
  public:
   TestLink(TestNode& from, TestNode& to) : from_(from), to_(to) {}
 
-  bool is_up() const { return live_.has_value(); }
+  /// As Mesh::turn().
+  void end_of_another_view() {
+    if (live_ && live_->sender.value != 0 && !(live_->view == to_.replication().holdings().view()))
+      end();
+  }
+  bool is_up() const { return live_ && !live_->sender_gone; }
+  bool has_leftovers() const { return live_ && live_->sender_gone; }
   void connect() {
+    end();
     live_.emplace(to_);
     tell();
   }
   void end() {
     if (!live_) return;
-    if (live_->heard_sender) to_.replication().hears_no_more(from_.name);
+    if (live_->sender.value != 0) to_.replication().hears_no_more(from_.name);
     live_.reset();
   }
   /// A node of it has crashed: what it knew of the connection is gone with it.
   void forget() { live_.reset(); }
+  /// Its sender has crashed, but what it had sent may still arrive.
+  void sender_crashed() {
+    if (live_) live_->sender_gone = true;
+  }
   bool is_of(const TestNode& node) const { return &from_ == &node || &to_ == &node; }
+
+  bool comes_from(const TestNode& node) const { return &from_ == &node; }
 
   /// Both ends report.
   void tell() {
@@ -250,8 +269,19 @@ class TestLink {
                                                                     live_->forth.bytes, bytes_max);
     HF_ASSERT(pumped);
   }
-  /// Some bytes of one direction arrive. The error that ends the connection.
+  /// Some bytes of one direction arrive. The error that ends the connection, where
+  /// it is none of those that a node that began anew brings with it.
   Status deliver(bool forth, std::size_t bytes) {
+    Status moved = carry(forth, bytes);
+    const Holdings& known = to_.replication().holdings();
+    if (moved || (live_->view == known.view() && !known.has_ended(live_->sender))) return moved;
+    end();
+    return {};
+  }
+  bool idle() const { return live_->forth.bytes.empty() && live_->back.bytes.empty(); }
+
+ private:
+  Status carry(bool forth, std::size_t bytes) {
     if (forth && live_->inbound.stalled()) return live_->inbound.retry();
     Way& way = forth ? live_->forth : live_->back;
     bytes = std::min(bytes, way.bytes.size());
@@ -266,9 +296,7 @@ class TestLink {
     }
     return {};
   }
-  bool idle() const { return live_->forth.bytes.empty() && live_->back.bytes.empty(); }
 
- private:
   struct Way {
     FrameWriter frames;
     FrameReader reader;
@@ -276,11 +304,15 @@ class TestLink {
   };
   struct Live {
     explicit Live(TestNode& to)
-        : inbound([&to](std::string_view entry) { return to.replication().receive(entry); }) {}
+        : inbound([this, &to](std::string_view entry) {
+            return to.replication().receive(view, entry);
+          }) {}
     Way forth, back;
     Inbound inbound;
-    bool begun = false;         // the sender has heard the receiver
-    bool heard_sender = false;  // the receiver has heard the sender
+    bool begun = false;   // the sender has heard the receiver
+    OriginId sender;      // as it has said; 0: the receiver has not heard it
+    eventual::View view;  // the receiver's then
+    bool sender_gone = false;
   };
 
   Status read(bool forth, Way& way) {
@@ -300,10 +332,15 @@ class TestLink {
       const auto report = decode_report((*frame)->body);
       if (!report) return tl::unexpected(report.error());
       TestNode& hearer = forth ? to_ : from_;
+      if (forth) {
+        if (live_->sender.value == 0) live_->view = to_.replication().holdings().view();
+        live_->sender = report->holdings.front().origin;
+        if (to_.replication().holdings().has_ended(live_->sender))
+          return fail(Code::err, "it has ended");
+      }
       if (Status s = hearer.replication().heard(*report); !s) return s;
       if (forth) {
-        live_->heard_sender = true;
-        to_.replication().hears(from_.name, report->holdings.front().origin);
+        to_.replication().hears(from_.name, live_->sender);
         continue;
       }
       Outbound& outbound = from_.replication().outbound(to_.name);

@@ -15,11 +15,11 @@ constexpr Millis trim_interval{1'000};
 }  // namespace
 
 MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options& options,
-                   eventual::OriginId origin, eventual::Replica& replica, DiskLog& log)
+                   const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log)
     : files_(files),
       path_(options.data + "/mesh"),
       log_(log),
-      replication_(options.node, origin, {}, replica, log),
+      replication_(options.node, incarnation.origin, incarnation.former, {}, replica, log),
       mesh_(io, replication_, {.cluster = options.cluster, .node = options.node}) {}
 
 Status MeshSide::load() {

@@ -16,6 +16,7 @@
 #include "mesh/mesh.h"
 #include "mesh/replication.h"
 #include "node/options.h"
+#include "node/origin_identity.h"
 
 namespace holdfast::node {
 
@@ -25,7 +26,7 @@ namespace holdfast::node {
 class MeshSide {
  public:
   MeshSide(boost::asio::io_context& io, FileSystem& files, const Options& options,
-           eventual::OriginId origin, eventual::Replica& replica, DiskLog& log);
+           const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log);
 
   /// Who the members were. Before the origin log is replayed.
   Status load();

@@ -122,15 +122,16 @@ Status Node::open_logs() {
 // From the last checkpoint on. The strong log is first: it says which keyspaces
 // there are.
 Status Node::follow_strong_log() {
-  const auto origin = settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
-                                    {.closed_cleanly = origin_log_->closed_cleanly(),
-                                     .tail_was_cut = origin_log_->tail_was_cut()},
-                                    kernel_boot_id(), random_number());
-  if (!origin) return tl::unexpected(origin.error());
+  const auto incarnation =
+      settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
+                    {.closed_cleanly = origin_log_->closed_cleanly(),
+                     .tail_was_cut = origin_log_->tail_was_cut()},
+                    kernel_boot_id(), random_number());
+  if (!incarnation) return tl::unexpected(incarnation.error());
 
   machine_ = std::make_unique<strong::Machine>(*commands_, *keyspaces_);
-  replica_ = std::make_unique<eventual::Replica>(*commands_, *keyspaces_, *store_,
-                                                 eventual::Replica::Options{.self = *origin});
+  replica_ = std::make_unique<eventual::Replica>(
+      *commands_, *keyspaces_, *store_, eventual::Replica::Options{.self = incarnation->origin});
   keyspaces_->set_on_dropped([this](KeyspaceId id) { replica_->drop(id); });
   Checkpointer::Parts parts{*store_,   catalog_, *keyspaces_, *machine_,
                             *replica_, *log_,    *origin_log_};
@@ -152,7 +153,7 @@ Status Node::follow_strong_log() {
   has_replica_ = !engine_.shared() || loaded->replica || origin_log_->last() != Position{};
   make_sequencer();
   if (engine_.shared()) {
-    mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, *origin, *replica_,
+    mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, *incarnation, *replica_,
                                        *origin_log_);
     if (Status s = mesh_->load(); !s) return s;
     mesh_->follow(keyspaces_->members());

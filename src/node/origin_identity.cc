@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <utility>
 
 #include "base/checksum.h"
 #include "base/logging.h"
@@ -13,10 +14,10 @@
 namespace holdfast::node {
 namespace {
 
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t version = 2;
 
 struct Stored {
-  eventual::OriginId origin;
+  Incarnation incarnation;
   std::string boot_id;
   std::string node;
 };
@@ -24,9 +25,12 @@ struct Stored {
 std::string encode(const Stored& stored) {
   std::string bytes;
   wire::put_u8(bytes, version);
-  wire::put_u64(bytes, stored.origin.value);
+  wire::put_u64(bytes, stored.incarnation.origin.value);
   wire::put_bytes(bytes, stored.boot_id);
   wire::put_bytes(bytes, stored.node);
+  wire::put_varint(bytes, stored.incarnation.former.size());
+  for (const eventual::OriginId origin : stored.incarnation.former)
+    wire::put_u64(bytes, origin.value);
   return bytes;
 }
 
@@ -34,9 +38,11 @@ Result<Stored> decode(const std::string& path, std::string_view bytes) {
   wire::Reader in(bytes);
   const std::uint8_t found = in.u8();
   Stored stored;
-  stored.origin.value = in.u64();
+  stored.incarnation.origin.value = in.u64();
   stored.boot_id = in.bytes();
   stored.node = in.bytes();
+  for (std::uint64_t n = in.varint(); n > 0 && in.ok(); --n)
+    stored.incarnation.former.push_back({in.u64()});
   if (found != version || !in.ok() || !in.at_end())
     return fail(Code::corrupt, fmt::format("{} is damaged", path));
   return stored;
@@ -44,34 +50,33 @@ Result<Stored> decode(const std::string& path, std::string_view bytes) {
 
 }  // namespace
 
-Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& path,
-                                         const std::string& node, LogEnd end,
-                                         const std::string& boot_id, std::uint64_t random) {
+Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
+                                  const std::string& node, LogEnd end, const std::string& boot_id,
+                                  std::uint64_t random) {
   const auto bytes = read_small_file(files, path);
   if (!bytes) return tl::unexpected(bytes.error());
-  Stored now{.boot_id = boot_id, .node = node};
+  const eventual::OriginId anew{hash128(node, random).low | 1};  // never 0
+  Stored now{.incarnation = {.origin = anew, .former = {}}, .boot_id = boot_id, .node = node};
   if (!bytes->empty()) {
-    const auto before = decode(path, *bytes);
+    auto before = decode(path, *bytes);
     if (!before) return tl::unexpected(before.error());
     if (before->node != node) {
       return fail(Code::err, fmt::format("the data belongs to node '{}', this is node '{}'",
                                          before->node, node));
     }
+    now.incarnation = std::move(before->incarnation);
     // What the kernel was given outlives the process, not the kernel.
     const bool same_kernel = !boot_id.empty() && before->boot_id == boot_id;
     const bool kept = !end.tail_was_cut && (end.closed_cleanly || same_kernel);
-    if (kept) now.origin = before->origin;
-    if (kept && before->boot_id == boot_id) return now.origin;
+    if (kept && before->boot_id == boot_id) return now.incarnation;
     if (!kept) {
       logging::warning(
           "the end of the origin log may be lost: going on as a new incarnation of this node");
+      now.incarnation.former.push_back(std::exchange(now.incarnation.origin, anew));
     }
   }
-  if (now.origin.value == 0) {
-    now.origin.value = hash128(node, random).low | 1;  // never 0
-  }
   if (Status s = replace_small_file(files, path, encode(now)); !s) return tl::unexpected(s.error());
-  return now.origin;
+  return now.incarnation;
 }
 
 std::string kernel_boot_id() {

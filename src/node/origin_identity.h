@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "eventual/clock.h"
@@ -15,14 +16,19 @@ struct LogEnd {
   bool tail_was_cut = false;
 };
 
+struct Incarnation {
+  eventual::OriginId origin;
+  std::vector<eventual::OriginId> former;  // that came before it, oldest first
+};
+
 /// Which incarnation of this node's log goes on: the same one when the end of
 /// the log cannot have been lost (nothing was cut off, and it was closed
 /// cleanly or the kernel that took its writes is still the one running), else a
 /// new one, which is then kept in `path` before this returns. `boot_id` names
 /// the running kernel.
-Result<eventual::OriginId> settle_origin(FileSystem& files, const std::string& path,
-                                         const std::string& node, LogEnd end,
-                                         const std::string& boot_id, std::uint64_t random);
+Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
+                                  const std::string& node, LogEnd end, const std::string& boot_id,
+                                  std::uint64_t random);
 
 /// The running kernel's identity; empty when it has none.
 std::string kernel_boot_id();

@@ -16,11 +16,17 @@ class OriginIdentity : public testing::Test {
     folder_ = mkdtemp(name.data());
   }
   ~OriginIdentity() override { std::filesystem::remove_all(folder_); }
-  Result<eventual::OriginId> settle(bool closed_cleanly, const std::string& boot,
-                                    const std::string& node = "1") {
+  Result<Incarnation> settle_all(bool closed_cleanly, const std::string& boot,
+                                 const std::string& node = "1") {
     return settle_origin(posix_file_system(), folder_ + "/identity", node,
                          {.closed_cleanly = closed_cleanly, .tail_was_cut = tail_was_cut_}, boot,
                          ++random_);
+  }
+  Result<eventual::OriginId> settle(bool closed_cleanly, const std::string& boot,
+                                    const std::string& node = "1") {
+    return settle_all(closed_cleanly, boot, node).map([](const Incarnation& found) {
+      return found.origin;
+    });
   }
   std::string folder_;
   std::uint64_t random_ = 0;
@@ -51,6 +57,14 @@ TEST_F(OriginIdentity, IsANewOneWhenThePowerWentWithTheLogOpen) {
   const auto second = settle(false, "boot-2");
   EXPECT_NE(*second, *first);
   EXPECT_EQ(settle(false, "boot-2").value(), *second);
+}
+
+TEST_F(OriginIdentity, KnowsAllThatItWasBefore) {
+  const auto first = settle(false, "boot-1");
+  const auto second = settle(false, "boot-2");
+  const auto third = settle_all(false, "boot-3");
+  EXPECT_EQ(third->former, (std::vector{*first, *second}));
+  EXPECT_EQ(settle_all(false, "boot-3")->former, third->former);
 }
 
 TEST_F(OriginIdentity, TrustsNothingWhereTheKernelHasNoIdentity) {
