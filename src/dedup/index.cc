@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "base/scattered_memory.h"
 
 namespace holdfast::dedup {
 namespace {
@@ -21,9 +22,15 @@ std::uint32_t next_lines(std::uint32_t lines) {
   return lines + (std::bit_floor(lines) >> (lines < 64 ? 2 : 1));
 }
 
+// With three of five buckets full seven eighths of all places are in use
+// (simulated for 1 to 255 buckets).
+bool is_crowded(std::uint32_t full, std::uint32_t buckets) {
+  return full * 5 >= buckets * 3;
+}
+
 std::uint32_t capacity(std::uint32_t buckets) {
   return buckets * 7;
-}  // seven eighths
+}
 
 }  // namespace
 
@@ -48,42 +55,44 @@ Index::~Index() {
 Index::Page* Index::make_page(std::uint32_t buckets, std::uint32_t depth) {
   HF_ASSERT(buckets < buckets_max);
   const std::size_t bytes = sizeof(Page) + std::size_t{buckets} * sizeof(Bucket);
-  void* memory = ::operator new (bytes, std::align_val_t{alignof(Page)});
+  void* memory = allocate_scattered(bytes, alignof(Page));
   std::memset(memory, 0, bytes);
   memory_bytes_ += bytes;
   return new (memory) Page{buckets, 0, depth};
 }
 
 void Index::free_page(Page* page) {
-  memory_bytes_ -= sizeof(Page) + std::size_t{page->buckets} * sizeof(Bucket);
-  ::operator delete (page, std::align_val_t{alignof(Page)});
+  const std::size_t bytes = sizeof(Page) + std::size_t{page->buckets} * sizeof(Bucket);
+  memory_bytes_ -= bytes;
+  free_scattered(page, bytes, alignof(Page));
 }
 
-void Index::place(Page* page, std::uint32_t tag, Ref ref) {
-  Bucket* const buckets = reinterpret_cast<Bucket*>(page + 1);
-  std::uint32_t i = home(tag, page->buckets);
-  while (buckets[i].refs[slots - 1] != 0) {
-    if (++i == page->buckets) i = 0;
+bool Index::place(Bucket* first, std::uint32_t buckets, std::uint32_t tag, Ref ref) {
+  std::uint32_t i = home(tag, buckets);
+  while (first[i].refs[slots - 1] != 0) {
+    if (++i == buckets) i = 0;
   }
-  Bucket& bucket = buckets[i];
+  Bucket& bucket = first[i];
   // One by one: when a page moves, its neighbours have just been written here,
   // and the processor cannot read several fresh words as one.
   std::uint32_t slot = 0;
   while (bucket.refs[slot] != 0) ++slot;
   bucket.tags[slot] = tag;
   bucket.refs[slot] = ref;
-  ++page->used;
+  return slot == slots - 1;
+}
+
+void Index::add(Page* page, std::uint32_t tag, Ref ref) {
+  if (place(reinterpret_cast<Bucket*>(page + 1), page->buckets, tag, ref)) ++page->full;
 }
 
 void Index::insert(std::uint64_t hash, Ref ref) {
   const std::uint32_t tag = tag_of(hash);
-  Page* page = page_at(directory_[tag & mask_]);
-  while (page->used >= capacity(page->buckets)) {
-    grow(page, tag);
-    page = page_at(directory_[tag & mask_]);
-  }
-  place(page, tag, ref);
+  const Slot slot = directory_[tag & mask_];
   ++size_;
+  if (!place(buckets_at(slot), buckets_of(slot), tag, ref)) return;
+  Page* const page = page_at(slot);
+  if (is_crowded(++page->full, page->buckets)) grow(page, tag);
 }
 
 void Index::repoint(std::uint64_t hash, Ref old, Ref ref) {
@@ -119,7 +128,7 @@ void Index::grow(Page* page, std::uint32_t tag) {
   const Bucket* const buckets = reinterpret_cast<const Bucket*>(page + 1);
   for (std::uint32_t i = 0; i < page->buckets; ++i) {
     for (std::uint32_t slot = 0; slot < slots && buckets[i].refs[slot] != 0; ++slot) {
-      place(larger, buckets[i].tags[slot], buckets[i].refs[slot]);
+      add(larger, buckets[i].tags[slot], buckets[i].refs[slot]);
     }
   }
   point_at(larger, tag);
@@ -150,7 +159,7 @@ void Index::split(Page* page, std::uint32_t tag) {
   for (std::uint32_t i = 0; i < page->buckets; ++i) {
     for (std::uint32_t slot = 0; slot < slots && buckets[i].refs[slot] != 0; ++slot) {
       const std::uint32_t its = buckets[i].tags[slot];
-      place(halves[(its & bit) != 0], its, buckets[i].refs[slot]);
+      add(halves[(its & bit) != 0], its, buckets[i].refs[slot]);
     }
   }
   point_at(halves[0], tag & ~bit);

@@ -44,8 +44,7 @@ class Index {
     return 0;
   }
 
-  /// Brings the line that find() will read into the cache. (Not the page's first
-  /// line for insert() too: measured, that cost more than it saved.)
+  /// Brings the line that find() will read into the cache; insert() needs no other.
   void prefetch(std::uint64_t hash) const {
     const auto tag = tag_of(hash);
     const Slot page = directory_[tag & mask_];
@@ -84,7 +83,7 @@ class Index {
   /// The first line of a page; its buckets follow.
   struct alignas(64) Page {
     std::uint32_t buckets;
-    std::uint32_t used;
+    std::uint32_t full;   // of them: counted instead of entries, as it changes less often
     std::uint32_t depth;  // how many low bits of their tags its entries share
   };
   static_assert(sizeof(Bucket) == 64 && sizeof(Page) == 64);
@@ -113,7 +112,10 @@ class Index {
 
   Page* make_page(std::uint32_t buckets, std::uint32_t depth);
   void free_page(Page* page);
-  static void place(Page* page, std::uint32_t tag, Ref ref);
+  /// Puts it into the first bucket from its home on that is not full; true when
+  /// that one is full now.
+  static bool place(Bucket* first, std::uint32_t buckets, std::uint32_t tag, Ref ref);
+  static void add(Page* page, std::uint32_t tag, Ref ref);
   /// Makes room in the page: a larger one in its stead, or two.
   void grow(Page* page, std::uint32_t tag);
   void split(Page* page, std::uint32_t tag);

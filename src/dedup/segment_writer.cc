@@ -2,6 +2,7 @@
 #include "dedup/segment_writer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 
@@ -33,22 +34,39 @@ SegmentWriter::SegmentWriter(KeyspaceId keyspace, Generation& generation, std::s
   page_bytes_ = static_cast<std::size_t>(bytes / segment_.meta.pages * 9 / 8 + 64);
 }
 
+void SegmentWriter::put(std::uint64_t hash, const Entry& entry) {
+  segment_.filter.add(hash);
+  std::string& page = pages_[page_of(hash, segment_.meta.pages)];
+  if (page.empty()) {
+    page.reserve(page_bytes_);
+    start_page(page, generation_.started());
+  }
+  append_entry(page, generation_.started(), entry);
+}
+
 bool SegmentWriter::slice(CheckpointRows& rows, std::size_t max_ids) {
+  // Each id goes to places of its own in the filter and among the pages: while
+  // they come, the ids before it are put.
+  struct Ahead {
+    std::uint64_t hash;
+    Entry entry;
+  };
+  std::array<Ahead, 16> ahead;
   while (max_ids > 0 && range_ < segment_.ranges.size()) {
     const Arena::Range& range = segment_.ranges[range_];
     std::size_t read = 0;
     offset_ = generation_.arena().walk(
         range, std::max(offset_, range.begin), max_ids, [&](const Entry& entry) {
           const std::uint64_t hash = spread(entry.hash, segment_.meta.seed);
-          segment_.filter.add(hash);
-          std::string& page = pages_[page_of(hash, segment_.meta.pages)];
-          if (page.empty()) {
-            page.reserve(page_bytes_);
-            start_page(page, generation_.started());
-          }
-          append_entry(page, generation_.started(), entry);
+          segment_.filter.prefetch(hash);
+          __builtin_prefetch(&pages_[page_of(hash, segment_.meta.pages)]);
+          Ahead& place = ahead[read % ahead.size()];
+          if (read >= ahead.size()) put(place.hash, place.entry);
+          place = {hash, entry};
           ++read;
         });
+    for (std::size_t i = read - std::min(read, ahead.size()); i < read; ++i)
+      put(ahead[i % ahead.size()].hash, ahead[i % ahead.size()].entry);
     max_ids -= read;
     if (offset_ == range.end) {
       ++range_;

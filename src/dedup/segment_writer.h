@@ -33,6 +33,8 @@ class SegmentWriter {
   void give_back();
 
  private:
+  void put(std::uint64_t hash, const Entry& entry);
+
   KeyspaceId keyspace_;
   Generation& generation_;
   std::size_t absorbed_;

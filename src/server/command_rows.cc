@@ -112,7 +112,9 @@ std::optional<Unwrapped> command_with_keys(Session& session, Args args, Reply& r
     reply.error({Code::err, "Invalid command specified"});
     return std::nullopt;
   }
-  const auto command = unwrap(commands, asked);
+  const auto command = look_up(commands, asked).and_then([&](const Row* first) {
+    return unwrap(commands, *first, asked);
+  });
   if (!command) {
     // Redis' words where the count is wrong; a wrapper's own where it is at fault.
     if (row->access == Access::wrapper) {

@@ -144,7 +144,9 @@ bool Session::wait_for(Wait what) {
 
 bool Session::run(Args args) {
   const Row* row = context_.commands.find(args[0]);
-  if (row == nullptr || row->access > Access::write || !arity_fits(*row, args.size())) {
+  const bool plain =
+      row != nullptr && (row->access <= Access::write || row->access == Access::wrapper);
+  if (!plain || !arity_fits(*row, args.size())) {
     const auto found = look_up(context_.commands, args);
     if (!found) {
       if (is_http(args[0])) {
@@ -163,14 +165,14 @@ bool Session::run(Args args) {
 }
 
 bool Session::run_found(const Row& row, Args args) {
-  if (row.access == Access::wrapper) return run_wrapped(args);
+  if (row.access == Access::wrapper) return run_wrapped(row, args);
   if (row.access == Access::session) return run_session(row, args);
   if (transaction_.open) return queue(row, args);
   return forward(row, args, {}, shape_of(row));
 }
 
-bool Session::run_wrapped(Args args) {
-  auto command = unwrap(context_.commands, args);
+bool Session::run_wrapped(const Row& wrapper, Args args) {
+  auto command = unwrap(context_.commands, wrapper, args);
   if (!command) return refuse(command.error());
   if (Status s = check_wrapping(*command); !s) return refuse(s.error());
   const Row& row = *command->row;

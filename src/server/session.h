@@ -179,7 +179,7 @@ class Session {
   bool wait_for(Wait what);
   bool run(Args args);
   bool run_found(const Row& row, Args args);
-  bool run_wrapped(Args args);
+  bool run_wrapped(const Row& wrapper, Args args);
   bool run_session(const Row& row, Args args);
   bool run_exec(const Wrapping& wrapping);
   bool run_watch(const Row& row, Args args, const Wrapping& wrapping);

@@ -138,19 +138,19 @@ Result<const Row*> look_up(const CommandTable& commands, Args args) {
   return row;
 }
 
-Result<Unwrapped> unwrap(const CommandTable& commands, Args args) {
-  Unwrapped command{.args = args};
-  for (;;) {
-    const auto row = look_up(commands, command.args);
-    if (!row) return tl::unexpected(row.error());
-    command.row = *row;
-    if (command.row->access != Access::wrapper) return command;
+Result<Unwrapped> unwrap(const CommandTable& commands, const Row& first, Args args) {
+  Unwrapped command{.row = &first, .args = args, .wrapping = {}};
+  while (command.row->access == Access::wrapper) {
     const Wrapper& wrapper = wrapper_of(*command.row);
     if (Status s = wrapper.apply(command.wrapping, command.args); !s) {
       return tl::unexpected(s.error());
     }
     command.args = command.args.subspan(wrapper.words);
+    const auto row = look_up(commands, command.args);
+    if (!row) return tl::unexpected(row.error());
+    command.row = *row;
   }
+  return command;
 }
 
 Status check_wrapping(Unwrapped& command) {

@@ -29,7 +29,8 @@ struct Unwrapped {
 };
 
 /// Takes the wrappers off, in whatever order they stand; each may stand once.
-Result<Unwrapped> unwrap(const CommandTable& commands, Args args);
+/// `first`: the row of `args` as they are.
+Result<Unwrapped> unwrap(const CommandTable& commands, const Row& first, Args args);
 
 /// Whether the wrappers suit the command; a read is stripped of its request id,
 /// since it needs none.
