@@ -198,7 +198,67 @@ def wiped_node_gets_all():
             wait_until(lambda n=node: sizes(n) == [0, 10] + [9] * 48, MEET_S, "all hear of it again")
 
 
-CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all)}
+def behind(node):
+    """KEYSPACE INFO's behind-ms, by node."""
+    with node.client() as client:
+        info = client("KEYSPACE", "INFO", "likes")
+    told = dict(zip(info[::2], info[1::2]))[b"behind-ms"]
+    return dict(zip(told[::2], told[1::2]))
+
+
+def fresh(node, ms):
+    with node.client() as client:
+        try:
+            client("FRESH", str(ms), "GET", "likes:a")
+            return True
+        except ReplyError as error:
+            equal(error.code, "STALE", str(error))
+            return False
+
+
+def fresh_and_after():
+    """What a client may ask of a replica that is behind: to refuse, or to wait until it is not."""
+    if reason := cluster_network.why_not():
+        holdfast.skip(reason)
+    with Cluster(namespaces=True, flags=[*NODE_FLAGS, "--request-timeout", "2s"]) as cluster:
+        started(cluster)
+        near, far, apart = cluster.nodes
+        for node in cluster.nodes:
+            wait_until(lambda n=node: fresh(n, 1000), MEET_S, f"{node.name} knows that it is fresh")
+            check(not fresh(node, 0), "less than no time behind")
+        with near.client() as writer, far.client() as reader:
+            for i in range(300):  # read what one has written, elsewhere, at once
+                writer("SET", "likes:a", str(i))
+                equal(reader("AFTER", writer("TOKEN"), "GET", "likes:a"), str(i).encode(), "AFTER")
+        cluster.network.cut([apart.place], [h for h in cluster.node_hosts + cluster.etcd_hosts if h is not apart.place])
+        with near.client() as writer, apart.client() as reader:
+            writer("SET", "likes:a", "after the cut")
+            token = writer("TOKEN")
+            began = time.monotonic()
+            try:
+                check(False, f"AFTER what cannot have come answered {reader('AFTER', token, 'GET', 'likes:a')}")
+            except ReplyError as error:
+                equal(error.code, "UNAVAILABLE", str(error))
+            check(1.5 < time.monotonic() - began < 4, "it waited for its time and no longer")
+            equal(reader("GET", "likes:a"), b"299", "without AFTER it answers")
+        check(not fresh(apart, 1000), "cut off, and says it is fresh")
+        told = behind(apart)
+        equal(set(told), {near.name.encode(), far.name.encode()}, "behind whom")
+        check(all(ms > 1500 for ms in told.values()), f"cut off for 2 s, and {told} behind")
+        cluster.network.heal()
+        with apart.client(timeout=MEET_S) as reader:
+            def seen():
+                try:
+                    return reader("AFTER", token, "GET", "likes:a") == b"after the cut"
+                except ReplyError:
+                    return False
+            wait_until(seen, MEET_S, "what was written while it was cut off")
+        wait_until(lambda: fresh(apart, 1000), MEET_S, "it is fresh again")
+        print(f"   behind while cut off: {told}, then: {behind(apart)}")
+
+
+CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all,
+                                 fresh_and_after)}
 
 if __name__ == "__main__":
     run_cases(CASES)

@@ -148,10 +148,11 @@ void info(CatalogContext& ctx, Args args, Reply& reply) {
     reply.bulk(name);
     reply.integer(static_cast<std::int64_t>(value));
   };
-  reply.map(14);
+  const bool eventual = keyspace->guarantee == Guarantee::eventual;
+  reply.map(eventual ? 15 : 14);
   text("name", keyspace->name);
   number("id", keyspace->id.value);
-  text("guarantee", keyspace->guarantee == Guarantee::strong ? "strong" : "eventual");
+  text("guarantee", eventual ? "eventual" : "strong");
   text("owner", keyspace->owner);
   text("retain-ids", format_duration(keyspace->retain_ids));
   text("require-id", keyspace->require_id ? "yes" : "no");
@@ -163,6 +164,14 @@ void info(CatalogContext& ctx, Args args, Reply& reply) {
   number("ids", facts.ids);
   number("ids-bytes", facts.ids_bytes);
   number("replayed", facts.replayed);
+  if (!eventual) return;
+  const NodeFacts node = ctx.host.node_facts();
+  reply.bulk("behind-ms");
+  reply.map(node.behind.size());
+  for (const NodeFacts::Behind& behind : node.behind) {
+    reply.bulk(behind.node);
+    behind.by ? reply.integer(behind.by->count()) : reply.null();
+  }
 }
 
 void list(CatalogContext& ctx, Args, Reply& reply) {
@@ -179,9 +188,11 @@ void help(CatalogContext&, Args, Reply& reply) {
       "ALTER <name> <setting> ...",
       "    Change settings. The guarantee never changes.",
       "INFO <name>",
-      "    Settings, and what this node holds.",
+      "    Settings, what this node holds, and how far it is behind the others.",
       "LIST",
       "    The names of all keyspaces.",
+      "DIGEST <name>",
+      "    A digest of what this node holds: equal content, equal digest.",
       "DROP <name>",
       "    Forget the keyspace with all its keys and request ids.",
       "HELP",
@@ -224,7 +235,7 @@ constexpr Row rows[] = {
     {.name = "KEYSPACE INFO",
      .arity = 3,
      .access = Access::catalog,
-     .flags = showing,
+     .flags = showing | flag_of_keyspace,
      .catalog = info,
      .group = "keyspace",
      .since = "0.1",

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/units.h"
 #include "catalog/catalog.h"
@@ -28,6 +30,12 @@ struct NodeFacts {
   std::string engine;
   Position applied;   // of the strong log
   std::string state;  // "ok", or why it does not serve everything
+  /// How far its eventual keyspaces are behind each other member's, at most.
+  struct Behind {
+    std::string node;
+    std::optional<Millis> by;  // nothing: that is not known
+  };
+  std::vector<Behind> behind;
 };
 
 /// What the catalog's commands stand on: the node gives it. Where a change is

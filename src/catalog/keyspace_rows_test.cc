@@ -21,6 +21,13 @@ struct FakeHost final : CatalogHost {
   }
   bool service_exists(std::string_view name) override { return name == "feed"; }
   KeyspaceFacts facts(KeyspaceId) override { return {11, 12, 13, 14, 15}; }
+  NodeFacts node_facts() override {
+    return {.id = "n1",
+            .engine = {},
+            .applied = {},
+            .state = {},
+            .behind = {{.node = "n2", .by = Millis(120)}, {.node = "n3", .by = {}}}};
+  }
   void on_created(const Keyspace& keyspace) override { told += "created " + keyspace.name + ";"; }
   void on_altered(const Keyspace& keyspace) override { told += "altered " + keyspace.name + ";"; }
   void on_dropped(const Keyspace& keyspace) override { told += "dropped " + keyspace.name + ";"; }
@@ -156,13 +163,14 @@ TEST(KeyspaceRows, ListAndInfoShowWhatIsThere) {
   world.run("KEYSPACE CREATE likes GUARANTEE eventual");
   EXPECT_EQ(world.run("KEYSPACE LIST"), "*2\r\n$7\r\ndefault\r\n$5\r\nlikes\r\n");
   EXPECT_EQ(world.run("KEYSPACE INFO likes"),
-            "%14\r\n$4\r\nname\r\n$5\r\nlikes\r\n$2\r\nid\r\n:2\r\n"
+            "%15\r\n$4\r\nname\r\n$5\r\nlikes\r\n$2\r\nid\r\n:2\r\n"
             "$9\r\nguarantee\r\n$8\r\neventual\r\n$5\r\nowner\r\n$0\r\n\r\n"
             "$10\r\nretain-ids\r\n$2\r\n3d\r\n$10\r\nrequire-id\r\n$2\r\nno\r\n"
             "$10\r\ndurability\r\n$6\r\nalways\r\n$13\r\nmax-ids-bytes\r\n$1\r\n0\r\n"
             "$10\r\ncreated-ms\r\n:1700000000000\r\n$4\r\nkeys\r\n:11\r\n"
             "$12\r\nmemory-bytes\r\n:12\r\n$3\r\nids\r\n:13\r\n$9\r\nids-bytes\r\n:14\r\n"
-            "$8\r\nreplayed\r\n:15\r\n");
+            "$8\r\nreplayed\r\n:15\r\n"
+            "$9\r\nbehind-ms\r\n%2\r\n$2\r\nn2\r\n:120\r\n$2\r\nn3\r\n$-1\r\n");
   EXPECT_EQ(world.run("KEYSPACE INFO nothing"), "-ERR no keyspace 'nothing'\r\n");
   EXPECT_THAT(world.run("KEYSPACE HELP"), StartsWith("*"));
 }

@@ -98,6 +98,8 @@ enum Flags : std::uint32_t {
   flag_write_catalog = 1 << 9,  // Access::catalog: changes, so it is logged
   flag_immediate = 1 << 7,      // session: needs no earlier command of the connection to be done
   flag_flat_pairs = 1 << 10,    // RESP2 sees the reply's array of pairs as one flat array
+  flag_of_keyspace = 1 << 12,   // Access::catalog: argument 2 names a keyspace; of an eventual
+                                // one this node says what it knows, cut off or not
   flag_internal = 1 << 11,      // nodes append it themselves; no client can name it
 };
 

@@ -18,10 +18,15 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr Millis report_interval{100};
-constexpr Millis silence_max{3'000};  // reports come far more often
-constexpr Millis connect_max{1'000};
-constexpr Millis pause_first{100};
-constexpr Millis pause_max{1'000};
+constexpr Millis silence_max{2'000};  // reports come far more often
+// The kernel repeats a lost SYN only after a second: soon after a partition heals
+// there shall be an attempt that began behind it. Some are patient, for networks
+// that are slow.
+constexpr Millis connect_max{300};
+constexpr Millis connect_max_patient{2'000};
+constexpr unsigned patient_every = 4;
+constexpr Millis pause_first{50};
+constexpr Millis pause_max{200};
 // Handed to the kernel, and as much again made ready meanwhile.
 constexpr std::size_t output_bytes = 1_MiB;
 
@@ -35,11 +40,13 @@ struct Mesh::Dialed {
   std::shared_ptr<tcp::socket> connecting;
   std::shared_ptr<PeerConnection> connection;
   std::string node;  // that it says it is
+  Beat beat;
   bool begun = false;
   bool dropped = false;  // nobody wants it any more
   Monotonic since{};     // of the connecting
   Monotonic not_before{};
   Millis pause{0};
+  unsigned attempts = 0;
   std::string trouble = "not dialed yet";
 };
 
@@ -50,6 +57,7 @@ struct Mesh::Accepted {
   std::string node;
   eventual::OriginId origin;  // 0: it has not reported yet
   eventual::View view;        // when it first did
+  Beat beat;
   std::shared_ptr<PeerConnection> connection;
   Inbound inbound;
   bool over = false;
@@ -109,6 +117,7 @@ void Mesh::dial(Dialed& peer, Monotonic now) {
   const auto parts = split_address(peer.address);
   if (!parts) return lost(peer, parts.error().message);
   peer.since = now;
+  ++peer.attempts;
   peer.connecting = std::make_shared<tcp::socket>(io_);
   peer.resolver.async_resolve(
       parts->host, parts->port,
@@ -157,7 +166,7 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
     lost(*peer, "what it says makes no sense");
     return false;
   }
-  if (const Status s = replication_.heard(*report); !s) {
+  if (const Status s = heard(*report, peer->beat); !s) {
     lost(*peer, s.error().message);
     return false;
   }
@@ -175,6 +184,7 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
 void Mesh::lost(Dialed& peer, const std::string& why) {
   if (peer.begun) logging::warning("no longer replicating to '{}': {}", peer.node, why);
   peer.begun = false;
+  peer.beat = {};
   if (peer.connecting) std::exchange(peer.connecting, nullptr)->close();
   if (peer.connection) std::exchange(peer.connection, nullptr)->close();
   peer.trouble = why;
@@ -220,7 +230,7 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
     } else if (replication_.holdings().has_ended(report->holdings.front().origin)) {
       taken = fail(Code::err, "it was taken out, or has begun anew");
     } else {
-      taken = replication_.heard(*report);
+      taken = heard(*report, peer->beat);
       if (peer->origin.value == 0) peer->view = replication_.holdings().view();
       peer->origin = report->holdings.front().origin;
       replication_.hears(peer->node, peer->origin);
@@ -251,13 +261,26 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
 void Mesh::greet(PeerConnection& connection) {
   put_hello(connection.frames(), connection.output(),
             {.purpose = Purpose::replication, .cluster = options_.cluster, .node = options_.node});
-  report(connection);
+  if (report_) {
+    // The last turn's: what it tells is older than any time that could be sent back.
+    report_->sent = report_->echoed = 0;
+    connection.frames().put(connection.output(), FrameType::report, encode(*report_));
+  }
   connection.send();
 }
 
-void Mesh::report(PeerConnection& connection) {
-  if (report_.empty()) return;  // the next turn's
-  connection.frames().put(connection.output(), FrameType::report, report_);
+void Mesh::report(PeerConnection& connection, Beat& beat) {
+  report_->sent = static_cast<std::uint64_t>(now_.time_since_epoch().count());
+  report_->echoed = std::exchange(beat.heard, 0);
+  connection.frames().put(connection.output(), FrameType::report, encode(*report_));
+}
+
+Status Mesh::heard(const Report& report, Beat& beat) {
+  beat.heard = report.sent;
+  // What comes back cannot be later than now.
+  const Monotonic asked{Monotonic::duration(static_cast<Monotonic::rep>(report.echoed))};
+  if (report.echoed != 0 && asked <= now_) replication_.fresh(report, asked);
+  return replication_.heard(report);
 }
 
 void Mesh::turn(Instant wall, Monotonic now) {
@@ -266,10 +289,12 @@ void Mesh::turn(Instant wall, Monotonic now) {
   const bool tell = now >= report_at_;
   if (tell) {
     report_at_ = now + report_interval;
-    report_ = encode(replication_.report(wall));
+    report_ = replication_.report(wall);
   }
   for (auto& [address, peer] : dialed_) {
-    if (peer->connecting && now - peer->since > connect_max) lost(*peer, "it does not answer");
+    const bool patient = peer->attempts % patient_every == 0;
+    if (peer->connecting && now - peer->since > (patient ? connect_max_patient : connect_max))
+      lost(*peer, "it does not answer");
     if (peer->connection && now - peer->connection->heard_at() > silence_max)
       lost(*peer, "nothing was heard of it");
     if (!peer->connection) {
@@ -285,7 +310,7 @@ void Mesh::turn(Instant wall, Monotonic now) {
         continue;
       }
     }
-    if (tell) report(connection);
+    if (tell) report(connection, peer->beat);
     connection.send();
   }
   for (const auto& peer : std::vector(accepted_)) {
@@ -309,7 +334,7 @@ void Mesh::turn(Instant wall, Monotonic now) {
       lost(peer);
       continue;
     }
-    if (tell && !peer->over) report(*peer->connection);
+    if (tell && !peer->over) report(*peer->connection, peer->beat);
     if (!peer->over) peer->connection->send();
   }
 }

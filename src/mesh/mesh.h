@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,10 @@ class Mesh {
   std::vector<Peer> peers() const;
 
  private:
+  // Both ends of a connection tell how fresh they are.
+  struct Beat {
+    std::uint64_t heard = 0;  // the peer's last time, to be sent back
+  };
   struct Dialed;
   struct Accepted;
   void dial(Dialed& peer, Monotonic now);
@@ -60,7 +65,8 @@ class Mesh {
   void lost(Dialed& peer, const std::string& why);
   void lost(const std::shared_ptr<Accepted>& peer);
   void greet(PeerConnection& connection);
-  void report(PeerConnection& connection);
+  void report(PeerConnection& connection, Beat& beat);
+  Status heard(const Report& report, Beat& beat);
 
   boost::asio::io_context& io_;
   Replication& replication_;
@@ -69,7 +75,7 @@ class Mesh {
   std::vector<std::shared_ptr<Accepted>> accepted_;
   Monotonic now_{};
   Monotonic report_at_{};
-  std::string report_;  // encoded
+  std::optional<Report> report_;
   bool stopped_ = false;
 };
 

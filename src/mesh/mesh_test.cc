@@ -134,6 +134,24 @@ TEST(Mesh, NodesComeToTheSameAndSettleIt) {
   }
 }
 
+// What FRESH goes by: a moment from which on nobody had anything that is not here.
+TEST(Mesh, NodesComeToKnowThatTheyAreFresh) {
+  Cluster cluster(3);
+  const Monotonic written = Clock::now();
+  for (int i = 0; i < 30; ++i) cluster.write(i % 3, put("k" + std::to_string(i), "v"));
+  ASSERT_TRUE(cluster.until([&] {
+    for (std::size_t at = 0; at < 3; ++at) {
+      for (std::size_t of = 0; of < 3; ++of) {
+        if (at == of) continue;
+        const auto until = cluster.node(at).replication().seen_until(cluster.node(of).name);
+        if (!until || *until < written) return false;
+      }
+    }
+    return true;
+  }));
+  for (std::size_t at = 0; at < 3; ++at) EXPECT_EQ(cluster.node(at).table().size(), 30u);
+}
+
 TEST(Mesh, ConnectionsThatEndAreMadeAgainAndNothingIsLost) {
   Cluster cluster(3);
   for (std::size_t round = 0; round < 6; ++round) {

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "eventual/replica.h"
 #include "log/disk_log.h"
+#include "mesh/freshness.h"
 #include "mesh/holdings.h"
 #include "mesh/outbound.h"
 #include "mesh/report.h"
@@ -50,6 +51,15 @@ class Replication {
   /// A peer's report, on whatever connection. kErr: it cannot be met (more
   /// members than there can be).
   Status heard(const Report& report);
+  /// The peer's report was made after this moment: it sent it back.
+  void fresh(const Report& report, Monotonic asked) {
+    freshness_.heard(report.holdings.front().node, asked, report.merged);
+  }
+  /// Up to when everything that the member had is merged here; nothing: unknown.
+  std::optional<Monotonic> seen_until(const std::string& node) {
+    return freshness_.seen_until(node, replica_.merged());
+  }
+
   /// An entry from a peer, on a connection that was begun in this view: as
   /// Replica::receive, and kUnavailable also while this node's log takes none. kErr:
   /// the view is another now, in which the peer has to begin again: what an
@@ -79,6 +89,7 @@ class Replication {
   eventual::Replica& replica_;
   DiskLog& log_;
   Holdings holdings_;
+  Freshness freshness_;
   std::optional<std::uint64_t> told_changes_;
   std::map<std::string, Outbound, std::less<>> outbound_;
   std::map<std::string, eventual::OriginId, std::less<>> hears_;

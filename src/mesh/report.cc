@@ -20,6 +20,8 @@ bool is_name(std::string_view name) {
 
 std::string encode(const Report& report) {
   std::string out;
+  wire::put_u64(out, report.sent);
+  wire::put_u64(out, report.echoed);
   report.merged.encode(out);
   wire::put_varint(out, report.hears.size());
   for (const eventual::OriginId origin : report.hears) wire::put_u64(out, origin.value);
@@ -40,6 +42,8 @@ Result<Report> decode_report(std::string_view bytes) {
   wire::Reader in(bytes);
   Report report;
   bool sound = true;
+  report.sent = in.u64();
+  report.echoed = in.u64();
   report.merged = eventual::VersionVector::decode(in);
   const std::uint64_t hears = in.varint();
   sound = sound && hears <= origins_max;

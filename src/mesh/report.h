@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,9 @@ struct Holding {
 /// reaches those who cannot be reached, and never without the members that it
 /// was told beside: who counts on a member's word knows whom that member knew.
 struct Report {
-  eventual::VersionVector merged;         // the teller has this, if only in memory
+  std::uint64_t sent = 0;          // when, by the teller's clock, in its own units; 0: never mind
+  std::uint64_t echoed = 0;        // the last `sent` that came this way before what follows was so
+  eventual::VersionVector merged;  // the teller has this, if only in memory
   std::vector<eventual::OriginId> hears;  // whose entries come to it from themselves; sorted
   std::vector<Holding> holdings;          // the teller's own first; of those it has heard of
   std::vector<eventual::OriginId> ended;  // incarnations that write no more

@@ -68,6 +68,18 @@ bool MeshSide::wants_addresses() const {
   return static_cast<std::size_t>(connected) + 1 < replication_.holdings().all().size();
 }
 
+std::vector<NodeFacts::Behind> MeshSide::behind(Monotonic now) {
+  std::vector<NodeFacts::Behind> all;
+  const mesh::Holdings& holdings = replication_.holdings();
+  for (const auto& [node, holding] : holdings.all()) {
+    if (node == holdings.self().node) continue;
+    NodeFacts::Behind& told = all.emplace_back(NodeFacts::Behind{.node = node, .by = {}});
+    if (const auto until = replication_.seen_until(node))
+      told.by = std::max(Millis(0), std::chrono::ceil<Millis>(now - *until));
+  }
+  return all;
+}
+
 void MeshSide::turn(Instant wall, Monotonic now) {
   // Nothing is told by a node that could forget whom it had told.
   if (Status s = save(); !s) {

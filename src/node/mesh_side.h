@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "catalog/keyspace_rows.h"
 #include "catalog/members.h"
 #include "eventual/replica.h"
 #include "log/disk_log.h"
@@ -43,6 +44,9 @@ class MeshSide {
   void set_addresses(const std::vector<std::string>& addresses) { mesh_.set_peers(addresses); }
   /// Whether some member is not connected to: its address may be another by now.
   bool wants_addresses() const;
+
+  /// How far this node is behind each other member, at most.
+  std::vector<NodeFacts::Behind> behind(Monotonic now);
 
   mesh::Mesh& mesh() { return mesh_; }
   const mesh::Replication& replication() const { return replication_; }

@@ -186,8 +186,8 @@ Status Node::recover() {
     mesh_->start();
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
   }
-  requests_ = std::make_unique<Requests>(
-      Requests::Parts{*this, catalog_, *keyspaces_, *sequencer_, *eventual_, *commands_});
+  requests_ = std::make_unique<Requests>(Requests::Parts{
+      *this, catalog_, *keyspaces_, *sequencer_, *eventual_, *commands_, options_.request_timeout});
   requests_->refresh_time();
 
   const std::uint64_t limit = options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
@@ -353,7 +353,8 @@ NodeFacts Node::facts() const {
   return {.id = options_.node,
           .engine = options_.engine,
           .applied = machine_->applied(),
-          .state = not_ready().value_or("ok")};
+          .state = not_ready().value_or("ok"),
+          .behind = behind()};
 }
 
 // Ends the run where this node cannot go on as it is.
@@ -567,6 +568,10 @@ Ticket Node::defer() {
 
 bool Node::has_seen(const Token& token) const {
   return token.strong <= machine_->applied() && replica_->merged().includes(token.eventual);
+}
+
+std::vector<NodeFacts::Behind> Node::behind() const {
+  return mesh_ ? mesh_->behind(requests_->monotonic()) : std::vector<NodeFacts::Behind>();
 }
 
 Token Node::token() const {

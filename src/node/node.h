@@ -64,6 +64,8 @@ class Node {
   /// Why eventual keyspaces are not served yet.
   Status eventual_ready() const;
   bool has_seen(const Token& token) const;
+  /// How far eventual keyspaces are behind the other members', at most.
+  std::vector<NodeFacts::Behind> behind() const;
   Token token() const;
   Instant strong_time() const { return machine_->time(); }
   /// The time that eventual reads are made at: never before what was written.

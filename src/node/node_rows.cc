@@ -21,11 +21,14 @@ bool same(std::string_view a, std::string_view b) {
   return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
 }
 
+Instant time_of(Node& node, const KeyspaceState& state) {
+  return state.guarantee == Guarantee::strong ? std::max(node.now(), node.strong_time())
+                                              : node.eventual_time();
+}
+
 KeyspaceWalk walk_of(Node& node) {
-  return {node.catalog(), node.keyspaces(), [&node](const KeyspaceState& state) {
-            return state.guarantee == Guarantee::strong ? std::max(node.now(), node.strong_time())
-                                                        : node.eventual_time();
-          }};
+  return {node.catalog(), node.keyspaces(),
+          [&node](const KeyspaceState& state) { return time_of(node, state); }};
 }
 
 void info(Node& node, ServiceId, Args args, Reply& reply) {
@@ -36,6 +39,13 @@ void dbsize(Node& node, ServiceId, Args, Reply& reply) {
   std::uint64_t keys = 0;
   for (const KeyspaceState* state : node.keyspaces().all()) keys += state->table.size();
   reply.integer(static_cast<std::int64_t>(keys));
+}
+
+void digest(Node& node, ServiceId, Args args, Reply& reply) {
+  const Keyspace* keyspace = node.catalog().find(args[2]);
+  KeyspaceState* state = keyspace == nullptr ? nullptr : node.keyspaces().find(keyspace->id);
+  if (state == nullptr) return reply.error({Code::err, fmt::format("no keyspace '{}'", args[2])});
+  reply.bulk(fmt::format("{:016x}", state->table.digest(time_of(node, *state))));
 }
 
 void keys(Node& node, ServiceId, Args args, Reply& reply) {
@@ -219,6 +229,9 @@ constexpr std::array rows{
     row("INFO", -1, info, "[section [section ...]]", "Facts and counters of this node", "O(1)",
         flag_loading),
     row("DBSIZE", 1, dbsize, "", "The number of keys in all keyspaces", "O(keyspaces)", flag_fast),
+    row("KEYSPACE DIGEST", 3, digest, "name",
+        "A digest of a keyspace's content on this node: equal content, equal digest", "O(keys)",
+        flag_admin, "keyspace"),
     row("KEYS", 2, keys, "pattern", "All keys that match a glob pattern, of all keyspaces",
         "O(keys)", 0, "generic"),
     row("SCAN", -2, scan, "cursor [MATCH pattern] [COUNT count] [TYPE type]",

@@ -147,6 +147,9 @@ Result<Path> Requests::route(const Request& request) {
     const auto token = Token::decode(request.after_token);
     if (!token) return fail(Code::err, "AFTER: that is no token of TOKEN's");
     if (!parts_.node.has_seen(*token)) {
+      if (request.waiting_since == Monotonic{} ||
+          monotonic() - request.waiting_since < parts_.request_timeout)
+        return Path::later;
       return fail(Code::unavailable, "this node has not seen what the token stands for");
     }
   }
@@ -182,8 +185,12 @@ Result<Path> Requests::route(const Request& request) {
       }
       return Path::eventual;
     }
-    case Access::catalog:
-      return Path::strong;
+    case Access::catalog: {
+      if ((request.row->flags & flag_of_keyspace) == 0) return Path::strong;
+      const Keyspace* keyspace = parts_.catalog.find(request.args[2]);
+      const bool here = keyspace != nullptr && keyspace->guarantee == Guarantee::eventual;
+      return here ? Path::eventual : Path::strong;
+    }
     case Access::node:
     case Access::wrapper:
       return Path::immediate;
@@ -198,6 +205,10 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
     return true;
   }
   const Keyspace* keyspace = nullptr;
+  if (path == Path::eventual && request.row->access == Access::catalog) {
+    run_catalog(request, reply);
+    return true;
+  }
   if (request.row->access == Access::ids) {
     keyspace = parts_.catalog.find(request.args[2]);
   } else if (request.row->access != Access::catalog) {
@@ -229,6 +240,12 @@ bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, T
                       (row.flags & (flag_write_ids | flag_write_catalog)) != 0;
   return writes ? strong_write(request, id, durability, ticket, reply)
                 : strong_read(request, id, ticket, reply);
+}
+
+void Requests::run_catalog(const Request& request, Reply& reply) {
+  CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces,
+                         request.caller, std::max(now(), parts_.node.strong_time())};
+  request.row->catalog(context, request.args, reply);
 }
 
 bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durability durability,
@@ -369,6 +386,18 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
                                [&]() -> strong::Sequencer::ReadNow { return run_all; });
 }
 
+Status Requests::fresh_within(Millis allowed) const {
+  for (const NodeFacts::Behind& behind : parts_.node.behind()) {
+    if (behind.by && *behind.by <= allowed) continue;
+    return fail(
+        Code::stale,
+        behind.by
+            ? fmt::format("this node may be {} ms behind '{}'", behind.by->count(), behind.node)
+            : fmt::format("how far this node is behind '{}' is not known", behind.node));
+  }
+  return {};
+}
+
 bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace, Ticket ticket,
                                Reply& reply) {
   KeyspaceState* state = parts_.keyspaces.find(keyspace.id);
@@ -376,6 +405,12 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
   const Row& row = *request.row;
   if (row.access == Access::read || row.access == Access::ids) {
     ++counters_.eventual_reads;
+    if (request.read_mode == server::ReadMode::fresh) {
+      if (Status s = fresh_within(request.fresh_within); !s) {
+        reply.error(s.error());
+        return true;
+      }
+    }
     const Instant time = parts_.node.eventual_time();
     if (row.access == Access::read) {
       row.read(state->table, time, request.args, reply);

@@ -29,6 +29,7 @@ class Requests final : public server::Backend {
     strong::Sequencer& sequencer;
     EventualSide& eventual;
     const CommandTable& commands;
+    Millis request_timeout{5000};
   };
   explicit Requests(Parts parts);
 
@@ -46,7 +47,7 @@ class Requests final : public server::Backend {
   void end_of_turn() override;
 
   // The clocks are read once a turn, when the first of it asks.
-  Monotonic monotonic() const {
+  Monotonic monotonic() const override {
     if (!time_is_fresh_) refresh_time();
     return monotonic_;
   }
@@ -69,6 +70,9 @@ class Requests final : public server::Backend {
   bool strong_write(const server::Request& request, KeyspaceId keyspace, Durability durability,
                     Ticket ticket, Reply& now);
   bool strong_read(const server::Request& request, KeyspaceId keyspace, Ticket ticket, Reply& now);
+  /// In this node's catalog as it is, whatever the log may hold beyond.
+  void run_catalog(const server::Request& request, Reply& now);
+  Status fresh_within(Millis allowed) const;
   bool submit_eventual(const server::Request& request, const Keyspace& keyspace, Ticket ticket,
                        Reply& now);
   void watch(const server::Request& request, KeyspaceState& state);

@@ -45,14 +45,16 @@ struct Request {
   bool behind = false;
   ReadMode read_mode = ReadMode::normal;
   Millis fresh_within{0};
-  std::string_view after_token;                // AFTER's, empty: none
+  std::string_view after_token;  // AFTER's, empty: none
+  Monotonic waiting_since;       // since it was routed to Path::later first; 0: not yet
   std::span<const QueuedCommand> transaction;  // EXEC's commands
   std::shared_ptr<WatchSet> watched;           // WATCH fills it, EXEC checks it
 };
 
 /// The order a connection's commands must keep: a command may be handed over
 /// while earlier ones are under way only on the same path.
-enum class Path : std::uint8_t { immediate, strong, eventual };
+/// `later`: it cannot be handed over yet; it is to be routed again every turn.
+enum class Path : std::uint8_t { immediate, strong, eventual, later };
 
 /// The node, as its sessions see it. One thread.
 class Backend {
@@ -80,6 +82,8 @@ class Backend {
 
   /// The wall clock, as of this turn of the loop.
   virtual Instant now() const = 0;
+  /// Likewise the one that never jumps.
+  virtual Monotonic monotonic() const = 0;
 
   /// The end of a turn: everything the sockets gave has been submitted. Appends
   /// what was gathered and completes what is done. Called once a turn of the

@@ -60,10 +60,19 @@ class Backend final : public server::Backend {
   std::vector<Seen> under_way;
   std::size_t turns = 0;
   bool keeps_seen = true;
+  std::string unseen;  // AFTER this token has to wait
+  Millis waited{0};
 
   /// Keys "ev:…" are eventual, "no:…" are refused, others strong; two of
   /// different kinds are in two keyspaces.
   Result<Path> route(const Request& request) override {
+    if (!unseen.empty() && request.after_token == unseen) {
+      waited = request.waiting_since == Monotonic{}
+                   ? Millis(0)
+                   : std::chrono::duration_cast<Millis>(monotonic() - request.waiting_since);
+      if (waited < Millis(5'000)) return Path::later;
+      return fail(Code::unavailable, "not seen");
+    }
     if (request.row->access == Access::node) return Path::immediate;
     std::optional<std::string_view> keyspace;
     bool crosses = false;
@@ -130,6 +139,7 @@ class Backend final : public server::Backend {
   }
 
   Instant now() const override { return time; }
+  Monotonic monotonic() const override { return Monotonic(time.time_since_epoch()); }
   void end_of_turn() override { ++turns; }
 
   Instant time = instant_from_ms(1'700'000'000'000);

@@ -115,6 +115,7 @@ void RespServer::add(Socket socket, const Endpoint& peer) {
 }
 
 void RespServer::flush() {
+  ask_again();
   settling_.swap(touched_);
   for (RespConnection* connection : settling_) {
     connection->touched = false;
@@ -128,9 +129,21 @@ void RespServer::settle(RespConnection& connection) {
   if (connection.session().cut_off() && !connection.closed()) note_cut(connection.session());
   connection.settle();
   RespConnection* const open = find(ticket_connection);
-  if (open == nullptr || !open->session().can_resume()) return;
+  if (open == nullptr) return;
+  if (open->session().waits_for_node()) for_node_.push_back(ticket_connection);
+  if (!open->session().can_resume()) return;
   if (resumable_.empty()) boost::asio::post(io_, [this] { resume_waiting(); });
   resumable_.push_back(ticket_connection);
+}
+
+void RespServer::ask_again() {
+  const auto tickets = std::exchange(for_node_, {});
+  for (const std::uint64_t ticket : tickets) {
+    RespConnection* const connection = find(ticket);
+    if (connection == nullptr || !connection->session().waits_for_node()) continue;
+    connection->session().resume();
+    touch(*connection);
+  }
 }
 
 void RespServer::resume_waiting() {

@@ -95,6 +95,7 @@ class RespServer final : public ReplySink, public ConnectionOwner, public Client
   void tick();
   void cut_largest_readers();
   void resume_waiting();
+  void ask_again();
   void settle(RespConnection& connection);
   void note_cut(const Session& session);
   RespConnection* find(std::uint64_t ticket_connection);
@@ -112,6 +113,7 @@ class RespServer final : public ReplySink, public ConnectionOwner, public Client
   std::vector<RespConnection*> touched_;
   std::vector<RespConnection*> settling_;
   std::vector<std::uint64_t> resumable_;  // tickets' connections
+  std::vector<std::uint64_t> for_node_;   // likewise, of sessions that wait for the node
   std::uint64_t last_id_ = 0;
   int lines_logged_ = 0;  // in this second
   Counters counters_;

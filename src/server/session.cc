@@ -57,6 +57,7 @@ bool Session::can_resume() const {
   if (end_ != End::none || stopped_) return false;
   switch (wait_) {
     case Wait::nothing:
+    case Wait::node:  // that is not for the session to say
       return false;
     case Wait::quiet:
       return replies_.quiet();
@@ -69,7 +70,7 @@ bool Session::can_resume() const {
 }
 
 void Session::resume() {
-  HF_ASSERT(can_resume());
+  HF_ASSERT(can_resume() || waits_for_node());
   wait_ = Wait::nothing;
   run_input();
 }
@@ -262,7 +263,13 @@ bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const
   request_.read_mode = wrapping.read_mode;
   request_.fresh_within = wrapping.fresh_within;
   request_.after_token = wrapping.after_token;
+  request_.waiting_since = waiting_since_;
   const Result<Path> path = context_.backend->route(request_);
+  if (path && *path == Path::later) {
+    if (waiting_since_ == Monotonic{}) waiting_since_ = context_.backend->monotonic();
+    return wait_for(Wait::node);
+  }
+  waiting_since_ = {};
   if (!path) return answer(path.error());
   if (request_.behind && (*path != path_ || *path == Path::immediate)) {
     return wait_for(Wait::quiet);

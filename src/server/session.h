@@ -80,6 +80,9 @@ class Session {
   /// Of a session that does not want input because requests wait: whether they
   /// can go on now, by resume().
   bool can_resume() const;
+  /// Whether its next request waits for the node to have seen more: to be asked
+  /// again, by resume(), every turn.
+  bool waits_for_node() const { return wait_ == Wait::node && end_ == End::none && !stopped_; }
   void resume();
 
   /// What is ready to be sent, chunks first; whoever sends it takes it away,
@@ -162,6 +165,7 @@ class Session {
     quiet,   // until no reply is owed
     room,    // until few enough are
     output,  // until the peer has taken enough
+    node,    // until it is ready for the request (Path::later)
   };
 
   struct Transaction {
@@ -209,6 +213,7 @@ class Session {
   ReplyMode reply_mode_ = ReplyMode::on;
   End end_ = End::none;
   Wait wait_ = Wait::nothing;
+  Monotonic waiting_since_;      // Wait::node; 0: it is not
   Path path_ = Path::immediate;  // of what is under way; immediate: nothing may join it
   std::string_view why_cut_;
 

@@ -45,6 +45,36 @@ TEST(Session, AChangeOfPathWaitsUntilTheEarlierIsDone) {
   EXPECT_TRUE(talk.session.wants_input());
 }
 
+TEST(Session, ACommandAfterWhatTheNodeHasNotSeenWaitsAndSoDoThoseBehindIt) {
+  Talk talk;
+  talk.backend.unseen = "token";
+  EXPECT_EQ(talk.say(encoded({"GET", "a"}) + encoded({"AFTER", "token", "GET", "b"}) +
+                     encoded({"GET", "c"})),
+            "$5\r\nGET a\r\n");
+  EXPECT_TRUE(talk.session.waits_for_node());
+  EXPECT_FALSE(talk.session.can_resume());
+  EXPECT_FALSE(talk.session.wants_input());
+  talk.session.resume();
+  EXPECT_TRUE(talk.session.waits_for_node());
+  talk.backend.unseen.clear();
+  talk.session.resume();
+  EXPECT_FALSE(talk.session.waits_for_node());
+  EXPECT_EQ(fake::hear(talk.session), "$5\r\nGET b\r\n$5\r\nGET c\r\n");
+}
+
+TEST(Session, WhatWaitsForTheNodeIsToldOfItsPatiencesEndAndTheNextWaitsAnew) {
+  Talk talk;
+  talk.backend.unseen = "token";
+  EXPECT_EQ(
+      talk.say(encoded({"AFTER", "token", "GET", "a"}) + encoded({"AFTER", "token", "GET", "b"})),
+      "");
+  talk.backend.time += Millis(5'000);
+  talk.session.resume();
+  EXPECT_EQ(fake::hear(talk.session), "-UNAVAILABLE not seen\r\n");
+  EXPECT_EQ(talk.backend.waited, Millis(0));
+  EXPECT_TRUE(talk.session.waits_for_node());
+}
+
 TEST(Session, ANodesRowWaitsForEverythingAndLetsNothingPass) {
   Talk talk;
   talk.backend.answers_at_once = false;
