@@ -5,6 +5,7 @@
 Run all, or those named: cluster_eventual_test.py [CASE …]
 """
 import random
+import tempfile
 import threading
 import time
 
@@ -170,7 +171,9 @@ def lost_node_is_handed_on():
 
 def wiped_node_gets_all():
     """A node that lost its data serves nothing until it has a peer's: then no removal undoes what it has not seen."""
-    with Cluster(flags=NODE_FLAGS) as cluster:
+    with tempfile.NamedTemporaryFile("w") as secret, Cluster(flags=[*NODE_FLAGS, "--cluster-secret-file", secret.name]) as cluster:
+        secret.write("what nodes sign in with, for the checkpoint and for all that follows\n")
+        secret.flush()
         started(cluster)
         with cluster.nodes[0].client() as client:
             for i in range(500):

@@ -99,13 +99,14 @@ inline constexpr std::uint32_t ids_pages_erased_max = 65'536;  // of one keyspac
 
 // Between nodes
 inline constexpr std::size_t mesh_frame_bytes_max = 256_KiB;  // a frame's body
-inline constexpr std::size_t mesh_hello_bytes_max = 1_KiB;    // of whom nothing is known yet
-inline constexpr std::size_t mesh_name_bytes_max = 256;       // of a cluster or node, in a greeting
-inline constexpr std::size_t mesh_error_bytes_max = 512;      // a refusal's text
-inline constexpr std::size_t mesh_connections_max = 16;       // to a checkpoint's server
-inline constexpr std::size_t mesh_streams_max = 2;            // checkpoints sent at once
-inline constexpr int mesh_hello_seconds_max = 10;             // from a connection to its greeting
-inline constexpr int mesh_stall_seconds_max = 30;             // a stream without a byte is given up
+inline constexpr std::size_t cluster_secret_bytes_min = 16;
+inline constexpr std::size_t mesh_hello_bytes_max = 1_KiB;  // of whom nothing is known yet
+inline constexpr std::size_t mesh_name_bytes_max = 256;     // of a cluster or node, in a greeting
+inline constexpr std::size_t mesh_error_bytes_max = 512;    // a refusal's text
+inline constexpr std::size_t mesh_connections_max = 16;     // to a checkpoint's server
+inline constexpr std::size_t mesh_streams_max = 2;          // checkpoints sent at once
+inline constexpr int mesh_hello_seconds_max = 10;           // from a connection to its greeting
+inline constexpr int mesh_stall_seconds_max = 30;           // a stream without a byte is given up
 inline constexpr std::size_t mesh_row_key_bytes_max = 128_KiB;  // a checkpoint's row, received
 inline constexpr std::uint64_t mesh_row_bytes_max = 4_GiB - 1;  // RocksDB holds no larger value
 inline constexpr std::size_t mesh_window_bytes = 8_MiB;  // sent to a peer, not yet merged there

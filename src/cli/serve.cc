@@ -118,6 +118,8 @@ void add_serve_command(CLI::App& app, int& exit_code) {
        "HOST:PORT for Redis clients; loopback only while no service signs in");
   flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
   flag("--mesh", options->mesh, "HOST:PORT for the cluster's other nodes");
+  flag("--cluster-secret-file", options->cluster_secret_file,
+       "A file with the secret that the cluster's nodes sign in with to each other");
   serve_app->add_flag(
       "--trust-network", options->trust_network,
       "Listen beyond loopback although nobody signs in: who can connect may do all");

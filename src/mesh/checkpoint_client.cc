@@ -146,6 +146,41 @@ class Fetch {
     while (now() < end && !over()) std::this_thread::sleep_for(std::min(look_up, options_.pause));
   }
 
+  /// Says what is wanted, and signs in; what is to be read with.
+  Result<FrameReader> greet(Link& link, const Patience& patience) const {
+    FrameWriter frames;
+    std::string out;
+    const Hello hello{.purpose = options_.whole ? Purpose::whole_checkpoint : Purpose::checkpoint,
+                      .cluster = options_.cluster,
+                      .node = options_.node,
+                      .origin = options_.origin,
+                      .nonce = options_.secret.empty() ? std::string() : make_nonce()};
+    put_hello(frames, out, hello);
+    if (Status s = link.write(out, patience); !s) return tl::unexpected(s.error());
+    FrameReader reader;
+    if (options_.secret.empty()) return reader;
+    while (true) {
+      const auto frame = reader.next();
+      if (!frame) return tl::unexpected(frame.error());
+      if (*frame) {
+        if ((*frame)->type == FrameType::error) return tl::unexpected(read_error(**frame));
+        if ((*frame)->type != FrameType::challenge)
+          return fail(Code::err, "it does not sign in with the cluster's secret");
+        const std::string nonce((*frame)->body);
+        frames.sign(options_.secret.key(End::dialer, encode(hello), nonce));
+        reader.sign(options_.secret.key(End::accepter, encode(hello), nonce));
+        out.clear();
+        frames.put(out, FrameType::signed_in, {});
+        if (Status s = link.write(out, patience); !s) return tl::unexpected(s.error());
+        return reader;
+      }
+      const auto n = link.read(reader.room(), patience);
+      if (!n) return tl::unexpected(n.error());
+      if (*n == 0) return fail(Code::unavailable, "it closed the connection");
+      reader.received(*n);
+    }
+  }
+
   Result<FetchedCheckpoint> from(const std::string& peer) {
     const auto endpoint = resolve(peer);
     if (!endpoint) return tl::unexpected(endpoint.error());
@@ -154,18 +189,14 @@ class Fetch {
     if (!link) return tl::unexpected(link.error());
     patience.idle = options_.idle_max;
 
-    FrameWriter frames;
-    std::string hello;
-    put_hello(frames, hello,
-              {.purpose = options_.whole ? Purpose::whole_checkpoint : Purpose::checkpoint,
-               .cluster = options_.cluster,
-               .node = options_.node,
-               .origin = options_.origin});
-    if (Status s = link->write(hello, patience); !s) return tl::unexpected(s.error());
+    auto frames = greet(*link, patience);
+    if (!frames) return tl::unexpected(frames.error());
 
-    CheckpointReader reader([this](Family family, std::string_view key, std::string_view value) {
-      return staging_.put(family, key, value);
-    });
+    CheckpointReader reader(
+        [this](Family family, std::string_view key, std::string_view value) {
+          return staging_.put(family, key, value);
+        },
+        std::move(*frames));
     Progress progress;
     while (!reader.ended()) {
       const auto n = link->read(reader.room(), patience);

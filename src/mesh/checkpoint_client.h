@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/units.h"
+#include "mesh/secret.h"
 #include "table/store.h"
 
 namespace holdfast::mesh {
@@ -20,6 +21,7 @@ struct FetchOptions {
   std::string node;          // who asks
   std::uint64_t origin = 0;  // its log's incarnation
   bool whole = false;        // eventual keyspaces too
+  Secret secret;             // the cluster's, if its nodes sign in
   int rounds_max = 3;        // through all peers, while one that failed may yet do better
   Millis pause{1'000};       // between rounds
   Millis connect_max{5'000};

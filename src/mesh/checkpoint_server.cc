@@ -32,12 +32,16 @@ Monotonic now() {
 /// Sends a checkpoint, on the stream's thread.
 class Sender {
  public:
-  Sender(Link& link, CheckpointSource& source, const Patience& patience,
+  Sender(Link& link, FrameWriter frames, CheckpointSource& source, const Patience& patience,
          std::atomic<std::uint64_t>& sent)
-      : source_(source), patience_(patience), writer_([this, &link, &sent](std::string_view frame) {
-          last_sent_ = now();
-          return link.write(frame, patience_, &sent);
-        }) {}
+      : source_(source),
+        patience_(patience),
+        writer_(
+            [this, &link, &sent](std::string_view frame) {
+              last_sent_ = now();
+              return link.write(frame, patience_, &sent);
+            },
+            std::move(frames)) {}
 
   Status run(const std::string& node) {
     if (Status s = writer_.begin({.node = node,
@@ -123,6 +127,8 @@ struct CheckpointServer::Connection {
 
   tcp::socket socket;  // until the stream begins
   FrameReader frames{limits::mesh_hello_bytes_max};
+  FrameWriter writer;
+  std::optional<Hello> hello;
   Monotonic hello_until;
   std::string asker;
   bool dropped = false;
@@ -160,8 +166,8 @@ Status CheckpointServer::listen(std::string_view address, Reach reach) {
   const auto endpoint = resolve(address);
   if (!endpoint) return tl::unexpected(endpoint.error());
   if (reach == Reach::loopback && !endpoint->address().is_loopback()) {
-    return fail(Code::err, fmt::format("{}: refusing to listen beyond loopback, since nodes do not "
-                                       "sign in with each other yet",
+    return fail(Code::err, fmt::format("{}: refusing to listen beyond loopback, where nodes do not "
+                                       "sign in with each other (--cluster-secret-file)",
                                        address));
   }
   error_code error;
@@ -222,29 +228,78 @@ void CheckpointServer::accept_some() {
     }
     socket.non_blocking(true, error);
     connections_.push_back(std::make_shared<Connection>(std::move(socket), options_.hello_max));
-    read_hello(connections_.back());
+    read(connections_.back());
   }
 }
 
-void CheckpointServer::read_hello(const Held& connection) {
+void CheckpointServer::read(const Held& connection) {
   const std::span<char> room = connection->frames.room();
-  connection->socket.async_read_some(
-      boost::asio::buffer(room.data(), room.size()),
-      [this, connection](const error_code& error, std::size_t n) {
-        if (connection->dropped) return;
-        if (error) return drop(connection);
-        connection->frames.received(n);
-        const auto frame = connection->frames.next();
-        if (frame && !*frame) return read_hello(connection);
-        const auto hello =
-            frame ? mesh::read_hello(**frame) : Result<Hello>(tl::unexpected(frame.error()));
-        if (!hello) {
-          logging::warning("refusing a connection that is no node's: {}", hello.error().message);
-          ++counters_.refused;
-          return drop(connection);
-        }
-        greeted(connection, *hello);
-      });
+  connection->socket.async_read_some(boost::asio::buffer(room.data(), room.size()),
+                                     [this, connection](const error_code& error, std::size_t n) {
+                                       if (connection->dropped) return;
+                                       if (error) return drop(connection);
+                                       connection->frames.received(n);
+                                       while (true) {
+                                         const auto frame = connection->frames.next();
+                                         if (!frame)
+                                           return refuse_stranger(connection,
+                                                                  frame.error().message);
+                                         if (!*frame) return read(connection);
+                                         if (!take(connection, **frame)) return;
+                                       }
+                                     });
+}
+
+// False: no more frames are wanted here.
+bool CheckpointServer::take(const Held& connection, const Frame& frame) {
+  if (connection->hello) {
+    if (frame.type == FrameType::signed_in) {
+      greeted(connection, *connection->hello);
+    } else {
+      refuse_stranger(connection, "it does not sign in");
+    }
+    return false;
+  }
+  auto hello = mesh::read_hello(frame);
+  if (!hello) {
+    refuse_stranger(connection, hello.error().message);
+    return false;
+  }
+  connection->asker = hello->node;
+  if (options_.secret.empty()) {
+    greeted(connection, *hello);
+    return false;
+  }
+  if (Status s = may_greet(*hello); !s) {
+    refuse(connection, Refusal::refused, s.error().message);
+    return false;
+  }
+  if (hello->nonce.empty()) {
+    refuse(connection, Refusal::refused, "this cluster's nodes sign in with its secret");
+    return false;
+  }
+  connection->hello = std::move(*hello);
+  challenge(connection);
+  return !connection->dropped;
+}
+
+void CheckpointServer::challenge(const Held& connection) {
+  const std::string nonce = make_nonce();
+  std::string out;
+  connection->writer.put(out, FrameType::challenge, nonce);
+  const std::string hello = encode(*connection->hello);
+  connection->writer.sign(options_.secret.key(End::accepter, hello, nonce));
+  connection->frames.sign(options_.secret.key(End::dialer, hello, nonce));
+  // The socket's buffer is empty and takes these few bytes whole, or not at all.
+  error_code failed;
+  connection->socket.write_some(boost::asio::buffer(out), failed);
+  if (failed) drop(connection);
+}
+
+void CheckpointServer::refuse_stranger(const Held& connection, const std::string& why) {
+  logging::warning("refusing a connection that is no node's: {}", why);
+  ++counters_.refused;
+  drop(connection);
 }
 
 Status CheckpointServer::may_greet(const Hello& hello) const {
@@ -277,7 +332,6 @@ Status CheckpointServer::may_begin(const Hello& hello) const {
 }
 
 void CheckpointServer::greeted(const Held& connection, const Hello& hello) {
-  connection->asker = hello.node;
   if (Status s = may_begin(hello); !s) {
     return refuse(connection, s.error().code == Code::busy ? Refusal::busy : Refusal::refused,
                   s.error().message);
@@ -293,18 +347,18 @@ void CheckpointServer::greeted(const Held& connection, const Hello& hello) {
 
 void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
   FrameReader frames = std::move(connection->frames);
+  FrameWriter writer = std::move(connection->writer);
   frames.allow(limits::mesh_frame_bytes_max);
   tcp::socket socket = std::move(connection->socket);
   drop(connection);
-  options_.replicate(std::move(socket), std::move(frames), hello);
+  options_.replicate(std::move(socket), std::move(frames), std::move(writer), hello);
 }
 
 void CheckpointServer::refuse(const Held& connection, Refusal refusal, const std::string& text) {
   ++counters_.refused;
   logging::info("refusing node {}: {}", connection->asker, text);
-  FrameWriter frames;
   std::string out;
-  put_error(frames, out, refusal, text);
+  put_error(connection->writer, out, refusal, text);
   // The socket's buffer is empty and takes these few bytes whole, or not at all.
   error_code ignored;
   connection->socket.write_some(boost::asio::buffer(out), ignored);
@@ -323,7 +377,7 @@ void CheckpointServer::start(const Held& connection, CheckpointSource source) {
     Connection& stream = *connection;
     const Patience patience{.idle = options_.stall_max, .cancel = &stream.stop};
     {
-      Sender sender(*stream.link, stream.source, patience, stream.sent);
+      Sender sender(*stream.link, std::move(stream.writer), stream.source, patience, stream.sent);
       stream.outcome = sender.run(options_.node);
       stream.totals = sender.totals();
     }

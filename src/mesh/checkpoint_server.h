@@ -44,12 +44,14 @@ class CheckpointServer {
     /// Once for each `begin` that gave one, however the stream ended. `whole`:
     /// all was sent, and taken. On the io_context's thread, or in the destructor.
     std::function<void(bool whole)> end;
-    /// Whether who greets may have it: the seam for authentication between nodes,
-    /// of which there is none yet. May be empty.
+    /// Where it is not empty, who greets must have it.
+    Secret secret;
+    /// Whether who greets may have it. May be empty.
     std::function<Status(const Hello& hello)> admit;
-    /// Takes over a connection whose greeting asks for replication, and what was
+    /// Takes over a connection whose greeting asks for replication, with what was
     /// read of it behind the greeting. May be empty: none is wanted.
-    std::function<void(boost::asio::ip::tcp::socket, FrameReader, const Hello&)> replicate;
+    std::function<void(boost::asio::ip::tcp::socket, FrameReader, FrameWriter, const Hello&)>
+        replicate;
     Millis stall_max = std::chrono::seconds(limits::mesh_stall_seconds_max);
     Millis hello_max = std::chrono::seconds(limits::mesh_hello_seconds_max);
   };
@@ -77,7 +79,10 @@ class CheckpointServer {
 
   void accept_when_ready();
   void accept_some();
-  void read_hello(const Held& connection);
+  void read(const Held& connection);
+  bool take(const Held& connection, const Frame& frame);
+  void challenge(const Held& connection);
+  void refuse_stranger(const Held& connection, const std::string& why);
   void greeted(const Held& connection, const Hello& hello);
   Status may_greet(const Hello& hello) const;
   Status may_begin(const Hello& hello) const;

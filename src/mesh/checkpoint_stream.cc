@@ -60,14 +60,19 @@ Status take_error(std::string_view body) {
 
 }  // namespace
 
-void put_hello(FrameWriter& writer, std::string& out, const Hello& hello) {
+std::string encode(const Hello& hello) {
   std::string body;
   wire::put_u8(body, hello.version);
   wire::put_u8(body, static_cast<std::uint8_t>(hello.purpose));
   wire::put_bytes(body, hello.cluster);
   wire::put_bytes(body, hello.node);
   wire::put_u64(body, hello.origin);
-  writer.put(out, FrameType::hello, body);
+  wire::put_bytes(body, hello.nonce);
+  return body;
+}
+
+void put_hello(FrameWriter& writer, std::string& out, const Hello& hello) {
+  writer.put(out, FrameType::hello, encode(hello));
 }
 
 Result<Hello> read_hello(const Frame& frame) {
@@ -80,10 +85,12 @@ Result<Hello> read_hello(const Frame& frame) {
   hello.cluster = in.bytes();
   hello.node = in.bytes();
   hello.origin = in.u64();
+  hello.nonce = in.bytes();
   if (!in.ok() || !in.at_end() || purpose < static_cast<std::uint8_t>(Purpose::checkpoint) ||
       purpose > static_cast<std::uint8_t>(Purpose::whole_checkpoint) ||
       hello.cluster.size() > limits::mesh_name_bytes_max ||
       hello.node.size() > limits::mesh_name_bytes_max ||
+      (!hello.nonce.empty() && hello.nonce.size() != nonce_bytes) ||
       printable(hello.cluster) != hello.cluster || printable(hello.node) != hello.node) {
     return damaged("a malformed greeting");
   }
@@ -228,6 +235,8 @@ Status CheckpointReader::take(const Frame& frame) {
     case FrameType::report:
     case FrameType::entries:
     case FrameType::part:
+    case FrameType::challenge:
+    case FrameType::signed_in:
       break;
   }
   return damaged("a frame that has no place in it");

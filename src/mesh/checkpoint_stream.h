@@ -32,8 +32,10 @@ struct Hello {
   std::string cluster;
   std::string node;          // who asks
   std::uint64_t origin = 0;  // its log's incarnation
+  std::string nonce;         // nonce_bytes of them where it signs in, else none
   bool operator==(const Hello&) const = default;
 };
+std::string encode(const Hello& hello);
 void put_hello(FrameWriter& writer, std::string& out, const Hello& hello);
 /// kCorrupt: no greeting. Of another version only `version` is read.
 Result<Hello> read_hello(const Frame& frame);
@@ -70,7 +72,9 @@ class CheckpointWriter {
  public:
   /// Takes one whole frame; the bytes are good during the call.
   using Sink = std::function<Status(std::string_view frame)>;
-  explicit CheckpointWriter(Sink sink) : sink_(std::move(sink)) {}
+  /// `frames`: of a connection on which something was written already.
+  explicit CheckpointWriter(Sink sink, FrameWriter frames = {})
+      : sink_(std::move(sink)), frames_(std::move(frames)) {}
 
   Status begin(const Begin& begin);
   /// Rows come in the order of families, then of keys.
@@ -97,7 +101,9 @@ class CheckpointReader {
  public:
   using EachRow =
       std::function<Status(Family family, std::string_view key, std::string_view value)>;
-  explicit CheckpointReader(EachRow each) : each_(std::move(each)) {}
+  /// `frames`: likewise, read; bytes may lie in it.
+  explicit CheckpointReader(EachRow each, FrameReader frames = FrameReader())
+      : each_(std::move(each)), frames_(std::move(frames)) {}
 
   /// Where to put bytes; then received() says how many came.
   std::span<char> room() { return frames_.room(); }

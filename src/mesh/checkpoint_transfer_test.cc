@@ -602,6 +602,70 @@ TEST(CheckpointTransfer, AFullDiskHereIsNoReasonToAskTheNextPeer) {
   EXPECT_EQ(staging.commits, 1);
 }
 
+TEST(CheckpointTransfer, WhereNodesSignInOnlyWhoHasTheSecretGetsAnything) {
+  Peer peer;
+  fill(*peer.store, 100, "v");
+  peer.options.secret = Secret("the cluster's own");
+  peer.serve();
+  FetchOptions options = asking({peer.address});
+  const auto staging = make_memory_store();
+  EXPECT_THAT(fetch_checkpoint(options, *staging).error().message, HasSubstr("sign in"));
+  options.secret = Secret("another cluster's");
+  EXPECT_FALSE(fetch_checkpoint(options, *staging));
+  EXPECT_EQ(peer.begun, 0);
+  options.secret = peer.options.secret;
+  const auto fetched = fetch_checkpoint(options, *staging);
+  ASSERT_TRUE(fetched) << fetched.error().message;
+  EXPECT_EQ(peer.begun, 1);
+  EXPECT_GE(fetched->rows, 100U);
+
+  Peer open;
+  open.serve();
+  options.peers = {open.address};
+  EXPECT_THAT(fetch_checkpoint(options, *staging).error().message, HasSubstr("does not sign in"));
+}
+
+TEST(CheckpointTransfer, WhatSomeoneSignedInWithOnceOpensNothingAgain) {
+  Peer peer;
+  fill(*peer.store, 100, "v");
+  peer.options.secret = Secret("the cluster's own");
+  peer.serve();
+  Hello hello;
+  hello.cluster = "shop";
+  hello.node = "n2";
+  hello.nonce = make_nonce();
+  FrameWriter frames;
+  std::string greeting, proof;
+  put_hello(frames, greeting, hello);
+  const auto talk = [&](const std::string& given) {
+    boost::asio::io_context io;
+    tcp::socket socket(io);
+    socket.connect(resolve(peer.address).value());
+    boost::asio::write(socket, boost::asio::buffer(greeting));
+    FrameReader reader;
+    Result<std::optional<Frame>> frame = std::nullopt;
+    while (frame && !*frame) {
+      const auto room = reader.room();
+      reader.received(socket.read_some(boost::asio::buffer(room.data(), room.size())));
+      frame = reader.next();
+    }
+    EXPECT_TRUE(frame && (*frame)->type == FrameType::challenge);
+    if (!frame) return false;
+    proof = given;
+    if (given.empty()) {
+      frames.sign(peer.options.secret.key(End::dialer, encode(hello), (*frame)->body));
+      frames.put(proof, FrameType::signed_in, {});
+    }
+    boost::asio::write(socket, boost::asio::buffer(proof));
+    char byte = 0;
+    boost::system::error_code closed;
+    return boost::asio::read(socket, boost::asio::buffer(&byte, 1), closed) == 1;
+  };
+  ASSERT_TRUE(talk({}));
+  EXPECT_FALSE(talk(std::string(proof)));
+  EXPECT_EQ(peer.begun, 1);
+}
+
 TEST(CheckpointServer, ListensBeyondLoopbackOnlyWhereTold) {
   boost::asio::io_context io;
   CheckpointServer server(io, {});

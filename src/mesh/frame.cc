@@ -19,6 +19,11 @@ tl::unexpected<Error> damaged(std::string what) {
   return fail(Code::corrupt, std::move(what));
 }
 
+std::uint64_t tail_of(std::string_view frame, const std::optional<FrameKey>& key,
+                      std::uint64_t place) {
+  return key ? key->tag(frame, place) : checksum(frame, place);
+}
+
 }  // namespace
 
 void FrameWriter::put(std::string& out, FrameType type, std::string_view body) {
@@ -27,7 +32,7 @@ void FrameWriter::put(std::string& out, FrameType type, std::string_view body) {
   wire::put_u32(out, static_cast<std::uint32_t>(body.size()));
   wire::put_u8(out, static_cast<std::uint8_t>(type));
   out.append(body);
-  wire::put_u64(out, checksum(std::string_view(out).substr(start), next_++));
+  wire::put_u64(out, tail_of(std::string_view(out).substr(start), key_, next_++));
 }
 
 std::span<char> FrameReader::room() {
@@ -58,11 +63,12 @@ Result<std::optional<Frame>> FrameReader::next() {
   const std::size_t checked = frame_head_bytes + length;
   if (here.size() < checked + frame_tail_bytes) return std::nullopt;
   wire::Reader tail(here.substr(checked));
-  if (tail.u64() != checksum(here.substr(0, checked), next_)) {
-    return damaged(fmt::format("frame {} has not the checksum of its bytes", next_));
+  if (tail.u64() != tail_of(here.substr(0, checked), key_, next_)) {
+    return damaged(key_ ? fmt::format("frame {} is not signed with the cluster's secret", next_)
+                        : fmt::format("frame {} has not the checksum of its bytes", next_));
   }
   if (type < static_cast<std::uint8_t>(FrameType::hello) ||
-      type > static_cast<std::uint8_t>(FrameType::part)) {
+      type > static_cast<std::uint8_t>(FrameType::signed_in)) {
     return damaged(fmt::format("a frame of unknown type {}", type));
   }
   ++next_;

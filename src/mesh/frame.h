@@ -10,12 +10,14 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "mesh/secret.h"
 
 namespace holdfast::mesh {
 
 /// What nodes send each other comes in frames: a length, a type, a body and a
 /// checksum that also knows the frame's place, so that one lost, repeated or
-/// moved is noticed as a flipped bit is. docs/formats/checkpoint-stream.md.
+/// moved is noticed as a flipped bit is; where nodes sign in, it is a signature.
+/// docs/formats/checkpoint-stream.md.
 enum class FrameType : std::uint8_t {
   hello = 1,
   begin,
@@ -27,6 +29,9 @@ enum class FrameType : std::uint8_t {
   report,
   entries,
   part,
+  // Of signing in, likewise there.
+  challenge,
+  signed_in,
 };
 
 struct Frame {
@@ -42,8 +47,11 @@ class FrameWriter {
  public:
   /// Appends a frame; `body` is at most limits::mesh_frame_bytes_max.
   void put(std::string& out, FrameType type, std::string_view body);
+  /// From the next frame on.
+  void sign(FrameKey key) { key_ = std::move(key); }
 
  private:
+  std::optional<FrameKey> key_;
   std::uint64_t next_ = 0;
 };
 
@@ -58,6 +66,9 @@ class FrameReader {
   /// Larger ones, once it is known who sends them.
   void allow(std::size_t body_bytes_max) { body_bytes_max_ = body_bytes_max; }
 
+  /// From the next frame on they must be signed.
+  void sign(FrameKey key) { key_ = std::move(key); }
+
   /// Where to put bytes, never empty; then received() says how many came.
   std::span<char> room();
   void received(std::size_t n) { end_ += n; }
@@ -71,6 +82,7 @@ class FrameReader {
 
  private:
   std::size_t body_bytes_max_;
+  std::optional<FrameKey> key_;
   std::string buffer_;
   std::size_t begin_ = 0;  // of what was not read yet
   std::size_t end_ = 0;

@@ -14,9 +14,8 @@
 
 namespace holdfast::mesh {
 
-/// From where a listener may be reached. Nodes do not sign in with each other
-/// yet: beyond loopback only where whoever runs the node says that the network
-/// can be trusted.
+/// From where a listener may be reached: beyond loopback only where nodes sign in
+/// with each other, or whoever runs the node says that the network can be trusted.
 enum class Reach { loopback, anywhere };
 
 struct HostAndPort {

@@ -40,6 +40,8 @@ struct Mesh::Dialed {
   std::shared_ptr<tcp::socket> connecting;
   std::shared_ptr<PeerConnection> connection;
   std::string node;  // that it says it is
+  Hello hello;       // that it was sent
+  bool signed_in = false;
   Beat beat;
   bool begun = false;
   bool dropped = false;  // nobody wants it any more
@@ -136,8 +138,12 @@ void Mesh::dial(Dialed& peer, Monotonic now) {
 }
 
 void Mesh::dialed(const std::shared_ptr<Dialed>& peer, tcp::socket socket) {
-  peer->connection = std::make_shared<PeerConnection>(std::move(socket), FrameReader());
-  greet(*peer->connection);
+  peer->connection = std::make_shared<PeerConnection>(std::move(socket));
+  peer->hello = hello();
+  peer->signed_in = options_.secret.empty();
+  if (!peer->signed_in) peer->hello.nonce = make_nonce();
+  put_hello(peer->connection->frames(), peer->connection->output(), peer->hello);
+  peer->signed_in ? begin(*peer->connection) : peer->connection->send();
   peer->connection->start(
       {.frame = [this, peer](const Frame& frame) { return on_frame(peer, frame); },
        .ended =
@@ -149,6 +155,14 @@ void Mesh::dialed(const std::shared_ptr<Dialed>& peer, tcp::socket socket) {
 bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
   if (frame.type == FrameType::error) {
     lost(*peer, read_error(frame).message);
+    return false;
+  }
+  if (!peer->signed_in) {
+    if (frame.type == FrameType::challenge) {
+      sign_in(*peer, frame.body);
+      return true;
+    }
+    lost(*peer, "who answers does not sign in with the cluster's secret");
     return false;
   }
   if (frame.type == FrameType::hello) {
@@ -181,6 +195,15 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
   return true;
 }
 
+void Mesh::sign_in(Dialed& peer, std::string_view challenge) {
+  const std::string hello = encode(peer.hello);
+  peer.connection->sign(options_.secret.key(End::dialer, hello, challenge),
+                        options_.secret.key(End::accepter, hello, challenge));
+  peer.connection->frames().put(peer.connection->output(), FrameType::signed_in, {});
+  peer.signed_in = true;
+  begin(*peer.connection);
+}
+
 void Mesh::lost(Dialed& peer, const std::string& why) {
   if (peer.begun) logging::warning("no longer replicating to '{}': {}", peer.node, why);
   peer.begun = false;
@@ -199,16 +222,18 @@ Status Mesh::admits() const {
   return {};
 }
 
-void Mesh::adopt(tcp::socket socket, FrameReader frames, const Hello& hello) {
+void Mesh::adopt(tcp::socket socket, FrameReader reader, FrameWriter writer, const Hello& hello) {
   // One that comes again has given up what it had.
   for (const auto& before : std::vector(accepted_)) {
     if (before->node == hello.node) lost(before);
   }
   const auto peer = std::make_shared<Accepted>(replication_);
   peer->node = hello.node;
-  peer->connection = std::make_shared<PeerConnection>(std::move(socket), std::move(frames));
+  peer->connection =
+      std::make_shared<PeerConnection>(std::move(socket), std::move(reader), std::move(writer));
   accepted_.push_back(peer);
-  greet(*peer->connection);
+  put_hello(peer->connection->frames(), peer->connection->output(), this->hello());
+  begin(*peer->connection);
   peer->connection->start(
       {.frame = [this, peer](const Frame& frame) { return on_frame(peer, frame); },
        .ended =
@@ -258,9 +283,15 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
 
 // ---- Both
 
-void Mesh::greet(PeerConnection& connection) {
-  put_hello(connection.frames(), connection.output(),
-            {.purpose = Purpose::replication, .cluster = options_.cluster, .node = options_.node});
+Hello Mesh::hello() const {
+  Hello hello;
+  hello.purpose = Purpose::replication;
+  hello.cluster = options_.cluster;
+  hello.node = options_.node;
+  return hello;
+}
+
+void Mesh::begin(PeerConnection& connection) {
   if (report_) {
     // The last turn's: what it tells is older than any time that could be sent back.
     report_->sent = report_->echoed = 0;
@@ -310,7 +341,7 @@ void Mesh::turn(Instant wall, Monotonic now) {
         continue;
       }
     }
-    if (tell) report(connection, peer->beat);
+    if (tell && peer->signed_in) report(connection, peer->beat);
     connection.send();
   }
   for (const auto& peer : std::vector(accepted_)) {

@@ -27,6 +27,7 @@ class Mesh {
   struct Options {
     std::string cluster;
     std::string node;
+    Secret secret;  // empty: nodes do not sign in
   };
   Mesh(boost::asio::io_context& io, Replication& replication, Options options);
   ~Mesh();
@@ -36,7 +37,8 @@ class Mesh {
   /// Whether connections are taken over at present.
   Status admits() const;
   /// Takes over an accepted connection behind its greeting.
-  void adopt(boost::asio::ip::tcp::socket socket, FrameReader frames, const Hello& hello);
+  void adopt(boost::asio::ip::tcp::socket socket, FrameReader reader, FrameWriter writer,
+             const Hello& hello);
 
   /// Sends what there is to send. When no entry is open.
   void turn(Instant wall, Monotonic now);
@@ -64,7 +66,9 @@ class Mesh {
   bool on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame);
   void lost(Dialed& peer, const std::string& why);
   void lost(const std::shared_ptr<Accepted>& peer);
-  void greet(PeerConnection& connection);
+  void sign_in(Dialed& peer, std::string_view challenge);
+  Hello hello() const;
+  void begin(PeerConnection& connection);
   void report(PeerConnection& connection, Beat& beat);
   Status heard(const Report& report, Beat& beat);
 

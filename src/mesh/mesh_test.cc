@@ -17,12 +17,16 @@ constexpr std::chrono::seconds patience{30};
 
 class Cluster {
  public:
-  explicit Cluster(std::size_t count, std::vector<std::string> clusters = {}) {
+  /// `secrets`: of each node, empty for none.
+  explicit Cluster(std::size_t count, std::vector<std::string> clusters = {},
+                   std::vector<std::string> secrets = {}) {
+    secrets.resize(count);
     std::vector<std::string> names;
     for (std::size_t i = 0; i < count; ++i) names.push_back("n" + std::to_string(i));
     clusters.resize(count, "shop");
     for (std::size_t i = 0; i < count; ++i) {
-      members_.push_back(std::make_unique<Member>(io_, names[i], i + 1, names, clusters[i]));
+      members_.push_back(
+          std::make_unique<Member>(io_, names[i], i + 1, names, clusters[i], Secret(secrets[i])));
     }
     tell_addresses();
   }
@@ -75,31 +79,37 @@ class Cluster {
  private:
   struct Member {
     Member(boost::asio::io_context& io, const std::string& name, std::uint64_t number,
-           const std::vector<std::string>& names, std::string the_cluster)
-        : node(name, number, names, number), cluster(std::move(the_cluster)) {
+           const std::vector<std::string>& names, std::string the_cluster, Secret its_secret)
+        : node(name, number, names, number),
+          cluster(std::move(the_cluster)),
+          secret(std::move(its_secret)) {
       open(io);
     }
     void open(boost::asio::io_context& io) {
       server.reset();
-      mesh = std::make_unique<Mesh>(io, node.replication(),
-                                    Mesh::Options{.cluster = cluster, .node = node.name});
+      mesh = std::make_unique<Mesh>(
+          io, node.replication(),
+          Mesh::Options{.cluster = cluster, .node = node.name, .secret = secret});
       server = std::make_unique<CheckpointServer>(
-          io, CheckpointServer::Options{
-                  .cluster = cluster,
-                  .node = node.name,
-                  .begin = [](const Hello&) -> Result<CheckpointSource> {
-                    return fail(Code::unavailable, "none");
-                  },
-                  .end = [](bool) {},
-                  .admit = {},
-                  .replicate =
-                      [this](auto socket, FrameReader frames, const Hello& hello) {
-                        mesh->adopt(std::move(socket), std::move(frames), hello);
-                      }});
+          io,
+          CheckpointServer::Options{
+              .cluster = cluster,
+              .node = node.name,
+              .begin = [](const Hello&) -> Result<CheckpointSource> {
+                return fail(Code::unavailable, "none");
+              },
+              .end = [](bool) {},
+              .secret = secret,
+              .admit = {},
+              .replicate =
+                  [this](auto socket, FrameReader reader, FrameWriter writer, const Hello& hello) {
+                    mesh->adopt(std::move(socket), std::move(reader), std::move(writer), hello);
+                  }});
       HF_ASSERT(server->listen("127.0.0.1:0"));
     }
     TestNode node;
     std::string cluster;
+    Secret secret;
     std::unique_ptr<Mesh> mesh;
     std::unique_ptr<CheckpointServer> server;
   };
@@ -174,6 +184,32 @@ TEST(Mesh, ANodeOfAnotherClusterIsRefusedAndSaysWhy) {
     return cluster.mesh(0).peers()[0].trouble.find("cluster bank") != std::string::npos;
   })) << cluster.mesh(0).peers()[0].trouble;
   EXPECT_EQ(cluster.node(1).table().size(), 0u);
+}
+
+TEST(Mesh, NodesThatShareASecretReplicate) {
+  Cluster cluster(3, {}, {"a secret", "a secret", "a secret"});
+  for (int i = 0; i < 30; ++i)
+    cluster.write(i % 3, put("k" + std::to_string(i), std::string(1'000, 'v')));
+  ASSERT_TRUE(cluster.until_equal());
+  EXPECT_EQ(cluster.node(2).table().size(), 30u);
+}
+
+// One has it, one has another, one has none: nobody takes anything from anybody.
+TEST(Mesh, WhoHasNotTheSecretTakesAndGivesNothing) {
+  Cluster cluster(3, {}, {"a secret", "another", ""});
+  for (int i = 0; i < 3; ++i) cluster.write(i, put("k" + std::to_string(i), "v"));
+  const auto told = [&](std::size_t at, std::string_view what) {
+    for (const Mesh::Peer& peer : cluster.mesh(at).peers()) {
+      if (peer.connected) return false;
+      if (peer.trouble.find(what) != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(cluster.until([&] { return told(0, "does not sign in"); }));
+  EXPECT_TRUE(cluster.until([&] { return told(2, "nodes sign in with its secret"); }));
+  // The one with another secret is cut off at its first frame.
+  ASSERT_TRUE(cluster.until([left = 100]() mutable { return --left == 0; }));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(cluster.node(i).table().size(), 1u) << i;
 }
 
 }  // namespace

@@ -10,9 +10,10 @@ namespace holdfast::mesh {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-PeerConnection::PeerConnection(tcp::socket socket, FrameReader frames)
+PeerConnection::PeerConnection(tcp::socket socket, FrameReader reader, FrameWriter writer)
     : socket_(std::move(socket)),
-      reader_(std::move(frames)),
+      reader_(std::move(reader)),
+      writer_(std::move(writer)),
       heard_at_(std::chrono::steady_clock::now()) {
   error_code ignored;
   socket_.non_blocking(true, ignored);

@@ -25,13 +25,20 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
     /// It is over, once; close() does not call it.
     std::function<void(const Error& why)> ended;
   };
-  /// `frames`: with what it has read of this connection already.
-  PeerConnection(boost::asio::ip::tcp::socket socket, FrameReader frames);
+  /// `reader` with what it has read of this connection already, `writer` that has
+  /// written on it.
+  explicit PeerConnection(boost::asio::ip::tcp::socket socket, FrameReader reader = FrameReader(),
+                          FrameWriter writer = {});
 
   void start(Handlers handlers);
   /// Goes on after a frame handler's false.
   void read_on();
 
+  /// From the next frames on, either way.
+  void sign(FrameKey write, FrameKey read) {
+    writer_.sign(std::move(write));
+    reader_.sign(std::move(read));
+  }
   /// Adds to what is to be sent; send() then sees to it.
   FrameWriter& frames() { return writer_; }
   std::string& output() { return output_; }

@@ -20,7 +20,10 @@ MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options
       path_(options.data + "/mesh"),
       log_(log),
       replication_(options.node, incarnation.origin, incarnation.former, {}, replica, log),
-      mesh_(io, replication_, {.cluster = options.cluster, .node = options.node}) {}
+      mesh_(io, replication_,
+            {.cluster = options.cluster,
+             .node = options.node,
+             .secret = mesh::Secret(options.cluster_secret)}) {}
 
 Status MeshSide::load() {
   auto bytes = read_small_file(files_, path_);

@@ -15,6 +15,7 @@
 #include "node/pages.h"
 #include "node/peer_checkpoint.h"
 #include "node/register_settings.h"
+#include "node/secret_file.h"
 #include "node/shared_log.h"
 
 namespace holdfast::node {
@@ -77,6 +78,12 @@ Status Node::open_data() {
   auto engine = parse_engine(options_.engine);
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
+  if (!options_.cluster_secret_file.empty()) {
+    auto secret = read_secret_file(options_.cluster_secret_file, "the cluster's secret",
+                                   limits::cluster_secret_bytes_min);
+    if (!secret) return tl::unexpected(secret.error());
+    options_.cluster_secret = std::move(*secret);
+  }
   FileSystem& files = posix_file_system();
   if (Status s = files.make_directory(options_.data); !s) return s;
   auto lock = DirectoryLock::acquire(options_.data);

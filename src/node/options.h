@@ -17,6 +17,8 @@ struct Options {
   std::string resp = "127.0.0.1:7379";
   std::string http = "127.0.0.1:7380";
   std::string mesh = "127.0.0.1:7381";  // for other nodes; listened on only where there can be any
+  std::string cluster_secret_file;      // what nodes sign in with to each other; empty: nothing
+  std::string cluster_secret;           // its content: Node::open()'s
   bool trust_network = false;           // listen beyond loopback, to whoever can connect
   std::string engine = "embedded";
   std::string etcd_ca, etcd_cert, etcd_key;  // PEM files; a CA alone is TLS without a client's own

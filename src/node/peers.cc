@@ -54,17 +54,19 @@ Peers::Peers(boost::asio::io_context& io, const Options& options,
                          --streams_;
                          hold_until_ = std::chrono::steady_clock::now() + time_to_join;
                        },
+                   .secret = mesh::Secret(options.cluster_secret),
                    .admit = {},
                    .replicate =
-                       [this](boost::asio::ip::tcp::socket socket, mesh::FrameReader frames,
-                              const mesh::Hello& hello) {
+                       [this](boost::asio::ip::tcp::socket socket, mesh::FrameReader reader,
+                              mesh::FrameWriter writer, const mesh::Hello& hello) {
                          if (mesh_.mesh().admits())
-                           mesh_.mesh().adopt(std::move(socket), std::move(frames), hello);
+                           mesh_.mesh().adopt(std::move(socket), std::move(reader),
+                                              std::move(writer), hello);
                        }}) {}
 
 Status Peers::listen() {
-  return server_.listen(options_.mesh,
-                        options_.trust_network ? mesh::Reach::anywhere : mesh::Reach::loopback);
+  const bool safe = options_.trust_network || !options_.cluster_secret.empty();
+  return server_.listen(options_.mesh, safe ? mesh::Reach::anywhere : mesh::Reach::loopback);
 }
 
 std::optional<std::string> Peers::other_with_id() const {
@@ -136,6 +138,7 @@ Status Peers::receive(const std::vector<std::string>& peers, bool whole) {
                                                .node = options_.node,
                                                .origin = mesh_.origin().value,
                                                .whole = whole,
+                                               .secret = mesh::Secret(options_.cluster_secret),
                                                .rounds_max = 1},
                                               **staging);
   if (!fetched) return tl::unexpected(fetched.error());

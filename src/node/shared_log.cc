@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/shared_log.h"
 
-#include <fstream>
 #include <random>
 #include <string>
 #include <utility>
 
 #include "log/etcd/grpc_api.h"
+#include "node/secret_file.h"
 
 namespace holdfast::node {
-namespace {
-
-Result<std::string> read_password(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line))
-    return fail(Code::err, "the password file " + path + " cannot be read");
-  return line;
-}
-
-}  // namespace
 
 Result<SharedLog> open_shared_log(const Options& options, const Engine& engine,
                                   std::function<void()> wake) {
   std::string password;
   if (!options.etcd_user.empty()) {
-    auto read = read_password(options.etcd_password_file);
+    auto read = read_secret_file(options.etcd_password_file, "etcd's password");
     if (!read) return tl::unexpected(read.error());
     password = std::move(*read);
   }
