@@ -156,6 +156,9 @@ TEST(Report, ComesBackAsItWas) {
   odd.holdings[1].origin = {0};
   EXPECT_FALSE(decode_report(encode(odd)));
   odd = report;
+  odd.ended = {{0}};
+  EXPECT_FALSE(decode_report(encode(odd)));
+  odd = report;
   odd.holdings.clear();
   EXPECT_FALSE(decode_report(encode(odd)));
 }

@@ -61,7 +61,10 @@ Result<Report> decode_report(std::string_view bytes) {
   }
   const std::uint64_t ended = in.varint();
   sound = sound && ended <= origins_max;
-  for (std::uint64_t i = 0; i < ended && sound && in.ok(); ++i) report.ended.push_back({in.u64()});
+  for (std::uint64_t i = 0; i < ended && sound && in.ok(); ++i) {
+    report.ended.push_back({in.u64()});
+    sound = report.ended.back().value != 0;
+  }
   sound = sound && std::ranges::is_sorted(report.hears);
   if (!sound || !in.ok() || !in.at_end()) return fail(Code::corrupt, "a malformed report");
   return report;
