@@ -18,12 +18,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <queue>
 #include <random>
 #include <string>
 #include <string_view>
@@ -185,6 +187,7 @@ struct Connection {
   std::size_t written = 0;
   std::size_t waiting = 0;
   Clock::time_point sent;
+  Clock::time_point due;  // with a rate: when its next batch is
   ReplyCounter replies;
 };
 
@@ -195,6 +198,7 @@ struct Options {
   double seconds = 3;
   double warmup = 0.5;
   std::uint64_t requests = 0;  // when not 0: this many, and no time limit
+  double rate = 0;             // when not 0: so many a second, spread evenly, and no more
   std::uint64_t keys = 100'000;
   std::vector<std::string> command;
 };
@@ -239,13 +243,22 @@ class Generator {
     rusage usage_before{};
     getrusage(RUSAGE_SELF, &usage_before);
     std::uint64_t done = 0;
-    for (Connection& c : connections_) send_batch(c);
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      Connection& c = connections_[i];
+      c.due = start + std::chrono::duration_cast<Clock::duration>(
+                          period() * static_cast<double>(i) / connections_.size());
+      send_in_time(c);
+    }
     std::vector<epoll_event> events(connections_.size());
     std::string buffer(1 << 16, '\0');
     while (true) {
-      const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 5000);
-      if (n <= 0) die("no reply within 5 s");
+      const int n = wait(events);
       const auto now = Clock::now();
+      while (!resting_.empty() && resting_.top()->due <= now) {
+        Connection& c = *resting_.top();
+        resting_.pop();
+        send_batch(c);
+      }
       if (!warm && now - start > std::chrono::duration<double>(options_.warmup)) {
         warm = true;
         done = 0;
@@ -270,7 +283,7 @@ class Generator {
             static_cast<std::uint64_t>(
                 std::chrono::duration_cast<std::chrono::microseconds>(now - c.sent).count()),
             options_.depth);
-        if (options_.requests == 0 || next_batch_fits()) send_batch(c);
+        if (options_.requests == 0 || next_batch_fits()) send_in_time(c);
       }
       if (options_.requests != 0 && done >= options_.requests) break;
     }
@@ -283,6 +296,31 @@ class Generator {
     char text[11];
     std::snprintf(text, sizeof text, "%09x-", std::random_device{}() & 0x7fffffffU);
     return text;
+  }
+
+  /// Between two batches of one connection.
+  std::chrono::duration<double> period() const {
+    if (options_.rate <= 0) return {};
+    return std::chrono::duration<double>(static_cast<double>(connections_.size() * options_.depth) /
+                                         options_.rate);
+  }
+
+  void send_in_time(Connection& c) {
+    if (options_.rate > 0 && c.due > Clock::now()) return resting_.push(&c);
+    send_batch(c);
+  }
+
+  /// For events, or until a batch is due.
+  int wait(std::vector<epoll_event>& events) {
+    timespec patience{5, 0};
+    if (!resting_.empty()) {
+      const auto left = std::max(resting_.top()->due - Clock::now(), Clock::duration(0));
+      patience = {0, static_cast<long>(std::chrono::nanoseconds(left).count() % 1'000'000'000)};
+    }
+    const int n =
+        epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &patience, nullptr);
+    if (n < 0 || (n == 0 && resting_.empty())) die("no reply within 5 s");
+    return n;
   }
 
   bool next_batch_fits() const { return started_ + options_.depth <= options_.requests; }
@@ -307,6 +345,7 @@ class Generator {
     started_ += options_.depth;
     c.waiting = options_.depth;
     c.sent = Clock::now();
+    c.due += std::chrono::duration_cast<Clock::duration>(period());
     // Blocking sockets: a batch is far smaller than a socket's buffer.
     std::string_view rest = c.requests;
     while (!rest.empty()) {
@@ -348,6 +387,11 @@ class Generator {
   std::vector<Connection> connections_;
   std::minstd_rand random_{1};
   std::uint64_t started_ = 0;
+  struct Later {
+    bool operator()(const Connection* a, const Connection* b) const { return a->due > b->due; }
+  };
+  std::priority_queue<Connection*, std::vector<Connection*>, Later>
+      resting_;  // by when they are due
   Histogram latency_;
 };
 
@@ -364,6 +408,7 @@ int main(int argc, char** argv) {
   app.add_option("--warmup", options.warmup);
   app.add_option("--requests", options.requests,
                  "this many instead of a time; a multiple of depth");
+  app.add_option("--rate", options.rate, "operations a second in all; 0: as fast as they go");
   app.add_option("--keys", options.keys)->check(CLI::PositiveNumber);
   app.add_option("command", options.command)->required();
   CLI11_PARSE(app, argc, argv);

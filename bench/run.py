@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holdfast against redis-server, in one run, on one machine, with one client and the same durability.
 
-    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [--json FILE] [--client generator|redis-benchmark]
+    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [eventual] [--json FILE] [--client generator|redis-benchmark]
 
-`strong` compares three nodes over etcd with that etcd used directly, see strong.py.
+`strong` compares three nodes over etcd with that etcd used directly, see strong.py; `eventual` three replicas with
+Redis and two of its own, see eventual.py.
 
 Every figure is the best of several rounds, and the rounds of all targets take turns, so that a busy
 moment of the machine does not fall on one of them alone. `./dev bench` builds what this needs.
@@ -264,6 +265,13 @@ class Bench:
     def strong(self):
         strong.run(self)
 
+    def eventual(self):
+        redis = Redis("everysec")
+        try:
+            eventual.run(self, redis)
+        finally:
+            redis.close()
+
     # -- Printing
 
     def title(self, text):
@@ -370,7 +378,7 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", "strong", []])
+    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", "strong", "eventual", []])
     parser.add_argument("--build", default=str(ROOT / "build" / "bench"))
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=3)
@@ -379,7 +387,8 @@ def main():
     parser.add_argument("--restart-count", type=int, default=5_000_000)
     arguments = parser.parse_args()
     os.environ["HOLDFAST_BUILD"] = arguments.build
-    global holdfast, postgres, strong
+    global eventual, holdfast, postgres, strong
+    import eventual
     import holdfast
     import postgres
     import strong

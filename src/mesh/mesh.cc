@@ -49,6 +49,7 @@ struct Mesh::Dialed {
   Monotonic not_before{};
   Millis pause{0};
   unsigned attempts = 0;
+  std::uint64_t sent_bytes = 0;  // by connections before this one
   std::string trouble = "not dialed yet";
 };
 
@@ -105,6 +106,8 @@ std::vector<Mesh::Peer> Mesh::peers() const {
   std::vector<Peer> peers;
   for (const auto& [address, peer] : dialed_) {
     Peer& told = peers.emplace_back(Peer{.address = address, .node = peer->node});
+    told.sent_bytes = peer->sent_bytes;
+    if (peer->connection) told.sent_bytes += peer->connection->sent_bytes();
     told.connected = peer->begun;
     if (!peer->begun) told.trouble = peer->trouble;
     if (!peer->node.empty()) told.entries_behind = replication_.outbound(peer->node).behind();
@@ -209,7 +212,10 @@ void Mesh::lost(Dialed& peer, const std::string& why) {
   peer.begun = false;
   peer.beat = {};
   if (peer.connecting) std::exchange(peer.connecting, nullptr)->close();
-  if (peer.connection) std::exchange(peer.connection, nullptr)->close();
+  if (peer.connection) {
+    peer.sent_bytes += peer.connection->sent_bytes();
+    std::exchange(peer.connection, nullptr)->close();
+  }
   peer.trouble = why;
   peer.pause = std::clamp(peer.pause * 2, pause_first, pause_max);
   peer.not_before = now_ + peer.pause;

@@ -50,6 +50,7 @@ class Mesh {
     bool connected = false;
     std::string trouble;               // why not
     std::uint64_t entries_behind = 0;  // of this node's log, that it has not merged
+    std::uint64_t sent_bytes = 0;      // of it, reports included, since this node's start
   };
   std::vector<Peer> peers() const;
 

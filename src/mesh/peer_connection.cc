@@ -68,7 +68,8 @@ void PeerConnection::send() {
   if (closed_ || output_.empty() || !sending_.empty()) return;
   std::swap(sending_, output_);
   boost::asio::async_write(socket_, boost::asio::buffer(sending_),
-                           [self = shared_from_this()](const error_code& error, std::size_t) {
+                           [self = shared_from_this()](const error_code& error, std::size_t n) {
+                             self->sent_bytes_ += n;
                              self->sending_.clear();
                              if (self->closed_) return;
                              if (error) return self->end({Code::unavailable, error.message()});

@@ -43,6 +43,8 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   FrameWriter& frames() { return writer_; }
   std::string& output() { return output_; }
   void send();
+  /// That the kernel has taken.
+  std::uint64_t sent_bytes() const { return sent_bytes_; }
   std::size_t unsent_bytes() const { return output_.size() + sending_.size(); }
 
   /// When bytes last came.
@@ -61,6 +63,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   std::string output_;
   std::string sending_;
   Monotonic heard_at_;
+  std::uint64_t sent_bytes_ = 0;
   bool reading_ = false;  // bytes were asked for
   bool in_frames_ = false;
   bool wanted_ = true;  // frames

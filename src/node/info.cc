@@ -130,8 +130,9 @@ void replication_section(Node& node, std::string& out) {
     for (std::size_t i = 0; i < peers.size(); ++i) {
       const auto& peer = peers[i];
       line(out, fmt::format("mesh_peer{}", i),
-           fmt::format("node={},address={},state={},entries_behind={}", peer.node, peer.address,
-                       peer.connected ? "connected" : "disconnected", peer.entries_behind));
+           fmt::format("node={},address={},state={},entries_behind={},sent_bytes={}", peer.node,
+                       peer.address, peer.connected ? "connected" : "disconnected",
+                       peer.entries_behind, peer.sent_bytes));
     }
   }
 }

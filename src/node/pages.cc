@@ -142,6 +142,10 @@ void cluster_metrics(Node& node, Page& page) {
                static_cast<double>(peer.entries_behind),
                {{"peer", peer.node.empty() ? peer.address : peer.node}});
   }
+  for (const auto& peer : peers) {
+    page.counter("mesh_sent_bytes_total", "Bytes sent to the other.", peer.sent_bytes,
+                 {{"peer", peer.node.empty() ? peer.address : peer.node}});
+  }
 }
 
 }  // namespace
