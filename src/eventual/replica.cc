@@ -28,6 +28,7 @@ Replica::~Replica() = default;
 
 void Replica::Impl::told_time(Instant now) {
   wall = std::max(wall, now);
+  told = true;
 }
 
 State* Replica::Impl::state_of(KeyspaceId keyspace) {
@@ -64,7 +65,7 @@ Status Replica::receive(OriginId origin, std::string_view payload) {
 
 Status Replica::Impl::check_clock(HybridTime time) const {
   // At start no clock was told yet, and what is replayed is this node's own.
-  if (wall == Instant{} || time.wall() <= wall + Millis(limits::clock_ahead_ms_max)) return {};
+  if (!told || time.wall() <= wall + Millis(limits::clock_ahead_ms_max)) return {};
   return fail(Code::unavailable,
               "a clock is " + std::to_string((time.wall() - wall).count() / 1000) + " s ahead");
 }

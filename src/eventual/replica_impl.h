@@ -54,7 +54,8 @@ struct Replica::Impl {
 
   VersionVector merged;
   HybridClock clock;
-  Instant wall{};  // the latest told
+  Instant wall{};     // the latest told, if only before a restart
+  bool told = false;  // since then
   Stability stability;
   OpenState open;
   Waiting waiting;

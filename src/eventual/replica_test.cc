@@ -241,6 +241,23 @@ TEST(Receiving, AClockFarAheadIsNotFollowed) {
   EXPECT_EQ(see(b, "k"), "'2'");
 }
 
+// The machine's clock was set forward by hours between the last checkpoint and the
+// crash: what the node's own log then holds it has taken once.
+TEST(Receiving, ALogIsReplayedHoweverFarItsClockIsAheadOfTheCheckpoints) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  b.run(add("own", 1));
+  b.take();
+  b.checkpoint();
+  a.wall += Millis(3 * limits::clock_ahead_ms_max);
+  b.wall += Millis(3 * limits::clock_ahead_ms_max);
+  b.run(add("own", 1));
+  b.take();
+  ASSERT_TRUE(b.receive(a.self(), a.write(add("k", 1))));
+  b.restart();
+  EXPECT_EQ(see(b, "k"), "'1'");
+  EXPECT_EQ(see(b, "own"), "'2'");
+}
+
 TEST(Receiving, BytesThatAreNoEntryChangeNothing) {
   TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
   const std::string entry = a.write(add("k", 1));

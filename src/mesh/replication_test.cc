@@ -45,6 +45,7 @@ class World {
     keys_ = 1 + below(4);
     ids_ = chance(30) ? 0 : 1 + below(20);
     power_cuts_ = chance(50);
+    clocks_jump_ = chance(20);
     breaks_ = 1 + below(10);
   }
 
@@ -62,6 +63,7 @@ class World {
   void step() {
     TestNode& node = any();
     node.wall += Millis(below(5));
+    if (clocks_jump_ && chance(2)) jump(node);
     const std::size_t dice = below(100);
     if (dice < 35) return write(node);
     if (dice < 80) return move(*links_[below(links_.size())]);
@@ -80,6 +82,13 @@ class World {
       return;
     }
     crash(node);
+  }
+
+  // By as much as three hours, either way: the others take nothing from one that is
+  // too far ahead until they are there as well.
+  void jump(TestNode& node) {
+    const Millis by(below(3) == 0 ? below(3LL * 3'600'000) : below(30'000));
+    node.wall += chance(50) ? by : -std::min(by, Millis(node.wall.time_since_epoch()) / 2);
   }
 
   void write(TestNode& node) {
@@ -184,6 +193,10 @@ class World {
       node->log().sync_now();
       durable_.merge(node->report().holdings.front().disk);
     }
+    Instant latest{};
+    for (auto& node : nodes_)
+      latest = std::max({latest, node->wall, node->replica().clock().wall()});
+    for (auto& node : nodes_) node->wall = latest;
     bool done = false;
     for (int round = 0; round < 60 && failure_.empty() && !done; ++round) {
       for (auto& link : links_) {
@@ -246,7 +259,7 @@ class World {
 
   std::mt19937_64 random_;
   std::size_t keys_ = 0, ids_ = 0, breaks_ = 0;
-  bool power_cuts_ = false;
+  bool power_cuts_ = false, clocks_jump_ = false;
   std::vector<std::unique_ptr<TestNode>> nodes_;
   std::vector<std::unique_ptr<TestLink>> links_;
   std::map<std::string, Line> commands_of_ids_;

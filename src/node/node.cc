@@ -196,6 +196,8 @@ Status Node::recover() {
   requests_ = std::make_unique<Requests>(Requests::Parts{
       *this, catalog_, *keyspaces_, *sequencer_, *eventual_, *commands_, options_.request_timeout});
   requests_->refresh_time();
+  // From now on it knows what time is too far ahead: before any peer can tell one.
+  replica_->tidy(requests_->now());
 
   const std::uint64_t limit = options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
                                                                : machine_memory_bytes() / 4 * 3;

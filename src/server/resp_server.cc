@@ -115,7 +115,7 @@ void RespServer::add(Socket socket, const Endpoint& peer) {
 }
 
 void RespServer::flush() {
-  ask_again();
+  resume(for_node_, &Session::waits_for_node);
   settling_.swap(touched_);
   for (RespConnection* connection : settling_) {
     connection->touched = false;
@@ -132,25 +132,15 @@ void RespServer::settle(RespConnection& connection) {
   if (open == nullptr) return;
   if (open->session().waits_for_node()) for_node_.push_back(ticket_connection);
   if (!open->session().can_resume()) return;
-  if (resumable_.empty()) boost::asio::post(io_, [this] { resume_waiting(); });
+  if (resumable_.empty())
+    boost::asio::post(io_, [this] { resume(resumable_, &Session::can_resume); });
   resumable_.push_back(ticket_connection);
 }
 
-void RespServer::ask_again() {
-  const auto tickets = std::exchange(for_node_, {});
-  for (const std::uint64_t ticket : tickets) {
+void RespServer::resume(std::vector<std::uint64_t>& waiting, bool (Session::*ready)() const) {
+  for (const std::uint64_t ticket : std::exchange(waiting, {})) {
     RespConnection* const connection = find(ticket);
-    if (connection == nullptr || !connection->session().waits_for_node()) continue;
-    connection->session().resume();
-    touch(*connection);
-  }
-}
-
-void RespServer::resume_waiting() {
-  const auto tickets = std::exchange(resumable_, {});
-  for (const std::uint64_t ticket : tickets) {
-    RespConnection* const connection = find(ticket);
-    if (connection == nullptr || !connection->session().can_resume()) continue;
+    if (connection == nullptr || !(connection->session().*ready)()) continue;
     connection->session().resume();
     touch(*connection);
   }

@@ -94,8 +94,8 @@ class RespServer final : public ReplySink, public ConnectionOwner, public Client
   void schedule_tick();
   void tick();
   void cut_largest_readers();
-  void resume_waiting();
-  void ask_again();
+  /// Resumes those sessions of which this holds now.
+  void resume(std::vector<std::uint64_t>& waiting, bool (Session::*ready)() const);
   void settle(RespConnection& connection);
   void note_cut(const Session& session);
   RespConnection* find(std::uint64_t ticket_connection);
