@@ -3,12 +3,15 @@
 
 Same durability (everysec), same client. Redis takes writes at one of the three only; Holdfast at all. Then the lag from
 a write's acknowledgement at one replica to its being seen at another, under a steady load; how fast a replica that was
-away catches up; and how many bytes an increment takes on its way to one other.
+away catches up; how many bytes an increment takes on its way to one other; and how long replicas that were cut from
+each other under load take to be equal again.
 """
+import json
 import subprocess
 import tempfile
 import time
 
+import cluster_network
 import holdfast
 from cluster import Cluster
 
@@ -16,7 +19,9 @@ NODES = 3
 STEADY = 20_000       # writes a second while the lag is measured
 LAG_PROBES = 2_000
 CATCH_UP = 2_000_000  # operations
-WANTED = {"lag p50 ms": 2, "lag p99 ms": 20, "catch-up/s": 300_000, "bytes an increment": 40}
+CUT_S = 6
+WANTED = {"lag p50 ms": 2, "lag p99 ms": 20, "catch-up/s": 300_000, "bytes an increment": 40, "healing s": 1,
+          "equal digests s": 1}
 
 
 class RedisReplica:
@@ -56,6 +61,62 @@ def run(bench, redis):
     finally:
         for replica in replicas:
             replica.close()
+    healing(bench)
+
+
+def healing(bench):
+    """A replica is cut off under a steady load at all three; how long after healing it has all that was written before,
+    and, when the load has ended, how long until all digests are equal."""
+    if reason := cluster_network.why_not():
+        print(f"   healing is not measured: {reason}")
+        return
+    with Cluster(NODES, namespaces=True, flags=["--log-level", "warning"]) as cluster:
+        cluster.start()
+        cluster.create_keyspace("e", "GUARANTEE", "eventual", "DURABILITY", "everysec")
+        words = [str(bench.generator), "--connections", "24", "--rate", str(STEADY), "--seconds", str(CUT_S + 9)]
+        for node in cluster.nodes:
+            words += ["--address", node.address]
+        load = subprocess.Popen([*words, "--", "ONCE", "{id}", "INCRBY", "e:c:{key}", "1"], stdout=subprocess.PIPE, text=True)
+        try:
+            time.sleep(3)
+            apart = cluster.nodes[2].place
+            cluster.network.cut([apart], [h for h in cluster.node_hosts + cluster.etcd_hosts if h is not apart])
+            time.sleep(CUT_S)
+            cluster.network.heal()
+            healed = time.monotonic()
+            # Up to the healing everyone has everything once nobody is further behind than that.
+            holdfast.wait_until(lambda: all(ms is not None and ms < 1000 * (time.monotonic() - healed)
+                                            for n in cluster.nodes for ms in behind(n)), 60, "all to have what was missing")
+            tell(bench, "healing s", time.monotonic() - healed, 2)
+            told = json.loads(load.communicate(timeout=60)[0])
+        finally:
+            load.kill()
+            load.wait()
+        ended = time.monotonic()
+        holdfast.check(told["errors"] == 0, f"{told['errors']} errors, first {told['first_error']}")
+
+        def digests():
+            seen = set()
+            for node in cluster.nodes:
+                with node.client(timeout=60) as client:
+                    seen.add(client("KEYSPACE", "DIGEST", "e"))
+            return seen
+        holdfast.wait_until(lambda: len(digests()) == 1, 60, "equal digests")
+        tell(bench, "equal digests s", time.monotonic() - ended, 2)
+        print(f"   ({told['per_second']:,.0f} writes/s with ids over all three, one of them cut off for {CUT_S} s)")
+
+
+def behind(node):
+    """How far the node says it may be behind each other, in ms."""
+    with node.client(timeout=60) as client:
+        info = client("KEYSPACE", "INFO", "e")
+    told = dict(zip(info[::2], info[1::2]))[b"behind-ms"]
+    return told[1::2]
+
+
+def tell(bench, name, value, digits):
+    bench.record("eventual", name, {"holdfast": {"value": value}})
+    bench.line(name, f"{value:,.{digits}f}", note=f"wanted {'≥' if name == 'catch-up/s' else '≤'} {WANTED[name]:,}")
 
 
 class Eventual:
@@ -114,8 +175,8 @@ class Eventual:
                 load.terminate()
                 load.wait()
         ms.sort()
-        self.tell("lag p50 ms", ms[len(ms) // 2], 2)
-        self.tell("lag p99 ms", ms[len(ms) * 99 // 100], 2)
+        tell(self.bench, "lag p50 ms", ms[len(ms) // 2], 2)
+        tell(self.bench, "lag p99 ms", ms[len(ms) * 99 // 100], 2)
 
     def catch_up(self):
         away = self.cluster.nodes[2]
@@ -133,7 +194,7 @@ class Eventual:
                 return client("GET", "e:mark") == b"caught up"
         holdfast.wait_until(level, 120, "it to have caught up")
         took = time.monotonic() - began
-        self.tell("catch-up/s", CATCH_UP / took, 0)
+        tell(self.bench, "catch-up/s", CATCH_UP / took, 0)
         print(f"   ({CATCH_UP:,} operations, from {before} on, in {took:.2f} s)")
 
     @staticmethod
@@ -150,14 +211,10 @@ class Eventual:
         before = self.sent()
         self.bench.generate(self.ports[0], ["INCRBY", "e:c:{key}", "1"], 16, connections=50, requests=count)
         self.settle()
-        self.tell("bytes an increment", (self.sent() - before) / count / (NODES - 1), 1)
+        tell(self.bench, "bytes an increment", (self.sent() - before) / count / (NODES - 1), 1)
 
     def sent(self):
         """Bytes that the first node has sent the others."""
         with self.cluster.nodes[0].client() as client:
             lines = client("INFO", "replication").decode().splitlines()
         return sum(int(line.rsplit("sent_bytes=", 1)[1]) for line in lines if "sent_bytes=" in line)
-
-    def tell(self, name, value, digits):
-        self.bench.record("eventual", name, {"holdfast": {"value": value}})
-        self.bench.line(name, f"{value:,.{digits}f}", note=f"wanted {'≥' if name == 'catch-up/s' else '≤'} {WANTED[name]:,}")

@@ -21,10 +21,11 @@ constexpr Millis report_interval{100};
 constexpr Millis silence_max{2'000};  // reports come far more often
 // The kernel repeats a lost SYN only after a second: soon after a partition heals
 // there shall be an attempt that began behind it. Some are patient, for networks
-// that are slow.
+// that are slow: fewer where it is known how long it takes.
 constexpr Millis connect_max{300};
 constexpr Millis connect_max_patient{2'000};
 constexpr unsigned patient_every = 4;
+constexpr unsigned patient_every_known = 16;
 constexpr Millis pause_first{50};
 constexpr Millis pause_max{200};
 // Handed to the kernel, and as much again made ready meanwhile.
@@ -49,6 +50,12 @@ struct Mesh::Dialed {
   Monotonic not_before{};
   Millis pause{0};
   unsigned attempts = 0;
+  std::optional<Monotonic::duration> took;  // to connect, when it last did
+
+  Monotonic::duration patience() const {
+    if (attempts % (took ? patient_every_known : patient_every) == 0) return connect_max_patient;
+    return took ? std::max<Monotonic::duration>(connect_max, 4 * *took) : connect_max;
+  }
   std::uint64_t sent_bytes = 0;  // by connections before this one
   std::string trouble = "not dialed yet";
 };
@@ -135,6 +142,7 @@ void Mesh::dial(Dialed& peer, Monotonic now) {
               if (self->dropped || self->connecting != socket) return;
               self->connecting.reset();
               if (failed) return lost(*self, failed.message());
+              self->took = std::chrono::steady_clock::now() - self->since;
               dialed(self, std::move(*socket));
             });
       });
@@ -238,6 +246,12 @@ void Mesh::adopt(tcp::socket socket, FrameReader reader, FrameWriter writer, con
   peer->connection =
       std::make_shared<PeerConnection>(std::move(socket), std::move(reader), std::move(writer));
   accepted_.push_back(peer);
+  // So it can be reached again: there is no need to wait for an attempt to say so.
+  for (const auto& [address, back] : dialed_) {
+    if (back->node != hello.node || back->connection) continue;
+    if (back->connecting) std::exchange(back->connecting, nullptr)->close();
+    back->not_before = {};
+  }
   put_hello(peer->connection->frames(), peer->connection->output(), this->hello());
   begin(*peer->connection);
   peer->connection->start(
@@ -329,9 +343,7 @@ void Mesh::turn(Instant wall, Monotonic now) {
     report_ = replication_.report(wall);
   }
   for (auto& [address, peer] : dialed_) {
-    const bool patient = peer->attempts % patient_every == 0;
-    if (peer->connecting && now - peer->since > (patient ? connect_max_patient : connect_max))
-      lost(*peer, "it does not answer");
+    if (peer->connecting && now - peer->since > peer->patience()) lost(*peer, "it does not answer");
     if (peer->connection && now - peer->connection->heard_at() > silence_max)
       lost(*peer, "nothing was heard of it");
     if (!peer->connection) {

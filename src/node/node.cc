@@ -23,6 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// What is not on every member's disk cannot be folded: it is kept in memory, and
+// costs most where it no longer fits the caches.
+constexpr Millis mesh_sync_interval{100};
 constexpr Millis tick_interval{100};
 constexpr std::size_t expire_keys_per_tick = 20'000;
 constexpr int tidy_rounds_per_tick = 64;
@@ -120,7 +123,10 @@ Status Node::open_logs() {
     if (!log) return tl::unexpected(log.error());
     log_ = std::move(*log);
   }
-  auto origin_log = DiskLog::open(files, log_options("origin"));
+  auto origin_options = log_options("origin");
+  if (engine_.shared())
+    origin_options.sync_interval = std::min(origin_options.sync_interval, mesh_sync_interval);
+  auto origin_log = DiskLog::open(files, std::move(origin_options));
   if (!origin_log) return tl::unexpected(origin_log.error());
   origin_log_ = std::move(*origin_log);
   return {};
