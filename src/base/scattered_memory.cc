@@ -33,7 +33,7 @@ void* map_huge(extent_hooks_t*, void* at, std::size_t bytes, std::size_t alignme
 // An arena of jemalloc's for these alone: were every allocation on huge pages,
 // each large buffer would hold up to one more of them than it needs.
 unsigned make_arena() {
-  std::size_t size = sizeof(usual_hooks);
+  std::size_t size = sizeof(void*);
   if (mallctl("arena.0.extent_hooks", &usual_hooks, &size, nullptr, 0) != 0) return 0;
   static extent_hooks_t hooks;
   hooks = *usual_hooks;
@@ -42,7 +42,7 @@ unsigned make_arena() {
   unsigned arena = 0;
   size = sizeof(arena);
   if (mallctl("arenas.create", &arena, &size, const_cast<extent_hooks_t**>(&wanted),
-              sizeof(wanted)) != 0)
+              sizeof(void*)) != 0)
     return 0;
   return arena;
 }
