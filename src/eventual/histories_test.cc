@@ -5,22 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <random>
 
 #include "eventual/test_replica.h"
+#include "eventual/test_seeds.h"
 
 namespace holdfast::eventual::testing {
 namespace {
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-const bool tracing = setting("HOLDFAST_SEED", 0) != 0;
 
 class History {
  public:
@@ -362,13 +355,8 @@ class History {
 };
 
 TEST(Histories, EveryReplicaShowsWhatTheBruteForceModelSays) {
-  std::uint64_t first = 1;
-  std::uint64_t count = setting("HOLDFAST_SEEDS", 250);
-  if (const std::uint64_t one = setting("HOLDFAST_SEED", 0); one != 0) {
-    first = one;
-    count = 1;
-  }
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  const auto [first, last] = seeds(250);
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
     const std::size_t steps = 10 + seed % 170;
     ASSERT_EQ(History(seed).run(steps), "") << "HOLDFAST_SEED=" << seed;
   }

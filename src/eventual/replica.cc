@@ -13,7 +13,7 @@
 namespace holdfast::eventual {
 namespace {
 
-constexpr std::uint8_t format_version = 1;
+constexpr std::uint8_t format_version = 2;
 
 // What one call of tidy() does at most: a fraction of a millisecond.
 constexpr std::size_t folds_per_tidy = 1'024;

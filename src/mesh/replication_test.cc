@@ -7,9 +7,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cstdio>
 #include <random>
 
+#include "eventual/test_seeds.h"
 #include "mesh/test_mesh.h"
 
 namespace holdfast::mesh::testing {
@@ -19,13 +20,7 @@ using eventual::testing::BruteForceModel;
 using eventual::testing::ModelState;
 using eventual::testing::show;
 using eventual::testing::state_of;
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-const bool tracing = setting("HOLDFAST_SEED", 0) != 0;
+using eventual::testing::tracing;
 
 class World {
  public:
@@ -269,13 +264,8 @@ class World {
 };
 
 TEST(Replication, AllNodesComeToWhatTheModelSaysWhateverBreaks) {
-  std::uint64_t first = 1;
-  std::uint64_t count = setting("HOLDFAST_SEEDS", 200);
-  if (const std::uint64_t one = setting("HOLDFAST_SEED", 0); one != 0) {
-    first = one;
-    count = 1;
-  }
-  for (std::uint64_t seed = first; seed < first + count; ++seed)
+  const auto [first, last] = eventual::testing::seeds(200);
+  for (std::uint64_t seed = first; seed <= last; ++seed)
     ASSERT_EQ(World(seed).run(50 + seed % 500), "") << "HOLDFAST_SEED=" << seed;
 }
 

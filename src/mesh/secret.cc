@@ -6,6 +6,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <memory>
@@ -16,7 +17,7 @@
 namespace holdfast::mesh {
 namespace {
 
-constexpr std::size_t digest_bytes = 32;
+constexpr std::size_t digest_bytes = FrameKey::bytes_max;
 constexpr std::string_view purpose = "holdfast mesh frames";
 
 std::array<char, digest_bytes> hmac(std::string_view key,
@@ -45,10 +46,15 @@ std::array<char, digest_bytes> hmac(std::string_view key,
 
 }  // namespace
 
+FrameKey::FrameKey(std::string_view bytes) {
+  HF_ASSERT(bytes.size() <= bytes_max);
+  std::ranges::copy(bytes, bytes_.begin());
+}
+
 std::uint64_t FrameKey::tag(std::string_view frame, std::uint64_t place) const {
   std::string where;
   wire::put_u64(where, place);
-  const auto digest = hmac(bytes_, {where, frame});
+  const auto digest = hmac({bytes_.data(), bytes_.size()}, {where, frame});
   wire::Reader first({digest.data(), sizeof(std::uint64_t)});
   return first.u64();
 }
@@ -58,7 +64,7 @@ FrameKey Secret::key(End writer, std::string_view hello, std::string_view challe
   wire::put_u8(who, static_cast<std::uint8_t>(writer));
   wire::put_varint(who, hello.size());
   const auto digest = hmac(bytes_, {purpose, who, hello, challenge});
-  return FrameKey(std::string(digest.begin(), digest.end()));
+  return FrameKey({digest.data(), digest.size()});
 }
 
 std::string make_nonce() {

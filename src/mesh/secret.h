@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,12 +13,14 @@ namespace holdfast::mesh {
 /// What the frames of one direction of one connection are signed with.
 class FrameKey {
  public:
-  explicit FrameKey(std::string bytes) : bytes_(std::move(bytes)) {}
+  static constexpr std::size_t bytes_max = 32;
+  /// At most bytes_max.
+  explicit FrameKey(std::string_view bytes);
   /// The first eight bytes of HMAC-SHA-256 (RFC 2104) over the place and the frame.
   std::uint64_t tag(std::string_view frame, std::uint64_t place) const;
 
  private:
-  std::string bytes_;
+  std::array<char, bytes_max> bytes_{};  // HMAC, too, fills a shorter key up with zeros
 };
 
 /// Which end of a connection writes.
