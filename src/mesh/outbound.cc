@@ -9,6 +9,9 @@
 namespace holdfast::mesh {
 namespace {
 
+// Of a frame that holds more than one entry. A receiver merges a frame at once: its
+// clients wait no longer than that takes, some milliseconds.
+constexpr std::size_t entries_frame_bytes = 32_KiB;
 constexpr std::size_t length_bytes_max = 10;
 
 }  // namespace
@@ -93,8 +96,7 @@ bool Outbound::take(const LogEntry& entry, FrameWriter& frames, std::string& out
   if (!merged_.includes(watched.last) && !from_itself) {
     watched.bytes = entry.payload.size();
     in_flight_bytes_ += watched.bytes;
-    if (body_.size() + watched.bytes + length_bytes_max > limits::mesh_frame_bytes_max)
-      flush(frames, out);
+    if (body_.size() + watched.bytes + length_bytes_max > entries_frame_bytes) flush(frames, out);
     // An entry that no frame holds: parts, and its end as another entry would come.
     std::string_view rest = entry.payload;
     while (rest.size() + length_bytes_max > limits::mesh_frame_bytes_max) {

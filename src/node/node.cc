@@ -26,6 +26,9 @@ using Clock = std::chrono::steady_clock;
 // What is not on every member's disk cannot be folded: it is kept in memory, and
 // costs most where it no longer fits the caches.
 constexpr Millis mesh_sync_interval{100};
+// What the sockets give is taken for so long before a turn ends: a peer that sends
+// without end, as one does to who was away, must not keep others from their replies.
+constexpr Millis turn_max{3};
 constexpr Millis tick_interval{100};
 constexpr std::size_t expire_keys_per_tick = 20'000;
 constexpr int tidy_rounds_per_tick = 64;
@@ -441,7 +444,9 @@ Status Node::run() {
   schedule_tick();
   while (!stopping_) {
     io_.run_one();
-    io_.poll();
+    const auto until = Clock::now() + turn_max;
+    while (io_.poll_one() > 0 && Clock::now() < until) {
+    }
     requests_->end_of_turn();
     resp_->flush();
   }
