@@ -86,7 +86,7 @@ def healing(bench):
             healed = time.monotonic()
             # Up to the healing everyone has everything once nobody is further behind than that.
             holdfast.wait_until(lambda: all(ms is not None and ms < 1000 * (time.monotonic() - healed)
-                                            for n in cluster.nodes for ms in behind(n)), 60, "all to have what was missing")
+                                            for n in cluster.nodes for ms in n.behind("e").values()), 60, "all to have what was missing")
             tell(bench, "healing s", time.monotonic() - healed, 2)
             told = json.loads(load.communicate(timeout=60)[0])
         finally:
@@ -104,14 +104,6 @@ def healing(bench):
         holdfast.wait_until(lambda: len(digests()) == 1, 60, "equal digests")
         tell(bench, "equal digests s", time.monotonic() - ended, 2)
         print(f"   ({told['per_second']:,.0f} writes/s with ids over all three, one of them cut off for {CUT_S} s)")
-
-
-def behind(node):
-    """How far the node says it may be behind each other, in ms."""
-    with node.client(timeout=60) as client:
-        info = client("KEYSPACE", "INFO", "e")
-    told = dict(zip(info[::2], info[1::2]))[b"behind-ms"]
-    return told[1::2]
 
 
 def tell(bench, name, value, digits):
@@ -186,19 +178,16 @@ class Eventual:
         with self.cluster.nodes[0].client(timeout=60) as client:
             client("SET", "e:mark", "caught up")
         away.launch()
-        holdfast.wait_until(lambda: self.behind(away) is not None, 60, "it to be back")
-        began, before = time.monotonic(), self.behind(away)
+        holdfast.wait_until(lambda: self.mark_at(away) is not None, 60, "it to be back")
+        began = time.monotonic()
 
-        def level():
-            with away.client(timeout=60) as client:
-                return client("GET", "e:mark") == b"caught up"
-        holdfast.wait_until(level, 120, "it to have caught up")
+        holdfast.wait_until(lambda: self.mark_at(away) == b"caught up", 120, "it to have caught up")
         took = time.monotonic() - began
         tell(self.bench, "catch-up/s", CATCH_UP / took, 0)
-        print(f"   ({CATCH_UP:,} operations, from {before} on, in {took:.2f} s)")
+        print(f"   ({CATCH_UP:,} operations in {took:.2f} s)")
 
     @staticmethod
-    def behind(node):
+    def mark_at(node):
         try:
             with node.client(timeout=60) as client:
                 return client("GET", "e:mark")

@@ -50,6 +50,13 @@ class Node(Process, Server):
         self.wanted = False
         return super().stop(seconds)
 
+    def behind(self, keyspace):
+        """How far it says it may be behind each other node, in ms, by their names; None: it does not know."""
+        with self.client(timeout=60) as client:
+            info = client("KEYSPACE", "INFO", keyspace)
+        told = dict(zip(info[::2], info[1::2]))[b"behind-ms"]
+        return dict(zip(told[::2], told[1::2]))
+
     def wipe(self):
         check(not self.running, f"{self.name} must be dead to lose its data")
         shutil.rmtree(self.data, ignore_errors=True)

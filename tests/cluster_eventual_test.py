@@ -201,14 +201,6 @@ def wiped_node_gets_all():
             wait_until(lambda n=node: sizes(n) == [0, 10] + [9] * 48, MEET_S, "all hear of it again")
 
 
-def behind(node):
-    """KEYSPACE INFO's behind-ms, by node."""
-    with node.client() as client:
-        info = client("KEYSPACE", "INFO", "likes")
-    told = dict(zip(info[::2], info[1::2]))[b"behind-ms"]
-    return dict(zip(told[::2], told[1::2]))
-
-
 def fresh(node, ms):
     with node.client() as client:
         try:
@@ -233,6 +225,7 @@ def fresh_and_after():
             for i in range(300):  # read what one has written, elsewhere, at once
                 writer("SET", "likes:a", str(i))
                 equal(reader("AFTER", writer("TOKEN"), "GET", "likes:a"), str(i).encode(), "AFTER")
+        wait_until(lambda: values(apart, ["likes:a"]) == [b"299"], MEET_S, "the third has it, too")
         cluster.network.cut([apart.place], [h for h in cluster.node_hosts + cluster.etcd_hosts if h is not apart.place])
         with near.client() as writer, apart.client() as reader:
             writer("SET", "likes:a", "after the cut")
@@ -245,7 +238,7 @@ def fresh_and_after():
             check(1.5 < time.monotonic() - began < 4, "it waited for its time and no longer")
             equal(reader("GET", "likes:a"), b"299", "without AFTER it answers")
         check(not fresh(apart, 1000), "cut off, and says it is fresh")
-        told = behind(apart)
+        told = apart.behind("likes")
         equal(set(told), {near.name.encode(), far.name.encode()}, "behind whom")
         check(all(ms > 1500 for ms in told.values()), f"cut off for 2 s, and {told} behind")
         cluster.network.heal()
@@ -257,7 +250,7 @@ def fresh_and_after():
                     return False
             wait_until(seen, MEET_S, "what was written while it was cut off")
         wait_until(lambda: fresh(apart, 1000), MEET_S, "it is fresh again")
-        print(f"   behind while cut off: {told}, then: {behind(apart)}")
+        print(f"   behind while cut off: {told}, then: {apart.behind('likes')}")
 
 
 CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all,

@@ -133,18 +133,19 @@ void cluster_metrics(Node& node, Page& page) {
   MeshSide* mesh = node.mesh();
   if (mesh == nullptr) return;
   const auto peers = mesh->mesh().peers();
+  const auto label = [](const mesh::Mesh::Peer& peer) {
+    return Labels{{"peer", peer.node.empty() ? peer.address : peer.node}};
+  };
   for (const auto& peer : peers) {
     page.gauge("mesh_connected", "1 when this node replicates to the other.",
-               peer.connected ? 1 : 0, {{"peer", peer.node.empty() ? peer.address : peer.node}});
+               peer.connected ? 1 : 0, label(peer));
   }
   for (const auto& peer : peers) {
     page.gauge("mesh_entries_behind", "Entries of this node's log that the other has not merged.",
-               static_cast<double>(peer.entries_behind),
-               {{"peer", peer.node.empty() ? peer.address : peer.node}});
+               static_cast<double>(peer.entries_behind), label(peer));
   }
   for (const auto& peer : peers) {
-    page.counter("mesh_sent_bytes_total", "Bytes sent to the other.", peer.sent_bytes,
-                 {{"peer", peer.node.empty() ? peer.address : peer.node}});
+    page.counter("mesh_sent_bytes_total", "Bytes sent to the other.", peer.sent_bytes, label(peer));
   }
 }
 

@@ -206,7 +206,7 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
   }
   const Keyspace* keyspace = nullptr;
   if (path == Path::eventual && request.row->access == Access::catalog) {
-    run_catalog(request, reply);
+    run_catalog(*request.row, request.caller, request.args, reply);
     return true;
   }
   if (request.row->access == Access::ids) {
@@ -242,10 +242,10 @@ bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, T
                 : strong_read(request, id, ticket, reply);
 }
 
-void Requests::run_catalog(const Request& request, Reply& reply) {
-  CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces,
-                         request.caller, std::max(now(), parts_.node.strong_time())};
-  request.row->catalog(context, request.args, reply);
+void Requests::run_catalog(const Row& row, ServiceId caller, Args args, Reply& reply) {
+  CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces, caller,
+                         std::max(now(), parts_.node.strong_time())};
+  row.catalog(context, args, reply);
 }
 
 bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durability durability,
@@ -307,13 +307,8 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
   // The read of one command on the state as it is when it runs.
   const auto run_call = [this, keyspace, caller = request.caller](const Row& row, Args args,
                                                                   Reply& out) {
+    if (row.access == Access::catalog) return run_catalog(row, caller, args, out);
     const Instant time = std::max(now(), parts_.node.strong_time());
-    if (row.access == Access::catalog) {
-      CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces, caller,
-                             time};
-      row.catalog(context, args, out);
-      return;
-    }
     KeyspaceState* state = parts_.keyspaces.find(keyspace);
     if (state == nullptr) {
       out.error(dropped());

@@ -71,7 +71,7 @@ class Requests final : public server::Backend {
                     Ticket ticket, Reply& now);
   bool strong_read(const server::Request& request, KeyspaceId keyspace, Ticket ticket, Reply& now);
   /// In this node's catalog as it is, whatever the log may hold beyond.
-  void run_catalog(const server::Request& request, Reply& now);
+  void run_catalog(const Row& row, ServiceId caller, Args args, Reply& now);
   Status fresh_within(Millis allowed) const;
   bool submit_eventual(const server::Request& request, const Keyspace& keyspace, Ticket ticket,
                        Reply& now);
