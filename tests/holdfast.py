@@ -47,16 +47,30 @@ def wait_until(done, seconds, what):
         time.sleep(0.01)
 
 
+held_ports = []
+
+
 def free_port():
+    """A port of loopback that is this process's own until it ends, whether or not a server of ours listens on it.
+
+    A UDP socket of the same number, which nothing here uses, is what holds it: the same port is not given twice,
+    here or in a test beside this one.
+    """
     # Below the range that the kernel gives to outgoing connections: a client
     # that retries a port of that range while nobody listens can connect to itself.
     while True:
         port = random.SystemRandom().randrange(12000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
+        holder = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            holder.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(("127.0.0.1", port))
-                return port
+        except OSError:
+            holder.close()
+            continue
+        held_ports.append(holder)
+        return port
 
 
 class ReplyError(Exception):

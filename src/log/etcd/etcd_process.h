@@ -10,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,11 +31,6 @@ class EtcdProcess {
     std::string pattern = (std::filesystem::temp_directory_path() / "etcd-test-XXXXXX").string();
     HF_ASSERT(mkdtemp(pattern.data()) != nullptr);
     folder_ = pattern;
-    // Both at once, or the second could be given the first again.
-    const int a = free_port(client_port_);
-    const int b = free_port(peer_port_);
-    close(a);
-    close(b);
     start();
   }
   ~EtcdProcess() {
@@ -44,12 +41,12 @@ class EtcdProcess {
   EtcdProcess(const EtcdProcess&) = delete;
   EtcdProcess& operator=(const EtcdProcess&) = delete;
 
-  std::string endpoint() const { return "127.0.0.1:" + std::to_string(client_port_); }
+  std::string endpoint() const { return "127.0.0.1:" + std::to_string(client_port_.number); }
   const std::string& folder() const { return folder_; }
 
   void start() {
     const std::string client = "http://" + endpoint();
-    const std::string peer = "http://127.0.0.1:" + std::to_string(peer_port_);
+    const std::string peer = "http://127.0.0.1:" + std::to_string(peer_port_.number);
     std::vector<std::string> args = {"etcd",
                                      "--name=test",
                                      "--data-dir=" + folder_ + "/data",
@@ -85,23 +82,52 @@ class EtcdProcess {
   void go_on() const { ::kill(pid_, SIGCONT); }
 
  private:
-  // A socket that holds a port that was free.
-  static int free_port(int& port) {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    HF_ASSERT(bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    HF_ASSERT(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port = ntohs(address.sin_port);
-    return socket;
-  }
+  // A port of loopback that nobody else of our tests is given while this lives: held by a UDP
+  // socket of the same number, as free_port of tests/holdfast.py does, and from the same range.
+  struct Port {
+    Port() {
+      std::random_device random;
+      do {
+        number = static_cast<std::uint16_t>(std::uniform_int_distribution(12'000, 31'999)(random));
+      } while (!taken());
+    }
+    ~Port() { close(holder); }
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+
+    std::uint16_t number = 0;
+    int holder = -1;
+
+   private:
+    bool taken() {
+      holder = bound(SOCK_DGRAM);
+      const int probe = holder < 0 ? -1 : bound(SOCK_STREAM);
+      if (probe >= 0) {
+        close(probe);
+        return true;
+      }
+      if (holder >= 0) close(holder);
+      return false;
+    }
+    // The socket, bound to this number; -1 where somebody else has it.
+    int bound(int type) const {
+      const int socket = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+      HF_ASSERT(socket >= 0);
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_port = htons(number);
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
+        return socket;
+      close(socket);
+      return -1;
+    }
+  };
 
   std::vector<std::string> more_;
   std::string folder_;
-  int client_port_ = 0;
-  int peer_port_ = 0;
+  Port client_port_;
+  Port peer_port_;
   pid_t pid_ = -1;
 };
 
