@@ -29,7 +29,7 @@ void read_as_greeting(std::string_view bytes) {
     if (!frame) return;
     if (!*frame) continue;
     const auto hello = read_hello(**frame);
-    if (!hello || hello->version != protocol_version) return;
+    if (!hello || !common_version(*hello)) return;
     FrameWriter writer;
     std::string again;
     put_hello(writer, again, *hello);

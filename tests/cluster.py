@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A Holdfast cluster of our own: nodes over an etcd cluster, on loopback or in network namespaces.
+"""A Holdfast cluster of our own: nodes over an etcd cluster, or without one, on loopback or in network namespaces.
 
     cluster.py [--data FOLDER] [--nodes 3]     what ./dev cluster runs: starts one on fixed ports, until Ctrl-C
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import holdfast
 from cluster_etcd import EtcdCluster, Process
 from cluster_network import Loopback, Namespaces
-from holdfast import Disconnected, ReplyError, Server, check
+from holdfast import Disconnected, ReplyError, Server, check, wait_until
 
 
 class Node(Process, Server):
@@ -38,8 +38,12 @@ class Node(Process, Server):
 
     def command(self):
         anywhere = [] if self.host == "127.0.0.1" else ["--trust-network"]
-        return [*super().command(), "--mesh", f"{self.host}:{self.mesh_port}", "--node", self.name,
-                "--engine", f"etcd://{self.cluster.etcd.endpoints}", "--cluster", self.cluster.name, *anywhere]
+        return [*super().command(), "--mesh", self.mesh, "--node", self.name, *self.cluster.engine_of(self),
+                "--cluster", self.cluster.name, *anywhere]
+
+    @property
+    def mesh(self):
+        return f"{self.host}:{self.mesh_port}"
 
     def launch(self):
         self.spawn(self.place, self.command(), self.log_path)
@@ -64,25 +68,38 @@ class Node(Process, Server):
 
 
 class Cluster:
-    """Nodes over etcd members; call start(). A context manager: everything it started ends with it."""
+    """Nodes over etcd members; call start(). A context manager: everything it started ends with it.
 
-    def __init__(self, nodes=3, namespaces=False, folder=None, flags=(), name="test", ports=None, etcd_ports=None):
+    Without etcd members each node is told of those of which the cluster has known when it was added, and of those
+    it begins with.
+    """
+
+    def __init__(self, nodes=3, namespaces=False, folder=None, flags=(), name="test", ports=None, etcd_ports=None, etcd=3):
         self.temporary = None if folder else tempfile.mkdtemp(prefix="holdfast-cluster-")
         self.folder = Path(folder or self.temporary)
         self.network = Namespaces() if namespaces else Loopback()
         self.name = name
         self.flags = [str(f) for f in flags]
-        self.etcd = EtcdCluster(self.folder / "etcd", self.network, ports=etcd_ports)
+        self.etcd = EtcdCluster(self.folder / "etcd", self.network, members=etcd, ports=etcd_ports)
         self.nodes = []
         self.made = 0
         self.ports = ports
+        self.peers = {}  # without etcd: what each node is told of the others
         for _ in range(nodes):
             self.add_node()
+        for node in self.nodes:
+            self.peers[node] = [other.mesh for other in self.nodes if other is not node]
+
+    def engine_of(self, node):
+        if self.etcd.members:
+            return ["--engine", f"etcd://{self.etcd.endpoints}"]
+        return ["--peers", ",".join(self.peers[node])]
 
     def add_node(self):
         """Another node, not yet started."""
         self.made += 1
         node = Node(self, self.made, self.network.host(), self.ports[self.made - 1] if self.ports else None)
+        self.peers[node] = [other.mesh for other in self.nodes]
         self.nodes.append(node)
         return node
 
@@ -153,7 +170,13 @@ class Cluster:
     def create_keyspace(self, name, *options):
         with contextlib.suppress(ReplyError):  # an UNKNOWN before made it
             self.insist("KEYSPACE", "CREATE", name, *(options or ("GUARANTEE", "strong")))
-        self.insist("KEYSPACE", "INFO", name)
+
+        def known(node):
+            with node.client(timeout=8) as client:
+                return name.encode() in client("KEYSPACE", "LIST")
+        for node in self.nodes:
+            if node.working:
+                wait_until(lambda n=node: known(n), 30, f"{node.name} knows the keyspace {name}")
 
     @property
     def node_hosts(self):
@@ -184,6 +207,21 @@ Break it, and go on at another node:
 What was killed comes back by itself after {pause} seconds. Ctrl-C stops all; the data stays in
 {folder}.
 """
+HINTS_WITHOUT_ETCD = """
+Three nodes without an engine: eventual keyspaces only. In another terminal:
+
+{clients}
+
+  redis-cli -p {first} KEYSPACE CREATE likes GUARANTEE eventual
+  redis-cli -p {second} ONCE anna:42 INCRBY likes:42 1
+  redis-cli -p {third} ONCE anna:42 INCRBY likes:42 1      # a retry elsewhere: counted once
+  redis-cli -p {first} NODE LIST
+
+Break it: any one of them goes on alone.
+{kills}
+What was killed comes back by itself after {pause} seconds. Ctrl-C stops all; the data stays in
+{folder}.
+"""
 PAUSE_SECONDS = 10
 
 
@@ -192,7 +230,8 @@ def node_ports(count):
 
 
 def print_hints(cluster):
-    print(HINTS.format(
+    hints = HINTS if cluster.etcd.members else HINTS_WITHOUT_ETCD
+    print(hints.format(
         clients="\n".join(f"  {n.name}: redis-cli -p {n.port}    http://127.0.0.1:{n.http_port}/readyz" for n in cluster.nodes),
         first=cluster.nodes[0].port, second=cluster.nodes[1 % len(cluster.nodes)].port, third=cluster.nodes[-1].port,
         kills="".join(f"  kill -9 {p.process.pid:<8} # {p.name}\n" for p in [*cluster.nodes, *cluster.etcd.members]),
@@ -217,15 +256,17 @@ def keep_alive(cluster, stopping):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev cluster", description="Three etcd members and three nodes on loopback, until Ctrl-C.")
-    parser.add_argument("--data", default="data/cluster", help="the folder of all their data (default: data/cluster)")
+    parser.add_argument("--data", help="the folder of all their data (default: data/cluster, or data/peers)")
+    parser.add_argument("--without-etcd", action="store_true", help="nodes that need no engine: eventual keyspaces only")
     parser.add_argument("--nodes", type=int, default=3, choices=range(1, 10))
     arguments = parser.parse_args()
     stopping = threading.Event()
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda *_: stopping.set())
-    folder = Path(arguments.data).resolve()
+    folder = Path(arguments.data or ("data/peers" if arguments.without_etcd else "data/cluster")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = Cluster(arguments.nodes, folder=folder, name="local", ports=node_ports(arguments.nodes), etcd_ports=ETCD_PORTS)
+    cluster = Cluster(arguments.nodes, folder=folder, name="local", ports=node_ports(arguments.nodes),
+                      etcd_ports=ETCD_PORTS, etcd=0 if arguments.without_etcd else 3)
     try:
         cluster.start()
         print_hints(cluster)

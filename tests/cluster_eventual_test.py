@@ -15,6 +15,7 @@ from cluster import Cluster
 from holdfast import Disconnected, ReplyError, check, equal, run_cases, wait_until
 
 NODE_FLAGS = ["--checkpoint-interval", "1s"]
+ETCD = 3  # members; 0: nodes find one another (cluster_peers_test.py)
 MEET_S = 10  # a heal to all nodes' being equal; the machine that runs all of it at once is allowed its part
 
 
@@ -99,19 +100,12 @@ KEYS = [f"likes:{i}" for i in range(8)]
 def started(cluster):
     cluster.start()
     cluster.create_keyspace("likes", "GUARANTEE", "eventual")
-    for node in cluster.nodes:
-        wait_until(lambda n=node: knows(n), 10, f"{node.name} knows the keyspace")
     return cluster
-
-
-def knows(node):
-    with node.client() as client:
-        return b"likes" in client("KEYSPACE", "LIST")
 
 
 def each_id_once_under_kills():
     """Nodes are killed and started again meanwhile: every increment counts once, wherever it was tried."""
-    with Cluster(flags=NODE_FLAGS) as cluster:
+    with Cluster(flags=NODE_FLAGS, etcd=ETCD) as cluster:
         started(cluster)
         clients = Incrementers(cluster, KEYS)
         chance = random.Random(1)
@@ -131,7 +125,7 @@ def partition():
     """Each node is cut off from the others and from etcd in turn: it goes on, and all come to the same."""
     if reason := cluster_network.why_not():
         holdfast.skip(reason)
-    with Cluster(namespaces=True, flags=NODE_FLAGS) as cluster:
+    with Cluster(namespaces=True, flags=NODE_FLAGS, etcd=ETCD) as cluster:
         started(cluster)
         clients = Incrementers(cluster, KEYS)
         for node in cluster.nodes:
@@ -157,7 +151,7 @@ def lost_node_is_handed_on():
     """What a node managed to tell one other reaches all, though it never comes back."""
     if reason := cluster_network.why_not():
         holdfast.skip(reason)
-    with Cluster(namespaces=True, flags=NODE_FLAGS) as cluster:
+    with Cluster(namespaces=True, flags=NODE_FLAGS, etcd=ETCD) as cluster:
         started(cluster)
         lost, friend, stranger = cluster.nodes
         cluster.network.cut([lost.place], [stranger.place])
@@ -171,7 +165,8 @@ def lost_node_is_handed_on():
 
 def wiped_node_gets_all():
     """A node that lost its data serves nothing until it has a peer's: then no removal undoes what it has not seen."""
-    with tempfile.NamedTemporaryFile("w") as secret, Cluster(flags=[*NODE_FLAGS, "--cluster-secret-file", secret.name]) as cluster:
+    with tempfile.NamedTemporaryFile("w") as secret, Cluster(flags=[*NODE_FLAGS, "--cluster-secret-file", secret.name],
+                                                              etcd=ETCD) as cluster:
         secret.write("what nodes sign in with, for the checkpoint and for all that follows\n")
         secret.flush()
         started(cluster)
@@ -215,7 +210,7 @@ def fresh_and_after():
     """What a client may ask of a replica that is behind: to refuse, or to wait until it is not."""
     if reason := cluster_network.why_not():
         holdfast.skip(reason)
-    with Cluster(namespaces=True, flags=[*NODE_FLAGS, "--request-timeout", "2s"]) as cluster:
+    with Cluster(namespaces=True, flags=[*NODE_FLAGS, "--request-timeout", "2s"], etcd=ETCD) as cluster:
         started(cluster)
         near, far, apart = cluster.nodes
         for node in cluster.nodes:

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 #include "base/wire.h"
 
 namespace holdfast {
@@ -51,9 +52,9 @@ std::optional<Keyspace> decode_keyspace(wire::Reader& in) {
   keyspace.retain_ids = Millis(in.signed_varint());
   keyspace.ids_bytes_max = in.varint();
   keyspace.created = instant_from_ms(in.signed_varint());
-  if (!in.ok() || id == 0 || id >= limits::keyspaces_max || (flags & ~known_flags) != 0 ||
-      !is_keyspace_name(keyspace.name) || !is_owner(keyspace.owner) ||
-      !retain_in_range(keyspace.retain_ids)) {
+  const bool named = id == Catalog::id_of_name(keyspace.name).value;
+  if (!in.ok() || id == 0 || (id >= limits::keyspaces_max && !named) ||
+      (flags & ~known_flags) != 0 || !Catalog::check(keyspace)) {
     return std::nullopt;
   }
   keyspace.id.value = static_cast<std::uint32_t>(id);
@@ -65,7 +66,7 @@ std::optional<Keyspace> decode_keyspace(wire::Reader& in) {
 }
 
 // What CREATE and ALTER both ask of settings.
-Status check(std::string_view owner, Millis retain_ids) {
+Status check_settings(std::string_view owner, Millis retain_ids) {
   if (!is_owner(owner)) return fail(Code::err, "a service's name is 1 to 64 of A-Z a-z 0-9 _ . -");
   if (!retain_in_range(retain_ids))
     return fail(Code::err, "RETAIN-IDS must lie between 1s and 3650d");
@@ -89,11 +90,11 @@ bool is_keyspace_name(std::string_view name) {
 }
 
 Catalog::Catalog() {
-  by_id_.resize(default_id.value);  // id 0 is nobody's
   Keyspace keyspace;
   keyspace.id = default_id;
   keyspace.name = default_name;
-  add(std::move(keyspace));
+  default_ = add(std::move(keyspace));
+  next_id_ = default_id.value + 1;
 }
 
 Catalog::~Catalog() = default;
@@ -104,7 +105,8 @@ const Keyspace* Catalog::find(std::string_view name) const {
 }
 
 const Keyspace* Catalog::find(KeyspaceId id) const {
-  return id.value < by_id_.size() ? by_id_[id.value].get() : nullptr;
+  const auto found = by_id_.find(id.value);
+  return found == by_id_.end() ? nullptr : found->second.get();
 }
 
 const Keyspace& Catalog::of_key(std::string_view key) const {
@@ -123,9 +125,7 @@ const Keyspace& Catalog::of_key(std::string_view key) const {
 
 std::vector<const Keyspace*> Catalog::all() const {
   std::vector<const Keyspace*> keyspaces;
-  for (const auto& keyspace : by_id_) {
-    if (keyspace) keyspaces.push_back(keyspace.get());
-  }
+  for (const auto& [id, keyspace] : by_id_) keyspaces.push_back(keyspace.get());
   return keyspaces;
 }
 
@@ -136,25 +136,48 @@ void Catalog::changed() {
 }
 
 Keyspace* Catalog::add(Keyspace keyspace) {
-  HF_ASSERT(keyspace.id.value == by_id_.size());
-  Keyspace* added = by_id_.emplace_back(std::make_unique<Keyspace>(std::move(keyspace))).get();
+  std::unique_ptr<Keyspace>& place = by_id_[keyspace.id.value];
+  HF_ASSERT(place == nullptr);
+  place = std::make_unique<Keyspace>(std::move(keyspace));
+  Keyspace* added = place.get();
   by_name_.emplace(added->name, added);
   changed();
   return added;
 }
 
-Result<const Keyspace*> Catalog::create(Keyspace wanted) {
+KeyspaceId Catalog::id_of_name(std::string_view name) {
+  const auto hash = static_cast<std::uint32_t>(hash128(name, 0).low);
+  return KeyspaceId{named_ids_begin | (hash & (named_ids_begin - 1))};
+}
+
+Status Catalog::check(const Keyspace& wanted) {
   if (!is_keyspace_name(wanted.name))
     return fail(Code::err, "a keyspace's name is 1 to 64 of A-Z a-z 0-9 _ . -");
+  return check_settings(wanted.owner, wanted.retain_ids);
+}
+
+Result<const Keyspace*> Catalog::create(Keyspace wanted) {
   if (find(wanted.name) != nullptr)
     return fail(Code::err, "keyspace " + quoted(wanted.name) + " exists");
-  if (Status allowed = check(wanted.owner, wanted.retain_ids); !allowed)
+  if (Status allowed = check(wanted); !allowed)
     return tl::unexpected<Error>(std::move(allowed.error()));
-  if (by_id_.size() >= limits::keyspaces_max)
+  if (next_id_ >= limits::keyspaces_max)
     return fail(Code::err, "no more keyspaces: " + std::to_string(limits::keyspaces_max - 1) +
                                " were made, those dropped included");
-  wanted.id.value = static_cast<std::uint32_t>(by_id_.size());
+  wanted.id.value = next_id_++;
   return add(std::move(wanted));
+}
+
+const Keyspace& Catalog::put(Keyspace keyspace) {
+  HF_ASSERT(keyspace.id == id_of_name(keyspace.name));
+  const auto found = by_id_.find(keyspace.id.value);
+  if (found == by_id_.end()) return *add(std::move(keyspace));
+  HF_ASSERT(found->second->name == keyspace.name);
+  by_name_.erase(keyspace.name);  // it looks at the object's name
+  *found->second = std::move(keyspace);
+  by_name_.emplace(found->second->name, found->second.get());
+  changed();
+  return *found->second;
 }
 
 Result<const Keyspace*> Catalog::alter(std::string_view name, const KeyspaceChange& change) {
@@ -163,8 +186,8 @@ Result<const Keyspace*> Catalog::alter(std::string_view name, const KeyspaceChan
   Keyspace& keyspace = *found->second;
   if (change.owner && keyspace.id == default_id)
     return fail(Code::err, "keyspace 'default' has no owner");
-  if (Status allowed = check(change.owner.value_or(keyspace.owner),
-                             change.retain_ids.value_or(keyspace.retain_ids));
+  if (Status allowed = check_settings(change.owner.value_or(keyspace.owner),
+                                      change.retain_ids.value_or(keyspace.retain_ids));
       !allowed) {
     return tl::unexpected<Error>(std::move(allowed.error()));
   }
@@ -183,7 +206,7 @@ Result<std::unique_ptr<const Keyspace>> Catalog::drop(std::string_view name) {
   const KeyspaceId id = found->second->id;
   if (id == default_id) return fail(Code::err, "keyspace 'default' cannot be dropped");
   by_name_.erase(found);
-  std::unique_ptr<const Keyspace> dropped = std::move(by_id_[id.value]);
+  std::unique_ptr<const Keyspace> dropped = std::move(by_id_.extract(id.value).mapped());
   changed();
   return dropped;
 }
@@ -192,11 +215,9 @@ std::string Catalog::encode() const {
   std::string out;
   wire::put_u8(out, encoding_version);
   wire::put_varint(out, version_);
+  wire::put_varint(out, next_id_);
   wire::put_varint(out, by_id_.size());
-  wire::put_varint(out, by_name_.size());
-  for (const auto& keyspace : by_id_) {
-    if (keyspace) holdfast::encode(*keyspace, out);
-  }
+  for (const auto& [id, keyspace] : by_id_) holdfast::encode(*keyspace, out);
   return out;
 }
 
@@ -207,14 +228,15 @@ Status Catalog::decode(std::string_view bytes) {
   const std::uint64_t version = in.varint();
   const std::uint64_t next_id = in.varint();
   const std::uint64_t count = in.varint();
-  if (!in.ok() || next_id > limits::keyspaces_max || count >= next_id)
+  if (!in.ok() || next_id > limits::keyspaces_max || count >= limits::keyspaces_max)
     return fail(Code::corrupt, "catalog: its counts are out of range");
-  decltype(by_id_) by_id(static_cast<std::size_t>(next_id));
+  decltype(by_id_) by_id;
   decltype(by_name_) by_name;
   std::uint32_t last_id = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     std::optional<Keyspace> keyspace = decode_keyspace(in);
-    if (!keyspace || keyspace->id.value <= last_id || keyspace->id.value >= next_id)
+    if (!keyspace || keyspace->id.value <= last_id ||
+        (keyspace->id.value >= next_id && keyspace->id.value < named_ids_begin))
       return fail(Code::corrupt, "catalog: a keyspace is malformed or out of order");
     last_id = keyspace->id.value;
     by_id[last_id] = std::make_unique<Keyspace>(std::move(*keyspace));
@@ -227,8 +249,10 @@ Status Catalog::decode(std::string_view bytes) {
       found->second->guarantee != Guarantee::strong) {
     return fail(Code::corrupt, "catalog: keyspace 'default' is missing");
   }
+  default_ = found->second;
   by_name_ = std::move(by_name);  // first: the old names die with the old objects
   by_id_ = std::move(by_id);
+  next_id_ = static_cast<std::uint32_t>(next_id);
   changed();
   version_ = version;
   return {};

@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,11 +44,14 @@ bool is_keyspace_name(std::string_view name);
 
 /// The keyspaces by name and by id. `default` (id 1, strong) is always there.
 /// Ids start at 1 and are never reused. Pure and deterministic: the strong log
-/// carries every change, so it is the same on every node at one position. One
+/// carries every change, so it is the same on every node at one position. Where
+/// no log orders the changes (catalog/declarations.h) ids come from names. One
 /// thread.
 class Catalog {
  public:
   static constexpr KeyspaceId default_id{1};
+  /// From here on ids are made of names; with 31 bits, since a row's key has more.
+  static constexpr std::uint32_t named_ids_begin = 1U << 30;
   static constexpr std::string_view default_name = "default";
 
   Catalog();
@@ -64,7 +68,7 @@ class Catalog {
   /// The keyspace that the key is in: the one named by the part before its
   /// first ':', or `default`. O(1), no allocation.
   const Keyspace& of_key(std::string_view key) const;
-  const Keyspace& default_keyspace() const { return *by_id_[default_id.value]; }
+  const Keyspace& default_keyspace() const { return *default_; }
   /// All, in the order of their ids.
   std::vector<const Keyspace*> all() const;
   std::size_t size() const { return by_name_.size(); }
@@ -80,6 +84,14 @@ class Catalog {
   /// Takes the keyspace out and hands it over: nothing finds it any more.
   Result<std::unique_ptr<const Keyspace>> drop(std::string_view name);
 
+  /// The same for a name at all nodes, whoever declares it. Two names may share one.
+  static KeyspaceId id_of_name(std::string_view name);
+  /// Why the keyspace cannot be as wanted, whatever there is.
+  static Status check(const Keyspace& wanted);
+  /// Adds a keyspace whose id is made of its name, or replaces its settings. It has
+  /// been checked.
+  const Keyspace& put(Keyspace keyspace);
+
   // For the checkpoint: docs/formats/catalog.md.
   std::string encode() const;
   /// kCorrupt, and nothing changed, when the bytes are no catalog.
@@ -90,7 +102,9 @@ class Catalog {
   void changed();
 
   absl::flat_hash_map<std::string_view, Keyspace*> by_name_;  // views of the objects' names
-  std::vector<std::unique_ptr<Keyspace>> by_id_;              // [id]; empty where dropped
+  std::map<std::uint32_t, std::unique_ptr<Keyspace>> by_id_;
+  std::uint32_t next_id_ = default_id.value;
+  const Keyspace* default_ = nullptr;
   std::uint64_t version_ = 0;
 
   // The last name of_key() met and what it led to: most keys come in runs of

@@ -79,8 +79,9 @@ void read_config(CLI::App& app, const std::string& path) {
 
 int serve(const node::Options& options, bool hints) {
   logging::configure(options.log_level, options.log_format);
+  auto restart = node::Restart::none;
   while (true) {
-    auto node = node::Node::open(options);
+    auto node = node::Node::open(options, restart);
     if (!node) {
       logging::error("cannot start: {}", node.error().message);
       return 1;
@@ -90,7 +91,8 @@ int serve(const node::Options& options, bool hints) {
       logging::error("stopped with an error: {}", stopped.error().message);
       return 1;
     }
-    if (!(*node)->wants_restart()) return 0;
+    restart = (*node)->wants_restart();
+    if (restart == node::Restart::none) return 0;
   }
 }
 
@@ -118,6 +120,13 @@ void add_serve_command(CLI::App& app, int& exit_code) {
        "HOST:PORT for Redis clients; loopback only while no service signs in");
   flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
   flag("--mesh", options->mesh, "HOST:PORT for the cluster's other nodes");
+  serve_app
+      ->add_option("--peers", options->peers,
+                   "HOST:PORT,… of the other nodes' --mesh: a cluster of eventual keyspaces that "
+                   "needs no engine")
+      ->delimiter(',');
+  serve_app->add_flag("--bootstrap", options->bootstrap,
+                      "With --peers, and without data: begin although not all of them answer");
   flag("--cluster-secret-file", options->cluster_secret_file,
        "A file with the secret that the cluster's nodes sign in with to each other");
   serve_app->add_flag(

@@ -27,7 +27,7 @@ std::uint64_t fingerprint_of(const Replica::Request& request) {
 
 bool changes_anything(const Replica::Request& request) {
   for (const Replica::Call& call : request.calls) {
-    if (call.row->access == Access::write) return true;
+    if (call.row->access != Access::read) return true;
   }
   return false;
 }

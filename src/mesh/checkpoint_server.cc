@@ -129,6 +129,7 @@ struct CheckpointServer::Connection {
   FrameReader frames{limits::mesh_hello_bytes_max};
   FrameWriter writer;
   std::optional<Hello> hello;
+  std::string greeting;  // its bytes, as they were sent
   Monotonic hello_until;
   std::string asker;
   bool dropped = false;
@@ -279,6 +280,7 @@ bool CheckpointServer::take(const Held& connection, const Frame& frame) {
     return false;
   }
   connection->hello = std::move(*hello);
+  connection->greeting = frame.body;
   challenge(connection);
   return !connection->dropped;
 }
@@ -287,9 +289,8 @@ void CheckpointServer::challenge(const Held& connection) {
   const std::string nonce = make_nonce();
   std::string out;
   connection->writer.put(out, FrameType::challenge, nonce);
-  const std::string hello = encode(*connection->hello);
-  connection->writer.sign(options_.secret.key(End::accepter, hello, nonce));
-  connection->frames.sign(options_.secret.key(End::dialer, hello, nonce));
+  connection->writer.sign(options_.secret.key(End::accepter, connection->greeting, nonce));
+  connection->frames.sign(options_.secret.key(End::dialer, connection->greeting, nonce));
   // The socket's buffer is empty and takes these few bytes whole, or not at all.
   error_code failed;
   connection->socket.write_some(boost::asio::buffer(out), failed);
@@ -303,14 +304,12 @@ void CheckpointServer::refuse_stranger(const Held& connection, const std::string
 }
 
 Status CheckpointServer::may_greet(const Hello& hello) const {
-  if (hello.version != protocol_version) {
-    return fail(Code::err, fmt::format("this node speaks version {} of the protocol, not {}",
-                                       protocol_version, hello.version));
-  }
+  if (const auto version = common_version(hello); !version) return tl::unexpected(version.error());
   if (hello.cluster != options_.cluster) {
     return fail(Code::err, fmt::format("this node is of cluster {}", options_.cluster));
   }
-  if (hello.node == options_.node) {
+  // Who does not know who is here may find itself.
+  if (hello.node == options_.node && hello.purpose != Purpose::probe) {
     return fail(Code::err, fmt::format("{} is this node's own id: two nodes have it", hello.node));
   }
   if (options_.admit) {
@@ -325,6 +324,10 @@ Status CheckpointServer::may_begin(const Hello& hello) const {
     if (options_.replicate) return {};
     return fail(Code::err, "this node does not replicate");
   }
+  if (hello.purpose == Purpose::probe) {
+    if (options_.probe) return {};
+    return fail(Code::err, "this node does not say who it is");
+  }
   if (counters_.streams >= limits::mesh_streams_max) {
     return fail(Code::busy, "this node sends as many checkpoints as it may at once");
   }
@@ -337,6 +340,7 @@ void CheckpointServer::greeted(const Held& connection, const Hello& hello) {
                   s.error().message);
   }
   if (hello.purpose == Purpose::replication) return hand_over(connection, hello);
+  if (hello.purpose == Purpose::probe) return answer(connection, hello);
   auto source = options_.begin(hello);
   if (!source) {
     return refuse(connection, source.error().code == Code::busy ? Refusal::busy : Refusal::failed,
@@ -352,6 +356,17 @@ void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
   tcp::socket socket = std::move(connection->socket);
   drop(connection);
   options_.replicate(std::move(socket), std::move(frames), std::move(writer), hello);
+}
+
+void CheckpointServer::answer(const Held& connection, const Hello& hello) {
+  const auto answer = options_.probe(hello);
+  if (!answer) return refuse(connection, Refusal::failed, answer.error().message);
+  std::string out;
+  put_hello(connection->writer, out, *answer);
+  // The socket's buffer is empty and takes these few bytes whole, or not at all.
+  error_code ignored;
+  connection->socket.write_some(boost::asio::buffer(out), ignored);
+  drop(connection);
 }
 
 void CheckpointServer::refuse(const Held& connection, Refusal refusal, const std::string& text) {

@@ -52,6 +52,8 @@ class CheckpointServer {
     /// read of it behind the greeting. May be empty: none is wanted.
     std::function<void(boost::asio::ip::tcp::socket, FrameReader, FrameWriter, const Hello&)>
         replicate;
+    /// What is answered to who asks who is here. May be empty: nothing is.
+    std::function<Result<Hello>(const Hello& by)> probe;
     Millis stall_max = std::chrono::seconds(limits::mesh_stall_seconds_max);
     Millis hello_max = std::chrono::seconds(limits::mesh_hello_seconds_max);
   };
@@ -87,6 +89,7 @@ class CheckpointServer {
   Status may_greet(const Hello& hello) const;
   Status may_begin(const Hello& hello) const;
   void hand_over(const Held& connection, const Hello& hello);
+  void answer(const Held& connection, const Hello& hello);
   void refuse(const Held& connection, Refusal refusal, const std::string& text);
   void start(const Held& connection, CheckpointSource source);
   void stream_ended(const Held& connection);

@@ -38,15 +38,6 @@ Code code_of(Refusal refusal) {
   return Code::unavailable;
 }
 
-// A peer's words go into our log: one line of them, and nothing a terminal obeys.
-std::string printable(std::string_view text) {
-  std::string shown(text);
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return shown;
-}
-
 Status take_error(std::string_view body) {
   wire::Reader in(body);
   const auto refusal = static_cast<Refusal>(in.u8());
@@ -59,44 +50,6 @@ Status take_error(std::string_view body) {
 }
 
 }  // namespace
-
-std::string encode(const Hello& hello) {
-  std::string body;
-  wire::put_u8(body, hello.version);
-  wire::put_u8(body, static_cast<std::uint8_t>(hello.purpose));
-  wire::put_bytes(body, hello.cluster);
-  wire::put_bytes(body, hello.node);
-  wire::put_u64(body, hello.origin);
-  wire::put_bytes(body, hello.nonce);
-  return body;
-}
-
-void put_hello(FrameWriter& writer, std::string& out, const Hello& hello) {
-  writer.put(out, FrameType::hello, encode(hello));
-}
-
-Result<Hello> read_hello(const Frame& frame) {
-  if (frame.type != FrameType::hello) return damaged("it does not begin with a greeting");
-  wire::Reader in(frame.body);
-  Hello hello;
-  hello.version = in.u8();
-  if (in.ok() && hello.version != protocol_version) return hello;
-  const std::uint8_t purpose = in.u8();
-  hello.cluster = in.bytes();
-  hello.node = in.bytes();
-  hello.origin = in.u64();
-  hello.nonce = in.bytes();
-  if (!in.ok() || !in.at_end() || purpose < static_cast<std::uint8_t>(Purpose::checkpoint) ||
-      purpose > static_cast<std::uint8_t>(Purpose::whole_checkpoint) ||
-      hello.cluster.size() > limits::mesh_name_bytes_max ||
-      hello.node.size() > limits::mesh_name_bytes_max ||
-      (!hello.nonce.empty() && hello.nonce.size() != nonce_bytes) ||
-      printable(hello.cluster) != hello.cluster || printable(hello.node) != hello.node) {
-    return damaged("a malformed greeting");
-  }
-  hello.purpose = static_cast<Purpose>(purpose);
-  return hello;
-}
 
 Error read_error(const Frame& frame) {
   return take_error(frame.body).error();
@@ -237,6 +190,7 @@ Status CheckpointReader::take(const Frame& frame) {
     case FrameType::part:
     case FrameType::challenge:
     case FrameType::signed_in:
+    case FrameType::places:
       break;
   }
   return damaged("a frame that has no place in it");

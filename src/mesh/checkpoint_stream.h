@@ -11,34 +11,13 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "mesh/frame.h"
+#include "mesh/hello.h"
 #include "table/store.h"
 
 namespace holdfast::mesh {
 
 /// A checkpoint on its way from one node to another: what is said, and in which
 /// order (docs/formats/checkpoint-stream.md). Pure: bytes in, bytes out.
-inline constexpr std::uint8_t protocol_version = 1;
-
-enum class Purpose : std::uint8_t {
-  checkpoint = 1,  // the strong keyspaces'
-  replication,
-  whole_checkpoint,  // for a node that has nothing yet
-};
-
-/// The first frame of a connection, from whoever opened it.
-struct Hello {
-  std::uint8_t version = protocol_version;
-  Purpose purpose = Purpose::checkpoint;
-  std::string cluster;
-  std::string node;          // who asks
-  std::uint64_t origin = 0;  // its log's incarnation
-  std::string nonce;         // nonce_bytes of them where it signs in, else none
-  bool operator==(const Hello&) const = default;
-};
-std::string encode(const Hello& hello);
-void put_hello(FrameWriter& writer, std::string& out, const Hello& hello);
-/// kCorrupt: no greeting. Of another version only `version` is read.
-Result<Hello> read_hello(const Frame& frame);
 
 enum class Refusal : std::uint8_t {
   busy = 1,  // later, or another node

@@ -352,10 +352,30 @@ TEST(CheckpointStream, AGreetingArrivesAndOtherProtocolsAreRefusedAtTheirFirstBy
   EXPECT_FALSE(greeting_in(stream_of({})));
 }
 
-TEST(CheckpointStream, OfAnotherVersionsGreetingOnlyTheVersionIsRead) {
-  const auto read = greeting_in(framed({{FrameType::hello, "\x09what comes then is not known"}}));
+TEST(CheckpointStream, GreetingsOfNodesOneVersionApartFindTheVersionThatBothKnow) {
+  const std::uint8_t next = protocol_version + 1;
+  Hello newer{.version = next, .oldest = protocol_version, .cluster = "shop", .node = "n2"};
+  const auto read = greeting_in(framed({{FrameType::hello, encode(newer) + "what it says more"}}));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, newer);
+  EXPECT_EQ(common_version(*read).value(), protocol_version);
+  // This version has no more to say.
+  const Hello own{.cluster = "shop", .node = "n2"};
+  EXPECT_FALSE(greeting_in(framed({{FrameType::hello, encode(own) + "x"}})));
+  EXPECT_EQ(common_version(own).value(), protocol_version);
+  Hello older = own;
+  older.version = older.oldest = protocol_version_oldest;
+  EXPECT_EQ(common_version(older).value(), protocol_version_oldest);
+}
+
+TEST(CheckpointStream, OfAGreetingWithoutACommonVersionOnlyTheVersionsAreRead) {
+  const auto read =
+      greeting_in(framed({{FrameType::hello, "\x09\x08what comes then is not known"}}));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->version, 9);
+  const auto common = common_version(*read);
+  ASSERT_FALSE(common);
+  EXPECT_THAT(common.error().message, testing::HasSubstr("not 8 to 9"));
 }
 
 std::string hex(std::string_view bytes) {
@@ -366,8 +386,9 @@ std::string hex(std::string_view bytes) {
 
 // The bytes of docs/formats/checkpoint-stream.md.
 TEST(CheckpointStream, ItsBytesAreThoseOfTheDocument) {
-  EXPECT_EQ(hex(bytes_of({.cluster = "shop", .node = "n2"})),
-            "130000000101010473686f70026e32000000000000000000b51878582dcf9137");
+  EXPECT_EQ(
+      hex(bytes_of({.cluster = "shop", .node = "n2"})),
+      "1e000000010101010473686f70026e32000000000000000000000000000000000000007b206d5546f769e0");
   EXPECT_EQ(hex(stream_of({{{Family::meta, "catalog"}, "C"}, {{Family::table, "a"}, "1"}},
                           {.node = "n1", .position = {7}, .rows_estimate = 3})),
             "140000000201026e3107000000000000000300000000000000e3dae890be4d1c6b"

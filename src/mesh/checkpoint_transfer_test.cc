@@ -393,12 +393,12 @@ TEST(CheckpointTransfer, AnotherVersionIsToldWhichOneIsSpoken) {
   socket.connect(resolve(peer.address).value());
   FrameWriter frames;
   std::string hello;
-  frames.put(hello, FrameType::hello, "\x09?");
+  frames.put(hello, FrameType::hello, "\x09\x08?");
   boost::asio::write(socket, boost::asio::buffer(hello));
   std::string answer;
   boost::system::error_code error;
   boost::asio::read(socket, boost::asio::dynamic_buffer(answer), error);
-  EXPECT_THAT(answer, HasSubstr("speaks version 1 of the protocol, not 9"));
+  EXPECT_THAT(answer, HasSubstr("speaks versions 1 to 1 of the protocol, not 8 to 9"));
 }
 
 TEST(CheckpointTransfer, APeerWithoutACheckpointSaysWhyAndTheNextIsAsked) {

@@ -32,6 +32,8 @@ enum class FrameType : std::uint8_t {
   // Of signing in, likewise there.
   challenge,
   signed_in,
+  // Of finding one another: whereabouts.h.
+  places,
 };
 
 struct Frame {

@@ -46,7 +46,12 @@ struct Mesh::Dialed {
   Beat beat;
   bool begun = false;
   bool dropped = false;  // nobody wants it any more
-  Monotonic since{};     // of the connecting
+  // Where it is to be found out who is there, before anything is sent.
+  bool probing = false;  // this connection
+  bool met = false;
+  bool is_self = false;
+  bool has_data = false;
+  Monotonic since{};  // of the connecting
   Monotonic not_before{};
   Millis pause{0};
   unsigned attempts = 0;
@@ -109,9 +114,20 @@ void Mesh::set_peers(const std::vector<std::string>& addresses) {
   }
 }
 
+Mesh::Found Mesh::found() const {
+  Found found = Found::none;
+  for (const auto& [address, peer] : dialed_) {
+    if (peer->met && !peer->is_self && peer->has_data) return Found::data;
+    if (!peer->met) found = Found::unknown;
+  }
+  return options_.where != nullptr && options_.where->changes() != places_seen_ ? Found::unknown
+                                                                                : found;
+}
+
 std::vector<Mesh::Peer> Mesh::peers() const {
   std::vector<Peer> peers;
   for (const auto& [address, peer] : dialed_) {
+    if (peer->is_self) continue;
     Peer& told = peers.emplace_back(Peer{.address = address, .node = peer->node});
     told.sent_bytes = peer->sent_bytes;
     if (peer->connection) told.sent_bytes += peer->connection->sent_bytes();
@@ -150,11 +166,16 @@ void Mesh::dial(Dialed& peer, Monotonic now) {
 
 void Mesh::dialed(const std::shared_ptr<Dialed>& peer, tcp::socket socket) {
   peer->connection = std::make_shared<PeerConnection>(std::move(socket));
-  peer->hello = hello();
+  peer->probing = options_.where != nullptr && !(has_data_ && peer->met && peer->has_data);
+  peer->hello = hello(peer->probing ? Purpose::probe : Purpose::replication);
   peer->signed_in = options_.secret.empty();
   if (!peer->signed_in) peer->hello.nonce = make_nonce();
   put_hello(peer->connection->frames(), peer->connection->output(), peer->hello);
-  peer->signed_in ? begin(*peer->connection) : peer->connection->send();
+  if (peer->signed_in && !peer->probing) {
+    begin(*peer->connection);
+  } else {
+    peer->connection->send();
+  }
   peer->connection->start(
       {.frame = [this, peer](const Frame& frame) { return on_frame(peer, frame); },
        .ended =
@@ -178,12 +199,16 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
   }
   if (frame.type == FrameType::hello) {
     const auto hello = read_hello(frame);
-    if (!hello || hello->cluster != options_.cluster) {
+    if (!hello || !common_version(*hello) || hello->cluster != options_.cluster) {
       lost(*peer, "who answers is no node of this cluster");
       return false;
     }
-    peer->node = hello->node;
-    return true;
+    return greeted(peer, *hello);
+  }
+  if (frame.type == FrameType::places) {
+    const Status taken = heard_places(frame.body);
+    if (!taken) lost(*peer, taken.error().message);
+    return taken.has_value();
   }
   const auto report = frame.type == FrameType::report ? decode_report(frame.body)
                                                       : fail(Code::corrupt, "an unexpected frame");
@@ -206,13 +231,47 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
   return true;
 }
 
+bool Mesh::greeted(const std::shared_ptr<Dialed>& peer, const Hello& hello) {
+  const auto held = peer;  // a connection that ends lets go of it
+  if (peer->probing) {
+    probed(*peer, hello);
+    return false;
+  }
+  peer->node = hello.node;
+  if (options_.where != nullptr) {
+    options_.where->answered(peer->address, hello.node, {hello.address, hello.since});
+    tell_places(*peer->connection, peer->beat);
+  }
+  return true;
+}
+
+void Mesh::probed(Dialed& peer, const Hello& hello) {
+  peer.sent_bytes += peer.connection->sent_bytes();
+  std::exchange(peer.connection, nullptr)->close();
+  peer.not_before = now_ + pause_max;
+  const bool same_id = hello.node == options_.node;
+  if (same_id && hello.origin != replication_.holdings().self().origin.value) {
+    peer.trouble = fmt::format("another node there has this one's id '{}'", options_.node);
+    logging::error("{}: {}. Each node needs an id of its own (--node)", peer.address, peer.trouble);
+    return;
+  }
+  peer.met = true;
+  peer.is_self = same_id;
+  peer.has_data = hello.has_data;
+  if (same_id) return options_.where->is_self(peer.address);
+  peer.node = hello.node;
+  peer.trouble = hello.has_data ? "being connected to" : "it has no data yet";
+  if (hello.has_data && has_data_) peer.not_before = now_;
+  options_.where->answered(peer.address, hello.node, {hello.address, hello.since});
+}
+
 void Mesh::sign_in(Dialed& peer, std::string_view challenge) {
   const std::string hello = encode(peer.hello);
   peer.connection->sign(options_.secret.key(End::dialer, hello, challenge),
                         options_.secret.key(End::accepter, hello, challenge));
   peer.connection->frames().put(peer.connection->output(), FrameType::signed_in, {});
   peer.signed_in = true;
-  begin(*peer.connection);
+  peer.probing ? peer.connection->send() : begin(*peer.connection);
 }
 
 void Mesh::lost(Dialed& peer, const std::string& why) {
@@ -233,6 +292,7 @@ void Mesh::lost(Dialed& peer, const std::string& why) {
 
 Status Mesh::admits() const {
   if (stopped_) return fail(Code::unavailable, "this node is stopping");
+  if (!has_data_) return fail(Code::unavailable, "this node has no data yet");
   return {};
 }
 
@@ -246,13 +306,16 @@ void Mesh::adopt(tcp::socket socket, FrameReader reader, FrameWriter writer, con
   peer->connection =
       std::make_shared<PeerConnection>(std::move(socket), std::move(reader), std::move(writer));
   accepted_.push_back(peer);
+  if (options_.where != nullptr && !hello.address.empty())
+    options_.where->told(hello.node, {hello.address, hello.since});
   // So it can be reached again: there is no need to wait for an attempt to say so.
   for (const auto& [address, back] : dialed_) {
-    if (back->node != hello.node || back->connection) continue;
+    if (back->node != hello.node || back->connection || now_ - back->since < pause_first) continue;
     if (back->connecting) std::exchange(back->connecting, nullptr)->close();
     back->not_before = {};
   }
-  put_hello(peer->connection->frames(), peer->connection->output(), this->hello());
+  put_hello(peer->connection->frames(), peer->connection->output(),
+            this->hello(Purpose::replication));
   begin(*peer->connection);
   peer->connection->start(
       {.frame = [this, peer](const Frame& frame) { return on_frame(peer, frame); },
@@ -280,6 +343,8 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
       peer->origin = report->holdings.front().origin;
       replication_.hears(peer->node, peer->origin);
     }
+  } else if (frame.type == FrameType::places) {
+    taken = heard_places(frame.body);
   } else if (peer->origin.value != 0 &&
              (frame.type == FrameType::entries || frame.type == FrameType::part)) {
     taken = peer->inbound.take(frame);
@@ -303,12 +368,29 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
 
 // ---- Both
 
-Hello Mesh::hello() const {
+Hello Mesh::hello(Purpose purpose) const {
   Hello hello;
-  hello.purpose = Purpose::replication;
+  hello.purpose = purpose;
   hello.cluster = options_.cluster;
   hello.node = options_.node;
+  hello.origin = replication_.holdings().self().origin.value;
+  hello.has_data = has_data_;
+  hello.address = place_.address;
+  hello.since = place_.since;
   return hello;
+}
+
+void Mesh::tell_places(PeerConnection& connection, Beat& beat) {
+  if (options_.where == nullptr || beat.places == options_.where->changes()) return;
+  beat.places = options_.where->changes();
+  connection.frames().put(connection.output(), FrameType::places, encode(options_.where->places()));
+}
+
+Status Mesh::heard_places(std::string_view body) {
+  const auto places = decode_places(body);
+  if (!places) return tl::unexpected(places.error());
+  if (options_.where != nullptr) options_.where->told(*places);
+  return {};
 }
 
 void Mesh::begin(PeerConnection& connection) {
@@ -342,7 +424,12 @@ void Mesh::turn(Instant wall, Monotonic now) {
     report_at_ = now + report_interval;
     report_ = replication_.report(wall);
   }
+  if (options_.where != nullptr && options_.where->changes() != places_seen_) {
+    places_seen_ = options_.where->changes();
+    set_peers(options_.where->to_dial());
+  }
   for (auto& [address, peer] : dialed_) {
+    if (peer->is_self) continue;
     if (peer->connecting && now - peer->since > peer->patience()) lost(*peer, "it does not answer");
     if (peer->connection && now - peer->connection->heard_at() > silence_max)
       lost(*peer, "nothing was heard of it");
@@ -359,7 +446,8 @@ void Mesh::turn(Instant wall, Monotonic now) {
         continue;
       }
     }
-    if (tell && peer->signed_in) report(connection, peer->beat);
+    if (peer->begun) tell_places(connection, peer->beat);
+    if (tell && peer->signed_in && !peer->probing) report(connection, peer->beat);
     connection.send();
   }
   for (const auto& peer : std::vector(accepted_)) {
@@ -383,8 +471,10 @@ void Mesh::turn(Instant wall, Monotonic now) {
       lost(peer);
       continue;
     }
-    if (tell && !peer->over) report(*peer->connection, peer->beat);
-    if (!peer->over) peer->connection->send();
+    if (peer->over) continue;
+    tell_places(*peer->connection, peer->beat);
+    if (tell) report(*peer->connection, peer->beat);
+    peer->connection->send();
   }
 }
 

@@ -16,6 +16,7 @@
 #include "mesh/inbound.h"
 #include "mesh/peer_connection.h"
 #include "mesh/replication.h"
+#include "mesh/whereabouts.h"
 
 namespace holdfast::mesh {
 
@@ -28,12 +29,30 @@ class Mesh {
     std::string cluster;
     std::string node;
     Secret secret;  // empty: nodes do not sign in
+    /// Where nodes find one another through the mesh itself; it says whom to dial.
+    /// Nothing: set_peers() does.
+    Whereabouts* where = nullptr;
   };
   Mesh(boost::asio::io_context& io, Replication& replication, Options options);
   ~Mesh();
 
   /// The others' addresses ("HOST:PORT"); connections to any else end.
   void set_peers(const std::vector<std::string>& addresses);
+
+  /// Where this node is, to be told to the others.
+  void set_place(Whereabouts::Place place) { place_ = std::move(place); }
+  /// Whether this node has data, if only none: until then it asks who is there and
+  /// has, and does not replicate. At first: yes.
+  void set_has_data(bool has) { has_data_ = has; }
+  /// What was found out while it had not. Of all whom it is to dial.
+  enum class Found {
+    unknown,  // somebody has not answered yet
+    data,     // somebody has some
+    none,     // nobody has
+  };
+  Found found() const;
+  /// How this node greets, and answers greetings.
+  Hello hello(Purpose purpose) const;
   /// Whether connections are taken over at present.
   Status admits() const;
   /// Takes over an accepted connection behind its greeting.
@@ -57,7 +76,8 @@ class Mesh {
  private:
   // Both ends of a connection tell how fresh they are.
   struct Beat {
-    std::uint64_t heard = 0;  // the peer's last time, to be sent back
+    std::uint64_t heard = 0;   // the peer's last time, to be sent back
+    std::uint64_t places = 0;  // Whereabouts::changes() when they were told
   };
   struct Dialed;
   struct Accepted;
@@ -68,9 +88,12 @@ class Mesh {
   void lost(Dialed& peer, const std::string& why);
   void lost(const std::shared_ptr<Accepted>& peer);
   void sign_in(Dialed& peer, std::string_view challenge);
-  Hello hello() const;
+  bool greeted(const std::shared_ptr<Dialed>& peer, const Hello& hello);
+  void probed(Dialed& peer, const Hello& hello);
   void begin(PeerConnection& connection);
   void report(PeerConnection& connection, Beat& beat);
+  void tell_places(PeerConnection& connection, Beat& beat);
+  Status heard_places(std::string_view body);
   Status heard(const Report& report, Beat& beat);
 
   boost::asio::io_context& io_;
@@ -81,6 +104,9 @@ class Mesh {
   Monotonic now_{};
   Monotonic report_at_{};
   std::optional<Report> report_;
+  Whereabouts::Place place_;
+  std::uint64_t places_seen_ = 0;
+  bool has_data_ = true;
   bool stopped_ = false;
 };
 

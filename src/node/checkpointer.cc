@@ -75,11 +75,14 @@ void Checkpointer::begin() {
   rows_.put(Family::meta, checkpoint_key::catalog, parts_.catalog.encode());
   rows_.put(Family::meta, checkpoint_key::machine, parts_.machine.encode());
   rows_.put(Family::meta, checkpoint_key::members, parts_.keyspaces.members().encode());
-  rows_.put(Family::meta, checkpoint_key::log_place, parts_.log.place());
-  rows_.put(Family::meta, checkpoint_key::replica, parts_.replica.encode());
-  rows_.put(Family::meta, checkpoint_key::origin_position, origin);
+  rows_.put(Family::meta, checkpoint_key::log_place,
+            parts_.log_place.empty() ? parts_.log.place() : parts_.log_place);
+  if (!parts_.has_replica || parts_.has_replica()) {
+    rows_.put(Family::meta, checkpoint_key::replica, parts_.replica.encode());
+    rows_.put(Family::meta, checkpoint_key::origin_position, origin);
+  }
 
-  frozen_ = parts_.keyspaces.all();
+  frozen_ = parts_.keyspaces.with_undeclared();
   to_encode_ = frozen_;
   for (KeyspaceState* state : frozen_) {
     state->table.begin_checkpoint();

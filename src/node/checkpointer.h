@@ -39,6 +39,10 @@ class Checkpointer {
     std::function<void(Position, std::uint64_t log_bytes)> on_durable;
     /// Likewise of the origin log. Nothing: no other node needs it, and it is trimmed.
     std::function<void(Position)> on_origin_durable;
+    std::string log_place;  // of a log that has no place to tell
+    /// Whether the node has a part in the eventual keyspaces: until then nothing may
+    /// look at the next start as if it had. Nothing: always.
+    std::function<bool()> has_replica;
   };
   /// `wake` is called from the commit thread when there is something for step().
   Checkpointer(Parts parts, std::function<void()> wake);

@@ -21,8 +21,15 @@ bool is_host_and_port(std::string_view text) {
 
 }  // namespace
 
-Result<Engine> parse_engine(std::string_view text) {
+Result<Engine> parse_engine(std::string_view text, std::span<const std::string> peers) {
   Engine engine;
+  engine.peers = !peers.empty();
+  if (engine.peers && text != "embedded")
+    return fail(Code::err, "--peers is for nodes without an engine: etcd tells who the others are");
+  for (const std::string& peer : peers) {
+    if (!is_host_and_port(peer))
+      return fail(Code::err, fmt::format("--peers: '{}' is not HOST:PORT", peer));
+  }
   if (text == "embedded") return engine;
   if (!text.starts_with(etcd_scheme)) {
     return fail(Code::err, fmt::format("unknown engine '{}': there are embedded and "

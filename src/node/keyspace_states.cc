@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/keyspace_states.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+
 #include "base/assert.h"
+#include "base/logging.h"
+#include "catalog/declarations.h"
 
 namespace holdfast::node {
 namespace {
@@ -36,25 +42,44 @@ KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids
 }
 
 KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
-  const std::size_t place = keyspace.id.value;
-  HF_ASSERT(place > 0 && place <= limits::keyspaces_max);
-  if (states_.size() <= place) states_.resize(place + 1);
-  states_[place] = std::make_unique<KeyspaceState>(
+  const std::size_t id = keyspace.id.value;
+  HF_ASSERT(id > 0);
+  const bool counted = id < limits::keyspaces_max;
+  if (counted && states_.size() <= id) states_.resize(id + 1);
+  auto& state = counted ? states_[id] : named_[keyspace.id.value];
+  state = std::make_unique<KeyspaceState>(
       keyspace, store_,
       id_options(ids_memory_bytes_, strong::remembered_for(keyspace.retain_ids), ids_hash_seed_));
+  state->place = counted ? static_cast<std::uint16_t>(id) : ++places_;
   list_all();
-  return *states_[place];
+  return *state;
 }
 
 void KeyspaceStates::list_all() {
   all_.clear();
+  with_undeclared_.clear();
   for (const auto& state : states_) {
-    if (state != nullptr) all_.push_back(state.get());
+    if (state != nullptr) with_undeclared_.push_back(state.get());
   }
+  for (const auto& [id, state] : named_) with_undeclared_.push_back(state.get());
+  std::ranges::sort(with_undeclared_, {}, &KeyspaceState::place);
+  std::ranges::copy_if(with_undeclared_, std::back_inserter(all_), &KeyspaceState::declared);
+}
+
+void KeyspaceStates::use_declarations() {
+  declarations_ = true;
+  places_ = Catalog::default_id.value;
+}
+
+KeyspaceState& KeyspaceStates::declarations() {
+  eventual_state(declarations::keyspace_id);  // makes it
+  return *find(declarations::keyspace_id);
 }
 
 Status KeyspaceStates::load() {
   states_.clear();
+  named_.clear();
+  if (declarations_) use_declarations();
   if (Status s = catalog_ids_.load(); !s) return s;
   for (const Keyspace* keyspace : catalog_.all()) {
     KeyspaceState& state = make(*keyspace);
@@ -65,12 +90,34 @@ Status KeyspaceStates::load() {
 }
 
 KeyspaceState* KeyspaceStates::find(KeyspaceId id) {
-  return id.value < states_.size() ? states_[id.value].get() : nullptr;
+  if (id.value < states_.size()) return states_[id.value].get();
+  const auto named = named_.find(id.value);
+  return named == named_.end() ? nullptr : named->second.get();
+}
+
+// Nothing where there are as many as there can be.
+KeyspaceState* KeyspaceStates::make_undeclared(KeyspaceId id) {
+  if (named_.size() + Catalog::default_id.value + 1 >= limits::keyspaces_max) return nullptr;
+  Keyspace keyspace;
+  keyspace.id = id;
+  keyspace.guarantee = Guarantee::eventual;
+  KeyspaceState& state = make(keyspace);
+  state.declared = false;
+  list_all();
+  // The checkpoint may have it: dropped, but not without what came since.
+  Status loaded = state.table.load();
+  if (loaded) loaded = state.ids.load();
+  if (!loaded) {
+    // As where a table's value cannot be read: there is no right answer to give.
+    logging::error("the checkpoint cannot be read, stopping: {}", loaded.error().message);
+    std::_Exit(EXIT_FAILURE);
+  }
+  return &state;
 }
 
 std::size_t KeyspaceStates::memory_bytes() const {
   std::size_t bytes = catalog_ids_.memory_bytes();
-  for (const KeyspaceState* state : all_) {
+  for (const KeyspaceState* state : with_undeclared_) {
     bytes += state->table.memory_bytes() + state->ids.memory_bytes();
   }
   return bytes;
@@ -82,8 +129,11 @@ strong::State* KeyspaceStates::strong_state(KeyspaceId keyspace) {
 }
 
 eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
-  if (keyspace.value >= states_.size()) met_unknown_ = true;
   KeyspaceState* state = find(keyspace);
+  if (state == nullptr && declarations_ && keyspace.value >= declarations::keyspace_id.value)
+    state = make_undeclared(keyspace);
+  if (state == nullptr && keyspace.value >= states_.size()) met_unknown_ = true;
+  if (keyspace == declarations::keyspace_id) declarations_changed_ = true;
   return state != nullptr && state->guarantee == Guarantee::eventual ? &state->eventual : nullptr;
 }
 
@@ -117,11 +167,21 @@ KeyspaceFacts KeyspaceStates::facts(KeyspaceId keyspace) {
 }
 
 void KeyspaceStates::on_created(const Keyspace& keyspace) {
-  make(keyspace);
+  KeyspaceState* state = find(keyspace.id);
+  if (state == nullptr) {
+    make(keyspace);
+    return;
+  }
+  state->declared = true;
+  list_all();
+  adopt(*state, keyspace);
 }
 
 void KeyspaceStates::on_altered(const Keyspace& keyspace) {
-  KeyspaceState& state = *find(keyspace.id);
+  adopt(*find(keyspace.id), keyspace);
+}
+
+void KeyspaceStates::adopt(KeyspaceState& state, const Keyspace& keyspace) {
   state.ids.set_retain(strong::remembered_for(keyspace.retain_ids));
   state.strong.retain = keyspace.retain_ids;
   state.strong.ids_bytes_max = keyspace.ids_bytes_max;
@@ -131,6 +191,11 @@ void KeyspaceStates::on_altered(const Keyspace& keyspace) {
 }
 
 void KeyspaceStates::on_dropped(const Keyspace& keyspace) {
+  if (declarations_) {
+    find(keyspace.id)->declared = false;
+    list_all();
+    return;
+  }
   dropped_states_.push_back(std::move(states_[keyspace.id.value]));
   dropped_.push_back(keyspace.id);
   list_all();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +28,8 @@ struct KeyspaceState {
 
   KeyspaceId id;
   Guarantee guarantee;
+  bool declared = true;     // the catalog knows it
+  std::uint16_t place = 0;  // among this node's keyspaces, until it stops; in SCAN's cursors
   Table table;
   IdTable ids;
   strong::State strong;
@@ -42,6 +46,16 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes,
                  std::uint64_t ids_hash_seed);
 
+  /// Nodes without an engine: the catalog is eventual data (catalog/declarations.h).
+  /// Then a keyspace has a state from the first operation on it that comes, declared
+  /// or not, and keeps it when it is dropped: what others write to it meanwhile is
+  /// there when it is declared again. Before load().
+  void use_declarations();
+  /// Where they lie.
+  KeyspaceState& declarations();
+  /// Whether operations have changed the declarations since this was asked last.
+  bool take_declarations_changed() { return std::exchange(declarations_changed_, false); }
+
   /// Makes and loads the state of every keyspace in the catalog: after the
   /// catalog was restored, before any log is followed.
   Status load();
@@ -56,7 +70,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
     on_merged_hook_ = std::move(on_merged);
   }
 
-  /// Whether an eventual keyspace was asked for that was never known here.
+  /// Whether an operation came on a keyspace that was never known here.
   bool met_unknown() const { return met_unknown_; }
   Members& members() { return members_; }
   /// What NODE INFO tells of this node, and who hears that members changed.
@@ -66,8 +80,11 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   }
 
   KeyspaceState* find(KeyspaceId id);
-  /// Every one, in the order of their ids. Holds until the catalog changes.
+  /// Every one that is declared, in the order of their places. Holds until the
+  /// catalog changes.
   const std::vector<KeyspaceState*>& all() const { return all_; }
+  /// The others, too.
+  const std::vector<KeyspaceState*>& with_undeclared() const { return with_undeclared_; }
   /// Keyspaces dropped since the last call: their rows are to be erased.
   std::vector<KeyspaceId> take_dropped() { return std::exchange(dropped_, {}); }
   /// The state of a dropped keyspace stays until this is called, because a
@@ -84,7 +101,9 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
 
   // eventual::Host
   eventual::State* eventual_state(KeyspaceId keyspace) override;
-  bool knows_up_to(KeyspaceId keyspace) const override { return keyspace.value < states_.size(); }
+  bool knows_up_to(KeyspaceId keyspace) const override {
+    return declarations_ || keyspace.value < states_.size();
+  }
   void entry_merged(eventual::OriginId, std::string_view entry) override {
     if (on_merged_hook_) on_merged_hook_(entry);
   }
@@ -102,6 +121,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
 
  private:
   KeyspaceState& make(const Keyspace& keyspace);
+  KeyspaceState* make_undeclared(KeyspaceId id);
+  void adopt(KeyspaceState& state, const Keyspace& keyspace);
   void list_all();
 
   Catalog& catalog_;
@@ -111,8 +132,13 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::uint64_t ids_memory_bytes_;
   std::uint64_t ids_hash_seed_;
   IdTable catalog_ids_;
-  std::vector<std::unique_ptr<KeyspaceState>> states_;  // by id
+  bool declarations_ = false;
+  bool declarations_changed_ = false;
+  std::vector<std::unique_ptr<KeyspaceState>> states_;  // by id, where it was counted
+  absl::flat_hash_map<std::uint32_t, std::unique_ptr<KeyspaceState>> named_;  // by a name's
   std::vector<KeyspaceState*> all_;
+  std::vector<KeyspaceState*> with_undeclared_;
+  std::uint16_t places_ = 0;
   std::vector<KeyspaceId> dropped_;
   std::vector<std::unique_ptr<KeyspaceState>> dropped_states_;
   std::function<void(KeyspaceId)> on_dropped_hook_;

@@ -6,8 +6,8 @@
 namespace holdfast::node {
 namespace {
 
-constexpr std::uint64_t id_mask = 0xFFFF;
-static_assert(limits::keyspaces_max <= id_mask);
+constexpr std::uint64_t place_mask = 0xFFFF;
+static_assert(limits::keyspaces_max <= place_mask);
 
 }  // namespace
 
@@ -17,9 +17,9 @@ std::optional<KeyspaceId> KeyspaceWalk::confined_to(std::string_view pattern) co
   return catalog_.of_key(literal).id;
 }
 
-KeyspaceState* KeyspaceWalk::at_or_after(std::uint32_t id) {
+KeyspaceState* KeyspaceWalk::at_or_after(std::uint64_t place) {
   for (KeyspaceState* state : states_.all()) {
-    if (state->id.value >= id) return state;
+    if (state->place >= place) return state;
   }
   return nullptr;
 }
@@ -27,11 +27,11 @@ KeyspaceState* KeyspaceWalk::at_or_after(std::uint32_t id) {
 std::uint64_t KeyspaceWalk::step(std::uint64_t cursor, std::size_t count, std::string_view pattern,
                                  const Table::Visit& visit) {
   const auto confined = confined_to(pattern);
-  std::uint64_t place = cursor & ~id_mask;
-  KeyspaceState* state = at_or_after(static_cast<std::uint32_t>(cursor & id_mask));
+  std::uint64_t place = cursor & ~place_mask;
+  KeyspaceState* state = at_or_after(cursor & place_mask);
   if (cursor == 0 && confined) state = states_.find(*confined);
   // A keyspace that was dropped since: go on at the next one's start.
-  if (state != nullptr && state->id.value != (cursor & id_mask)) place = 0;
+  if (state != nullptr && state->place != (cursor & place_mask)) place = 0;
   std::size_t visited = 0;
   while (state != nullptr) {
     place = state->table.scan(place, count - visited, time_(*state),
@@ -39,9 +39,9 @@ std::uint64_t KeyspaceWalk::step(std::uint64_t cursor, std::size_t count, std::s
                                 ++visited;
                                 visit(key, value);
                               });
-    if (place != 0) return place | state->id.value;
-    state = confined ? nullptr : at_or_after(state->id.value + 1);
-    if (state != nullptr && visited >= count) return state->id.value;
+    if (place != 0) return place | state->place;
+    state = confined ? nullptr : at_or_after(state->place + 1U);
+    if (state != nullptr && visited >= count) return state->place;
   }
   return 0;
 }

@@ -13,7 +13,7 @@
 namespace holdfast::node {
 
 /// Walks keys across keyspaces in steps. The cursor is stateless: the table's
-/// own cursor with the keyspace's id in the bits that it leaves free.
+/// own cursor with the keyspace's place in the bits that it leaves free.
 class KeyspaceWalk {
  public:
   using Time = std::function<Instant(const KeyspaceState&)>;
@@ -30,7 +30,7 @@ class KeyspaceWalk {
 
  private:
   std::optional<KeyspaceId> confined_to(std::string_view pattern) const;
-  KeyspaceState* at_or_after(std::uint32_t id);
+  KeyspaceState* at_or_after(std::uint64_t place);
 
   Catalog& catalog_;
   KeyspaceStates& states_;

@@ -11,6 +11,18 @@ namespace holdfast::node {
 namespace {
 
 constexpr Millis trim_interval{1'000};
+constexpr Millis forget_interval{10'000};
+
+// Stands for a listed address until who is there has said its name: nothing is
+// stable without it. No node's id: those do not begin so.
+std::string placeholder(const std::string& address) {
+  return "@" + address;
+}
+
+std::optional<mesh::Whereabouts> whereabouts_of(const Options& options) {
+  if (options.peers.empty()) return std::nullopt;
+  return mesh::Whereabouts(options.node, options.peers);
+}
 
 }  // namespace
 
@@ -18,21 +30,116 @@ MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options
                    const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log)
     : files_(files),
       path_(options.data + "/mesh"),
+      places_path_(options.data + "/places"),
       log_(log),
       replication_(options.node, incarnation.origin, incarnation.former, {}, replica, log),
+      where_(whereabouts_of(options)),
       mesh_(io, replication_,
             {.cluster = options.cluster,
              .node = options.node,
-             .secret = mesh::Secret(options.cluster_secret)}) {}
+             .secret = mesh::Secret(options.cluster_secret),
+             .where = where_ ? &*where_ : nullptr}) {}
 
 Status MeshSide::load() {
   auto bytes = read_small_file(files_, path_);
   if (!bytes) return tl::unexpected(bytes.error());
   saved_ = std::move(*bytes);
-  if (saved_.empty()) return {};
-  if (Status s = replication_.add_members(saved_); !s)
-    return fail(Code::corrupt, path_ + ": " + s.error().message);
+  if (!saved_.empty()) {
+    if (Status s = replication_.add_members(saved_); !s)
+      return fail(Code::corrupt, path_ + ": " + s.error().message);
+  }
+  if (!where_) return {};
+  for (const auto& [node, holding] : replication_.holdings().all()) {
+    if (node.starts_with('@')) placeholders_.insert(node);
+  }
+  auto places = read_small_file(files_, places_path_);
+  if (!places) return tl::unexpected(places.error());
+  if (!places->empty()) {
+    if (Status s = where_->restore(*places); !s)
+      return fail(Code::corrupt, places_path_ + ": " + s.error().message);
+  }
+  settle_listed();
   return {};
+}
+
+// Who answered at a listed address is a member, and no longer "whoever is there".
+void MeshSide::settle_listed() {
+  if (std::exchange(settled_places_, where_->changes()) == where_->changes()) return;
+  std::set<std::string> unmet;
+  for (const std::string& address : where_->never_met()) unmet.insert(placeholder(address));
+  for (const std::string& one : unmet) {
+    if (!placeholders_.contains(one)) replication_.expect(one);  // NODE REMOVE may take it out
+  }
+  for (const std::string& one : placeholders_) {
+    if (unmet.contains(one)) continue;
+    const std::string node = where_->met_at(std::string_view(one).substr(1));
+    if (!node.empty()) replication_.expect(node);
+    replication_.remove(one);
+  }
+  placeholders_ = std::move(unmet);
+  // Only so that they are found more easily after a start: nothing depends on it.
+  if (Status s = replace_small_file(files_, places_path_, where_->encode()); !s)
+    logging::warning("{} cannot be written: {}", places_path_, s.error().message);
+}
+
+// Addresses go from node to node: those of a member that was taken out would for ever.
+void MeshSide::forget_strangers() {
+  const auto places = where_->places();
+  for (const auto& [node, place] : places) {
+    if (!replication_.holdings().all().contains(node)) where_->forget(node);
+  }
+}
+
+void MeshSide::set_place(std::string address) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto since = std::chrono::duration_cast<Millis>(now).count();
+  mesh_.set_place({.address = std::move(address), .since = static_cast<std::uint64_t>(since)});
+}
+
+void MeshSide::set_has_data(bool has) {
+  has_data_ = has;
+  mesh_.set_has_data(has);
+}
+
+// Two without data may find that nobody has any, and then both begin with none: each
+// must count the other from the first operation on, even where only one lists the other.
+Result<mesh::Hello> MeshSide::asked(const mesh::Hello& by) {
+  if (!where_) return fail(Code::err, "this node's peers are told by its engine");
+  const mesh::Hello answer = mesh_.hello(mesh::Purpose::probe);
+  if (by.has_data || has_data_ || by.node == answer.node) return answer;
+  replication_.expect(by.node);
+  if (Status s = save(); !s) return tl::unexpected(s.error());
+  where_->told(by.node, {.address = by.address, .since = by.since});
+  return answer;
+}
+
+bool MeshSide::is_removed() const {
+  const mesh::Holdings& holdings = replication_.holdings();
+  return holdings.has_ended(holdings.self().origin);
+}
+
+void MeshSide::tell(Members& members, Instant wall, Monotonic now) {
+  const mesh::Holdings& holdings = replication_.holdings();
+  for (const auto& [node, holding] : holdings.all()) {
+    const std::string address = node.starts_with('@') ? node.substr(1) : where_->address_of(node);
+    const Member* known = members.find(node);
+    if (known != nullptr && (address.empty() || known->mesh == address)) continue;
+    Member member = known != nullptr ? *known : Member{.id = node, .durable = {}};
+    member.mesh = address;
+    if (Status s = members.join(std::move(member), wall); !s)
+      logging::warning("member '{}': {}", node, s.error().message);
+  }
+  std::vector<std::string> gone;
+  for (const auto& [id, member] : members.all()) {
+    if (!holdings.all().contains(id)) gone.push_back(id);
+  }
+  for (const std::string& id : gone) static_cast<void>(members.remove(id));
+  for (const auto& [node, holding] : holdings.all()) {
+    const auto until = replication_.seen_until(node);
+    if (!until || node == holdings.self().node) continue;
+    static_cast<void>(
+        members.report(node, {}, wall - std::chrono::duration_cast<Millis>(now - *until)));
+  }
 }
 
 Status MeshSide::save() {
@@ -84,6 +191,7 @@ std::vector<NodeFacts::Behind> MeshSide::behind(Monotonic now) {
 }
 
 void MeshSide::turn(Instant wall, Monotonic now) {
+  if (where_) settle_listed();
   // Nothing is told by a node that could forget whom it had told.
   if (Status s = save(); !s) {
     if (!std::exchange(save_failed_, true))
@@ -96,6 +204,9 @@ void MeshSide::turn(Instant wall, Monotonic now) {
   if (now < trim_at_) return;
   trim_at_ = now + trim_interval;
   trim();
+  if (!where_ || now < forget_at_) return;
+  if (forget_at_ != Monotonic{}) forget_strangers();
+  forget_at_ = now + forget_interval;
 }
 
 void MeshSide::on_checkpoint(Position position) {

@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "log/file_system.h"
 #include "mesh/mesh.h"
 #include "mesh/replication.h"
+#include "mesh/whereabouts.h"
 #include "node/options.h"
 #include "node/origin_identity.h"
 
@@ -40,7 +42,22 @@ class MeshSide {
   /// settled that it has not got. An error: that could not be written down.
   Status admit(const std::string& node, eventual::OriginId origin);
   eventual::OriginId origin() const { return replication_.holdings().self().origin; }
-  /// Where the others are.
+  /// Nodes without an engine: who they are and where comes through the mesh itself.
+  /// Makes the members what is known of the mesh's.
+  void tell(Members& members, Instant wall, Monotonic now);
+  /// Whether the others count this node out for good.
+  bool is_removed() const;
+  /// Where this node is, once it listens.
+  void set_place(std::string address);
+  /// Another asks who is here; what it is to be told. An error: nothing can be,
+  /// since it could not be written down that it counts.
+  Result<mesh::Hello> asked(const mesh::Hello& by);
+  std::vector<std::string> addresses() const { return where_->to_dial(); }
+  /// There are data from now on, if only none.
+  void set_has_data(bool has);
+  bool has_data() const { return has_data_; }
+
+  /// With an engine: where the others are.
   void set_addresses(const std::vector<std::string>& addresses) { mesh_.set_peers(addresses); }
   /// Whether some member is not connected to: its address may be another by now.
   bool wants_addresses() const;
@@ -60,15 +77,23 @@ class MeshSide {
 
  private:
   Status save();
+  void settle_listed();
+  void forget_strangers();
   void trim();
 
   FileSystem& files_;
   std::string path_;
+  std::string places_path_;
   DiskLog& log_;
   mesh::Replication replication_;
+  std::optional<mesh::Whereabouts> where_;  // without an engine
   mesh::Mesh mesh_;
   std::string saved_;  // the file's content
   std::uint64_t saved_changes_ = 0;
+  std::uint64_t settled_places_ = 0;  // Whereabouts::changes()
+  std::set<std::string> placeholders_;
+  bool has_data_ = true;
+  Monotonic forget_at_{};
   std::set<std::string, std::less<>> members_;  // of the strong log, this node not among them
   Position checkpointed_;
   Monotonic trim_at_{};

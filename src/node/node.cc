@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/node.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <csignal>
@@ -8,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/logging.h"
+#include "catalog/declarations.h"
 #include "eventual/origin_entry.h"
 #include "node/command_table.h"
 #include "node/diverged.h"
@@ -45,6 +48,10 @@ constexpr Millis engine_patience{5'000};
 // How long for another node with its id to be gone: an earlier one of its own,
 // on another machine, is for as long as etcd keeps its lease.
 constexpr Millis id_patience{15'000};
+// How often all peers are asked for their data, of which one has said that it has some.
+constexpr int base_tries = 20;
+// What a checkpoint of nodes without an engine has for the strong log's place.
+constexpr std::string_view no_place = "none";
 
 Instant wall_clock() {
   return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
@@ -61,19 +68,24 @@ Node::Node(const Options& options) : options_(options) {}
 
 Node::~Node() = default;
 
-Result<std::unique_ptr<Node>> Node::open(const Options& options) {
+Result<std::unique_ptr<Node>> Node::open(const Options& options, Restart why) {
   while (true) {
     std::unique_ptr<Node> node(new Node(options));
     if (Status s = node->open_data(); !s) return tl::unexpected(s.error());
     if (Status s = node->follow_strong_log(); !s) return tl::unexpected(s.error());
-    const bool needs_base = node->needs_base();
-    if (node->log_->health().state != LogHealth::State::behind && !needs_base) {
+    bool load = node->log_->health().state == LogHealth::State::behind || node->needs_base();
+    if (load) {
+      if (Status s = node->peers_->load_checkpoint(!node->has_replica_); !s)
+        return tl::unexpected(s.error());
+    } else if (why == Restart::load_base && !node->has_replica_) {
+      // If none gives one after all, who comes to serve sees why it cannot.
+      load = node->peers_->load_checkpoint(true, base_tries).has_value();
+    }
+    if (!load) {
       if (Status s = node->recover(); !s) return tl::unexpected(s.error());
       if (Status s = node->listen(); !s) return tl::unexpected(s.error());
       return node;
     }
-    if (Status s = node->peers_->load_checkpoint(!node->has_replica_); !s)
-      return tl::unexpected(s.error());
     node.reset();  // closes the table whose place is taken
     if (Status s = TableFolders(options.data).adopt_incoming(); !s)
       return tl::unexpected(s.error());
@@ -81,9 +93,11 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options) {
 }
 
 Status Node::open_data() {
-  auto engine = parse_engine(options_.engine);
+  auto engine = parse_engine(options_.engine, options_.peers);
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
+  if (options_.node.empty() || options_.node.starts_with('@'))
+    return fail(Code::err, "--node: an id is not empty and does not begin with '@'");
   if (!options_.cluster_secret_file.empty()) {
     auto secret = read_secret_file(options_.cluster_secret_file, "the cluster's secret",
                                    limits::cluster_secret_bytes_min);
@@ -105,6 +119,7 @@ Status Node::open_data() {
   store_ = std::move(*store);
   keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
                                                 random_number());
+  if (!engine_.strong()) keyspaces_->use_declarations();
   return open_logs();
 }
 
@@ -127,7 +142,7 @@ Status Node::open_logs() {
     log_ = std::move(*log);
   }
   auto origin_options = log_options("origin");
-  if (engine_.shared())
+  if (engine_.clustered())
     origin_options.sync_interval = std::min(origin_options.sync_interval, mesh_sync_interval);
   auto origin_log = DiskLog::open(files, std::move(origin_options));
   if (!origin_log) return tl::unexpected(origin_log.error());
@@ -155,8 +170,11 @@ Status Node::follow_strong_log() {
     parts.on_durable = [this](Position position, std::uint64_t log_bytes) {
       membership_->on_durable(position, log_bytes);
     };
-    parts.on_origin_durable = [this](Position position) { mesh_->on_checkpoint(position); };
   }
+  if (engine_.clustered())
+    parts.on_origin_durable = [this](Position position) { mesh_->on_checkpoint(position); };
+  if (!engine_.strong()) parts.log_place = no_place;
+  parts.has_replica = [this] { return has_replica_; };
   checkpointer_ = std::make_unique<Checkpointer>(std::move(parts), [this] { wake(); });
   const auto loaded = checkpointer_->load();
   if (!loaded) return tl::unexpected(loaded.error());
@@ -165,29 +183,40 @@ Status Node::follow_strong_log() {
                                        "than {}",
                                        options_.data, options_.engine));
   }
+  if (loaded->replica && (loaded->log_place == no_place) == engine_.strong()) return another_kind();
   origin_position_ = loaded->origin_position;
-  has_replica_ = !engine_.shared() || loaded->replica || origin_log_->last() != Position{};
+  has_replica_ = !engine_.clustered() || loaded->replica || origin_log_->last() != Position{};
   make_sequencer();
-  if (engine_.shared()) {
+  if (engine_.clustered()) {
     mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, *incarnation, *replica_,
                                        *origin_log_);
     if (Status s = mesh_->load(); !s) return s;
-    mesh_->follow(keyspaces_->members());
-    make_membership();
+    if (engine_.shared()) mesh_->follow(keyspaces_->members());
+    make_peers();
   }
   keyspaces_->set_node([this] { return facts(); },
                        [this] {
-                         if (!membership_) return;
-                         membership_->on_changed();
-                         mesh_->follow(keyspaces_->members());
+                         if (membership_) membership_->on_changed();
+                         if (mesh_) mesh_->follow(keyspaces_->members());
                        });
-  if (Status s = sequencer_->start(loaded->log_place); !s) return s;
-  return engine_.shared() ? catch_up() : Status();
+  if (Status s = sequencer_->start(engine_.strong() ? loaded->log_place : std::string()); !s)
+    return s;
+  if (engine_.shared()) return catch_up();
+  return !engine_.strong() && machine_->applied() != Position{} ? another_kind() : Status();
+}
+
+Status Node::another_kind() const {
+  return fail(Code::err, fmt::format("the data in {} are of a node {} --peers: they cannot be used "
+                                     "{} it",
+                                     options_.data, engine_.strong() ? "with" : "without",
+                                     engine_.strong() ? "without" : "with"));
 }
 
 Status Node::recover() {
   const auto began = Clock::now();
-  if (Status s = replay_origin_log(origin_position_); !s) return s;
+  if (Status s = replay_origin_log(origin_position_); !s)
+    return !engine_.clustered() && s.error().code == Code::unavailable ? another_kind() : s;
+  if (keyspaces_->met_unknown() && !engine_.shared()) return another_kind();
   if (keyspaces_->met_unknown() && log_->health().state != LogHealth::State::ok) {
     return fail(Code::unavailable,
                 "this node has written to eventual keyspaces that it must first hear of from the "
@@ -200,6 +229,7 @@ Status Node::recover() {
                             .on_broken = [this] { resp_->abort_all(); }});
   if (mesh_) {
     mesh_->start();
+    if (!engine_.shared()) begin_with_data(has_replica_ || options_.bootstrap);
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
   }
   requests_ = std::make_unique<Requests>(Requests::Parts{
@@ -207,12 +237,13 @@ Status Node::recover() {
   requests_->refresh_time();
   // From now on it knows what time is too far ahead: before any peer can tell one.
   replica_->tidy(requests_->now());
+  follow_declarations();
 
   const std::uint64_t limit = options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
                                                                : machine_memory_bytes() / 4 * 3;
   memory_.set_limit(limit);
   memory_.sample(keyspaces_->memory_bytes());
-  for (KeyspaceState* state : keyspaces_->all()) {
+  for (KeyspaceState* state : keyspaces_->with_undeclared()) {
     const auto enough = [this, checked = 0]() mutable {
       if (++checked % 1024 == 0) memory_.sample(keyspaces_->memory_bytes());
       return memory_.excess() > 0;
@@ -228,16 +259,25 @@ Status Node::recover() {
   return {};
 }
 
-void Node::make_membership() {
-  membership_ = std::make_unique<Membership>(
-      Member{
-          .id = options_.node, .resp = options_.resp, .http = options_.http, .mesh = options_.mesh},
-      keyspaces_->members(), *machine_, *log_, [this](const MemberOperation& operation, auto done) {
-        append_own(operation, std::move(done));
-      });
-  membership_->on_durable(machine_->applied(), machine_->log_bytes());
-  peers_ =
-      std::make_unique<Peers>(io_, options_, etcd_, *store_, *membership_, *mesh_, *checkpointer_);
+void Node::make_peers() {
+  if (engine_.shared()) {
+    membership_ = std::make_unique<Membership>(self(), keyspaces_->members(), *machine_, *log_,
+                                               [this](const MemberOperation& operation, auto done) {
+                                                 append_own(operation, std::move(done));
+                                               });
+    membership_->on_durable(machine_->applied(), machine_->log_bytes());
+  }
+  peers_ = std::make_unique<Peers>(Peers::Parts{.io = io_,
+                                                .options = options_,
+                                                .store = *store_,
+                                                .mesh = *mesh_,
+                                                .checkpointer = *checkpointer_,
+                                                .api = etcd_,
+                                                .membership = membership_.get()});
+}
+
+Member Node::self() const {
+  return {.id = options_.node, .resp = options_.resp, .http = options_.http, .mesh = options_.mesh};
 }
 
 Status Node::replay_origin_log(Position after) {
@@ -325,13 +365,48 @@ bool Node::needs_base() {
          });
 }
 
+void Node::begin_with_data(bool has) {
+  has_replica_ = has;
+  mesh_->set_has_data(has);
+}
+
+// Without an engine there is nobody to ask whether there are data but the peers, and
+// all of them: what those have settled whom this node cannot reach it has not seen.
+void Node::settle_among_peers() {
+  switch (mesh_->mesh().found()) {
+    case mesh::Mesh::Found::data:
+      logging::info("a peer has data: starting again, to load them");
+      wants_restart_ = Restart::load_base;
+      stopping_ = true;
+      return;
+    case mesh::Mesh::Found::none:
+      logging::info("no peer has data: beginning with none, together");
+      return begin_with_data(true);
+    case mesh::Mesh::Found::unknown: {
+      std::vector<std::string> silent;
+      for (const auto& peer : mesh_->mesh().peers()) {
+        if (peer.node.empty()) silent.push_back(peer.address);
+      }
+      std::string why = fmt::format(
+          "this node is new, and has to hear first whether there are data: of {} (or --bootstrap)",
+          fmt::join(silent, ", "));
+      if (!silent.empty() && why != waiting_for_) {
+        waiting_for_ = std::move(why);
+        logging::info("{}", waiting_for_);
+      }
+      return;
+    }
+  }
+}
+
 // Once it has joined, everyone who hears of an eventual keyspace that is made
 // later has heard of this node before.
 void Node::settle_replica() {
+  if (!engine_.shared()) return settle_among_peers();
   if (!membership_->joined()) return;
   if (needs_base()) {
     logging::info("joined a cluster with eventual keyspaces: starting again, to load them");
-    wants_restart_ = true;
+    wants_restart_ = Restart::again;
     stopping_ = true;
     return;
   }
@@ -340,7 +415,9 @@ void Node::settle_replica() {
 
 Status Node::eventual_ready() const {
   if (has_replica_) return {};
-  return fail(Code::unavailable, "this node is new here, and has yet to join the cluster");
+  return fail(Code::unavailable, !waiting_for_.empty()
+                                     ? waiting_for_
+                                     : "this node is new here, and has yet to join the cluster");
 }
 
 std::string Node::id_is_taken(std::string_view by) const {
@@ -369,7 +446,7 @@ void Node::append_own(const MemberOperation& operation,
 
 NodeFacts Node::facts() const {
   return {.id = options_.node,
-          .engine = options_.engine,
+          .engine = engine_.strong() ? options_.engine : std::string("none"),
           .applied = machine_->applied(),
           .state = not_ready().value_or("ok"),
           .behind = behind()};
@@ -379,9 +456,13 @@ NodeFacts Node::facts() const {
 Status Node::watch_cluster() {
   if (log_->health().state == LogHealth::State::behind) {
     logging::warning("{}: starting again, to load a peer's checkpoint", log_->health().reason);
-    wants_restart_ = true;
+    wants_restart_ = Restart::again;
     stopping_ = true;
-  } else if (const auto& stop = membership_->stop()) {
+  } else if (!membership_ && mesh_->is_removed()) {
+    stopping_ = true;
+    logging::warning("NODE REMOVE has taken this node out of the cluster: stopping");
+  } else if (const auto* stop =
+                 membership_ && membership_->stop() ? &*membership_->stop() : nullptr) {
     stopping_ = true;
     if (stop->diverged) {
       mark_diverged(options_.data, stop->why);
@@ -462,6 +543,7 @@ void Node::turn() {
     gather_.async_wait([](const boost::system::error_code&) {});  // a turn follows
   }
   eventual_->turn(requests_->monotonic());
+  follow_declarations();
   if (mesh_) {
     if (!has_replica_) settle_replica();
     mesh_->turn(requests_->now(), requests_->monotonic());
@@ -489,7 +571,7 @@ void Node::housekeeping() {
   }
 
   watch_memory();
-  if (membership_ && !stopping_) {
+  if (peers_ && !stopping_) {
     peers_->tick();
     ended_ = watch_cluster();
   }
@@ -507,7 +589,7 @@ void Node::watch_memory() {
   memory_.sample(keyspaces_->memory_bytes());
   log_bytes_at_sample_ = log_bytes();
   if (std::uint64_t to_evict = memory_.excess(); to_evict > 0) {
-    for (KeyspaceState* state : keyspaces_->all()) {
+    for (KeyspaceState* state : keyspaces_->with_undeclared()) {
       if (to_evict == 0) break;
       to_evict -= std::min<std::uint64_t>(to_evict, state->table.evict(to_evict));
     }
@@ -535,7 +617,8 @@ void Node::request_checkpoint_if_due() {
   // What the engine keeps of a shared log grows until all have made it durable.
   if (engine_.shared()) due_after = std::min(due_after, limits::checkpoint_shared_log_bytes);
   bool wanted = log_bytes - log_bytes_at_checkpoint_ >= due_after;
-  for (KeyspaceState* state : keyspaces_->all()) wanted = wanted || state->ids.wants_checkpoint();
+  for (KeyspaceState* state : keyspaces_->with_undeclared())
+    wanted = wanted || state->ids.wants_checkpoint();
   if (next_checkpoint_ <= now && log_bytes != log_bytes_at_checkpoint_) wanted = true;
   if (!wanted) return;
   // After a failed one (a full disk) not at once again.
@@ -586,8 +669,25 @@ Ticket Node::defer() {
   return *running_;
 }
 
-bool Node::has_seen(const Token& token) const {
+bool Node::has_seen(const Token& token) {
+  follow_declarations();  // they are a part of it
   return token.strong <= machine_->applied() && replica_->merged().includes(token.eventual);
+}
+
+void Node::follow_declarations() {
+  if (engine_.strong() || !keyspaces_->take_declarations_changed()) return;
+  declarations::follow(keyspaces_->declarations().table, eventual_time(), catalog_, *keyspaces_);
+  keyspaces_->take_declarations_changed();  // reading them is no change
+}
+
+void Node::follow_mesh() {
+  Members& members = keyspaces_->members();
+  if (members.find(options_.node) == nullptr) {
+    if (Status s = members.join(self(), requests_->now()); !s)
+      logging::warning("{}", s.error().message);
+  }
+  mesh_->tell(members, requests_->now(), requests_->monotonic());
+  mesh_->follow(members);
 }
 
 std::vector<NodeFacts::Behind> Node::behind() const {
@@ -602,6 +702,10 @@ Instant Node::eventual_time() const {
   return std::max(requests_->now(), replica_->clock().wall());
 }
 
+void Node::clear_eventual(KeyspaceState& state) {
+  flush_eventual(state, Ticket{}, *commands_->find("FLUSHALL"));
+}
+
 std::optional<std::string> Node::not_ready() const {
   if (stopping_) return "stopping";
   if (Status s = sequencer_->writable(); !s) return "strong keyspaces: " + s.error().message;
@@ -614,7 +718,8 @@ void Node::flush_all(Ticket ticket, const Row& row) {
   std::vector<KeyspaceState*> strong;
   std::vector<KeyspaceState*> eventual;
   for (KeyspaceState* state : keyspaces_->all()) {
-    (state->guarantee == Guarantee::strong ? strong : eventual).push_back(state);
+    if (state->guarantee == Guarantee::eventual) eventual.push_back(state);
+    if (state->guarantee == Guarantee::strong && has_strong()) strong.push_back(state);
   }
   Replies::Split split = replies_->split(ticket, strong.size() + eventual.size(), "+OK\r\n");
   std::string text;

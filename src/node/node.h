@@ -35,6 +35,13 @@
 
 namespace holdfast::node {
 
+/// Why a node's run ended only to be opened again.
+enum class Restart {
+  none,
+  again,      // and to find what it lacks
+  load_base,  // and to load a peer's data, since it has none and some peer does
+};
+
 /// A whole node: opens its data, recovers, serves, stops. Everything but the
 /// logs' and the checkpoint's disk work runs on the thread that calls run().
 class Node {
@@ -42,7 +49,7 @@ class Node {
   /// Opens the data, recovers and listens; nothing is served before run(). With
   /// a shared log that has gone on without this node, it first loads a peer's
   /// checkpoint, which can take as long as its data need over the network.
-  static Result<std::unique_ptr<Node>> open(const Options& options);
+  static Result<std::unique_ptr<Node>> open(const Options& options, Restart why = Restart::none);
   ~Node();
 
   /// Serves until SIGTERM, SIGINT or stop(); then answers what is under way,
@@ -51,8 +58,8 @@ class Node {
   Status run();
   /// Any thread.
   void stop();
-  /// After run(): it ended only to be opened again, and to load a checkpoint.
-  bool wants_restart() const { return wants_restart_; }
+  /// After run().
+  Restart wants_restart() const { return wants_restart_; }
 
   // -- For the node's own commands (node_rows.cc) and pages.
 
@@ -61,9 +68,18 @@ class Node {
   /// One turn's end: append, apply, answer, and bounded pieces of housekeeping.
   void turn();
 
+  /// Whether there are strong keyspaces: not without an engine among peers.
+  bool has_strong() const { return engine_.strong(); }
+  /// Makes the catalog what the declarations say, where there is no engine.
+  void follow_declarations();
+  /// Removes every key of a keyspace that this replica has.
+  void clear_eventual(KeyspaceState& state);
+  /// Likewise the list of members what the mesh knows.
+  void follow_mesh();
+
   /// Why eventual keyspaces are not served yet.
   Status eventual_ready() const;
-  bool has_seen(const Token& token) const;
+  bool has_seen(const Token& token);
   /// How far eventual keyspaces are behind the other members', at most.
   std::vector<NodeFacts::Behind> behind() const;
   Token token() const;
@@ -104,10 +120,14 @@ class Node {
   Status open_data();
   Status open_logs();
   Status follow_strong_log();
-  void make_membership();
+  void make_peers();
+  Member self() const;
+  Status another_kind() const;
   Status catch_up();
   bool needs_base();
   void settle_replica();
+  void settle_among_peers();
+  void begin_with_data(bool has);
   std::string id_is_taken(std::string_view by) const;
   Status recover();
   Status replay_origin_log(Position after);
@@ -136,7 +156,7 @@ class Node {
   std::atomic<bool> woken_{false};
   std::atomic<bool> stopping_{false};
   bool tick_due_ = false;
-  bool wants_restart_ = false;
+  Restart wants_restart_ = Restart::none;
   Status ended_;              // why run() ends by itself
   Position origin_position_;  // of the checkpoint
   bool has_replica_ = false;  // this node has had a part in the eventual keyspaces
@@ -146,6 +166,7 @@ class Node {
   std::unique_ptr<Store> store_;
   Catalog catalog_;
   std::unique_ptr<KeyspaceStates> keyspaces_;
+  std::string waiting_for_;          // why there is no replica yet
   std::shared_ptr<etcd::Api> etcd_;  // with a shared log only
   std::unique_ptr<Log> log_;
   const etcd::EtcdLog* etcd_log_ = nullptr;  // log_, where it is shared
@@ -156,9 +177,9 @@ class Node {
   std::unique_ptr<strong::Sequencer> sequencer_;
   std::unique_ptr<EventualSide> eventual_;
   std::unique_ptr<Checkpointer> checkpointer_;
-  std::unique_ptr<MeshSide> mesh_;          // with a shared log only
-  std::unique_ptr<Membership> membership_;  // likewise
+  std::unique_ptr<MeshSide> mesh_;          // where there can be other nodes
   std::unique_ptr<Peers> peers_;            // likewise
+  std::unique_ptr<Membership> membership_;  // with a shared log only
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<server::RespServer> resp_;
   std::unique_ptr<server::HttpServer> http_;

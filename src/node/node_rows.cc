@@ -116,9 +116,9 @@ void random_key(Node& node, ServiceId, Args, Reply& reply) {
   const std::size_t first = place % all.size();
   KeyspaceWalk walk = walk_of(node);
   for (std::size_t i = 0; i < all.size() && !chosen; ++i) {
-    const std::uint64_t id = all[(first + i) % all.size()]->id.value;
-    walk.step((place & ~std::uint64_t{0xFFFF}) | id, 1, "*", take);
-    if (!chosen) walk.step(id, 1, "*", take);
+    const std::uint64_t keyspace = all[(first + i) % all.size()]->place;
+    walk.step((place & ~std::uint64_t{0xFFFF}) | keyspace, 1, "*", take);
+    if (!chosen) walk.step(keyspace, 1, "*", take);
   }
   chosen ? reply.bulk(*chosen) : reply.null();
 }

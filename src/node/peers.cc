@@ -19,7 +19,7 @@ namespace holdfast::node {
 namespace {
 
 constexpr Millis address_timeout{5'000};
-constexpr Millis pause_between_tries{500};
+constexpr Millis pause_between_tries{200};
 constexpr Millis look_interval{500};
 // What follows a checkpoint is kept for so long after it was sent, until who
 // received it has opened it and joined.
@@ -36,52 +36,60 @@ std::string instance(const std::string& data) {
 
 }  // namespace
 
-Peers::Peers(boost::asio::io_context& io, const Options& options,
-             const std::shared_ptr<etcd::Api>& api, Store& store, Membership& membership,
-             MeshSide& mesh, Checkpointer& checkpointer)
-    : options_(options),
-      store_(store),
-      membership_(membership),
-      mesh_(mesh),
-      checkpointer_(checkpointer),
-      addresses_(api, options.cluster, options.node),
-      presence_(*api, options.cluster, options.node, instance(options.data)),
-      server_(io, {.cluster = options.cluster,
-                   .node = options.node,
-                   .begin = [this](const mesh::Hello& hello) { return begin(hello); },
-                   .end =
-                       [this](bool) {
-                         --streams_;
-                         hold_until_ = std::chrono::steady_clock::now() + time_to_join;
-                       },
-                   .secret = mesh::Secret(options.cluster_secret),
-                   .admit = {},
-                   .replicate =
-                       [this](boost::asio::ip::tcp::socket socket, mesh::FrameReader reader,
-                              mesh::FrameWriter writer, const mesh::Hello& hello) {
-                         if (mesh_.mesh().admits())
-                           mesh_.mesh().adopt(std::move(socket), std::move(reader),
-                                              std::move(writer), hello);
-                       }}) {}
+Peers::Peers(Parts parts)
+    : options_(parts.options),
+      store_(parts.store),
+      mesh_(parts.mesh),
+      checkpointer_(parts.checkpointer),
+      membership_(parts.membership),
+      server_(parts.io, {.cluster = options_.cluster,
+                         .node = options_.node,
+                         .begin = [this](const mesh::Hello& hello) { return begin(hello); },
+                         .end =
+                             [this](bool) {
+                               --streams_;
+                               hold_until_ = std::chrono::steady_clock::now() + time_to_join;
+                             },
+                         .secret = mesh::Secret(options_.cluster_secret),
+                         .admit = {},
+                         .replicate =
+                             [this](boost::asio::ip::tcp::socket socket, mesh::FrameReader reader,
+                                    mesh::FrameWriter writer, const mesh::Hello& hello) {
+                               if (mesh_.mesh().admits())
+                                 mesh_.mesh().adopt(std::move(socket), std::move(reader),
+                                                    std::move(writer), hello);
+                             },
+                         .probe = [this](const mesh::Hello& by) { return mesh_.asked(by); }}) {
+  if (!parts.api) return;
+  addresses_.emplace(parts.api, options_.cluster, options_.node);
+  presence_.emplace(*parts.api, options_.cluster, options_.node, instance(options_.data));
+}
 
 Status Peers::listen() {
   const bool safe = options_.trust_network || !options_.cluster_secret.empty();
-  return server_.listen(options_.mesh, safe ? mesh::Reach::anywhere : mesh::Reach::loopback);
+  if (Status s =
+          server_.listen(options_.mesh, safe ? mesh::Reach::anywhere : mesh::Reach::loopback);
+      !s) {
+    return s;
+  }
+  mesh_.set_place(server_.address());
+  return {};
 }
 
 std::optional<std::string> Peers::other_with_id() const {
-  if (presence_.state() != etcd::Presence::State::taken) return std::nullopt;
-  return presence_.holder();
+  if (!presence_ || presence_->state() != etcd::Presence::State::taken) return std::nullopt;
+  return presence_->holder();
 }
 
 void Peers::tick() {
   step();
-  addresses_.publish(server_.address());
+  if (!addresses_) return;
+  addresses_->publish(server_.address());
   const Monotonic now = std::chrono::steady_clock::now();
-  if (streams_ == 0 && now > hold_until_) membership_.release();
+  if (streams_ == 0 && now > hold_until_) membership_->release();
   if (now >= look_at_ && mesh_.wants_addresses()) {
     look_at_ = now + look_interval;
-    addresses_.look(
+    addresses_->look(
         [this](const std::vector<std::string>& others) { mesh_.set_addresses(others); });
   }
 }
@@ -104,11 +112,12 @@ Status Peers::admit(const mesh::Hello& hello) {
 
 Result<mesh::CheckpointSource> Peers::begin(const mesh::Hello& hello) {
   const bool whole = hello.purpose == mesh::Purpose::whole_checkpoint;
+  if (!mesh_.has_data()) return fail(Code::unavailable, "this node has no data itself");
   if (whole) {
     if (Status s = admit(hello); !s) return tl::unexpected(s.error());
   }
   // The log is held first: a checkpoint that is committed meanwhile only needs less.
-  const Position position = membership_.durable();
+  const Position position = membership_ != nullptr ? membership_->durable() : Position{};
   auto snapshot = store_.snapshot();
   if (!snapshot) return tl::unexpected(snapshot.error());
   auto catalog = (*snapshot)->get(Family::meta, checkpoint_key::catalog);
@@ -117,7 +126,7 @@ Result<mesh::CheckpointSource> Peers::begin(const mesh::Hello& hello) {
   auto rows = StrongRows::of(**catalog);
   if (!rows) return tl::unexpected(rows.error());
   ++streams_;
-  membership_.hold(position);
+  if (membership_ != nullptr) membership_->hold(position);
   mesh::CheckpointSource source{
       .snapshot = std::move(*snapshot), .position = position, .wanted = std::move(*rows)};
   if (whole) {
@@ -154,19 +163,25 @@ Status Peers::receive(const std::vector<std::string>& peers, bool whole) {
   return (*staging)->commit(std::move(own));
 }
 
-Status Peers::load_checkpoint(bool whole) {
-  while (true) {
-    const auto peers = addresses_.others(address_timeout);
+Result<std::vector<std::string>> Peers::others() {
+  if (!addresses_) return mesh_.addresses();
+  auto others = addresses_->others(address_timeout);
+  if (others && others->empty())
+    return fail(Code::unavailable, "etcd knows no other node of this cluster");
+  return others;
+}
+
+Status Peers::load_checkpoint(bool whole, std::optional<int> tries) {
+  for (int tried = 1;; ++tried) {
+    const auto peers = others();
     Status received;
     if (!peers) {
       received = tl::unexpected(peers.error());
-    } else if (peers->empty()) {
-      received = fail(Code::unavailable, "etcd knows no other node of this cluster");
     } else {
       logging::info("loading a checkpoint from one of {}", fmt::join(*peers, ", "));
       received = receive(*peers, whole);
     }
-    if (received) return {};
+    if (received || tried == tries) return received;
     // Without it there is nothing that this node could serve as it should.
     logging::warning("no checkpoint from a peer yet: {}", received.error().message);
     std::this_thread::sleep_for(pause_between_tries);

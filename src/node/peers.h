@@ -27,15 +27,26 @@ namespace holdfast::node {
 /// thread.
 class Peers {
  public:
-  Peers(boost::asio::io_context& io, const Options& options, const std::shared_ptr<etcd::Api>& api,
-        Store& store, Membership& membership, MeshSide& mesh, Checkpointer& checkpointer);
+  struct Parts {
+    boost::asio::io_context& io;
+    const Options& options;
+    Store& store;
+    MeshSide& mesh;
+    Checkpointer& checkpointer;
+    // With an engine, which tells where the others are. Else the mesh itself does.
+    std::shared_ptr<etcd::Api> api;
+    Membership* membership = nullptr;
+  };
+  explicit Peers(Parts parts);
 
   /// Serves checkpoints from now on.
   Status listen();
   /// Goes on with saying that this node is alive. Every 100 ms or so.
-  void step() { presence_.step(); }
+  void step() {
+    if (presence_) presence_->step();
+  }
   /// Whether no other node has this one's id, as far as etcd knows.
-  bool id_is_held() const { return presence_.state() == etcd::Presence::State::held; }
+  bool id_is_held() const { return presence_->state() == etcd::Presence::State::held; }
   /// Who has this node's id and runs; nothing: nobody, as far as is known.
   std::optional<std::string> other_with_id() const;
 
@@ -46,22 +57,24 @@ class Peers {
 
   /// Before the node serves: receives some peer's checkpoint into the folder
   /// beside the table's: of the strong keyspaces, with what is this node's own, or
-  /// (`whole`) of all, for a node that has nothing. Tries until one could give it.
-  /// Then the table is to be closed, and TableFolders::adopt_incoming().
-  Status load_checkpoint(bool whole);
+  /// (`whole`) of all, for a node that has nothing. Tries until one could give it,
+  /// or so many times: then an error. When it has one, the table is to be closed,
+  /// and TableFolders::adopt_incoming().
+  Status load_checkpoint(bool whole, std::optional<int> tries = std::nullopt);
 
  private:
   Result<mesh::CheckpointSource> begin(const mesh::Hello& hello);
   Status admit(const mesh::Hello& hello);
+  Result<std::vector<std::string>> others();
   Status receive(const std::vector<std::string>& peers, bool whole);
 
   const Options& options_;
   Store& store_;
-  Membership& membership_;
   MeshSide& mesh_;
   Checkpointer& checkpointer_;
-  AddressBook addresses_;
-  etcd::Presence presence_;
+  Membership* membership_;
+  std::optional<AddressBook> addresses_;
+  std::optional<etcd::Presence> presence_;
   mesh::CheckpointServer server_;
   int streams_ = 0;
   // Nodes that come without data, and how many checkpoints must have been written

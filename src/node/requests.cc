@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "catalog/declarations.h"
 #include "node/node.h"
 #include "node/token.h"
 
@@ -142,6 +143,17 @@ Status Requests::admit(const Keyspace& keyspace, const Request& request, bool wr
   return {};
 }
 
+Result<Path> Requests::path_to(const Keyspace& keyspace) const {
+  if (keyspace.guarantee == Guarantee::eventual) return Path::eventual;
+  if (parts_.node.has_strong()) return Path::strong;
+  return fail(
+      Code::unsupported,
+      fmt::format("'{}' is a strong keyspace: those need an engine (--engine etcd://…), and "
+                  "these nodes have none. Declare an eventual one: KEYSPACE CREATE <name> "
+                  "GUARANTEE eventual",
+                  keyspace.name));
+}
+
 Result<Path> Requests::route(const Request& request) {
   if (!request.after_token.empty()) {
     const auto token = Token::decode(request.after_token);
@@ -160,7 +172,7 @@ Result<Path> Requests::route(const Request& request) {
       if (!keyspace) return tl::unexpected(keyspace.error());
       const bool writes = request.row->access == Access::write;
       if (Status s = admit(**keyspace, request, writes); !s) return tl::unexpected(s.error());
-      return (*keyspace)->guarantee == Guarantee::strong ? Path::strong : Path::eventual;
+      return path_to(**keyspace);
     }
     case Access::session: {
       const auto keyspace = keyspace_of_request(request);
@@ -169,14 +181,14 @@ Result<Path> Requests::route(const Request& request) {
       if (Status s = admit(**keyspace, request, has_writes(request)); !s) {
         return tl::unexpected(s.error());
       }
-      return (*keyspace)->guarantee == Guarantee::strong ? Path::strong : Path::eventual;
+      return path_to(**keyspace);
     }
     case Access::ids: {
       const Keyspace* keyspace = parts_.catalog.find(request.args[2]);
       if (keyspace == nullptr) {
         return tl::unexpected(no_such_keyspace(request.args[2]).error());
       }
-      if (keyspace->guarantee == Guarantee::strong) return Path::strong;
+      if (keyspace->guarantee == Guarantee::strong) return path_to(*keyspace);
       if ((request.row->flags & flag_write_ids) != 0) {
         return fail(Code::unsupported,
                     fmt::format("{} needs a strong keyspace, '{}' is eventual: without agreement "
@@ -186,6 +198,12 @@ Result<Path> Requests::route(const Request& request) {
       return Path::eventual;
     }
     case Access::catalog: {
+      if (!parts_.node.has_strong()) {
+        if (request.row->eventual != nullptr) {
+          if (Status s = parts_.node.eventual_ready(); !s) return tl::unexpected(s.error());
+        }
+        return Path::eventual;
+      }
       if ((request.row->flags & flag_of_keyspace) == 0) return Path::strong;
       const Keyspace* keyspace = parts_.catalog.find(request.args[2]);
       const bool here = keyspace != nullptr && keyspace->guarantee == Guarantee::eventual;
@@ -206,6 +224,8 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
   }
   const Keyspace* keyspace = nullptr;
   if (path == Path::eventual && request.row->access == Access::catalog) {
+    if (!parts_.node.has_strong() && request.row->eventual != nullptr)
+      return declare(request, ticket, reply);
     run_catalog(*request.row, request.caller, request.args, reply);
     return true;
   }
@@ -242,7 +262,26 @@ bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, T
                 : strong_read(request, id, ticket, reply);
 }
 
+bool Requests::declare(const Request& request, Ticket ticket, Reply& reply) {
+  if (request.row->eventual == declarations::drop) {
+    // What it had seen goes; what others write meanwhile stays, should it be declared again.
+    const Keyspace* keyspace = parts_.catalog.find(request.args[2]);
+    if (keyspace != nullptr && keyspace->guarantee == Guarantee::eventual)
+      parts_.node.clear_eventual(*parts_.keyspaces.find(keyspace->id));
+  }
+  KeyspaceState& state = parts_.keyspaces.declarations();
+  const eventual::Replica::Call call{request.row, request.args};
+  const bool done = parts_.eventual.write({.keyspace = state.id,
+                                           .caller = request.caller,
+                                           .request_id = request.request_id,
+                                           .calls = std::span(&call, 1)},
+                                          state.durable, ticket, now(), monotonic(), reply);
+  parts_.node.follow_declarations();
+  return done;
+}
+
 void Requests::run_catalog(const Row& row, ServiceId caller, Args args, Reply& reply) {
+  if (!parts_.node.has_strong()) parts_.node.follow_mesh();
   CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces, caller,
                          std::max(now(), parts_.node.strong_time())};
   row.catalog(context, args, reply);

@@ -63,6 +63,7 @@ class Requests final : public server::Backend {
  private:
   Result<const Keyspace*> keyspace_of_keys(const Row& row, Args args) const;
   Result<const Keyspace*> keyspace_of_request(const server::Request& request) const;
+  Result<server::Path> path_to(const Keyspace& keyspace) const;
   Status admit(const Keyspace& keyspace, const server::Request& request, bool writes) const;
 
   bool submit_strong(const server::Request& request, const Keyspace* keyspace, Ticket ticket,
@@ -70,6 +71,8 @@ class Requests final : public server::Backend {
   bool strong_write(const server::Request& request, KeyspaceId keyspace, Durability durability,
                     Ticket ticket, Reply& now);
   bool strong_read(const server::Request& request, KeyspaceId keyspace, Ticket ticket, Reply& now);
+  /// Changes the catalog where there is no engine.
+  bool declare(const server::Request& request, Ticket ticket, Reply& now);
   /// In this node's catalog as it is, whatever the log may hold beyond.
   void run_catalog(const Row& row, ServiceId caller, Args args, Reply& now);
   Status fresh_within(Millis allowed) const;
