@@ -181,6 +181,49 @@ def new_and_removed_nodes():
         wait_until(lambda: values(third, keys[:1]) == [b"43"], MEET_S, "what was taken out comes anew")
 
 
+def certificates(folder, nodes):
+    """A CA of the folder's own, and a certificate of it for each node; the flags that name them, by node."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=the cluster")
+    for node in nodes:
+        openssl("req", *key, "-keyout", f"{node.name}.key", "-out", f"{node.name}.csr", "-subj", f"/CN={node.name}")
+        openssl("x509", "-req", "-in", f"{node.name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", "2", "-out", f"{node.name}.pem")
+    return {node: ["--mesh-ca", f"{folder}/ca.pem", "--mesh-cert", f"{folder}/{node.name}.pem",
+                   "--mesh-key", f"{folder}/{node.name}.key"] for node in nodes}
+
+
+def over_tls():
+    """Nodes that show each other certificates: replication and checkpoints, and nothing for who has none."""
+    with peers() as cluster:
+        flags = certificates(cluster.folder, cluster.nodes)
+        for node in cluster.nodes:
+            node.flags += flags[node]
+        started(cluster)
+        with cluster.nodes[0].client() as client:
+            for i in range(500):
+                client("SET", f"likes:{i}", "x" * 1000)
+        keys = [f"likes:{i}" for i in range(500)]
+        meet(cluster, keys, [b"x" * 1000] * 500)
+        wiped = cluster.nodes[2]
+        wiped.kill()
+        wiped.wipe()
+        stranger = cluster.add_node()
+        stranger.launch()  # without a certificate
+        wiped.launch()
+        wiped.wait_ready()
+        equal(values(wiped, keys), [b"x" * 1000] * 500, "what was wiped is there again")
+        wait_until(lambda: "refusing a connection that is no node's: TLS" in cluster.nodes[0].log(), MEET_S, "the stranger is refused")
+        equal(stranger.http("/readyz")[0], 503, "and gets nothing")
+        with stranger.client() as client:
+            equal(refusal(client, "GET", keys[0]).code, "UNAVAILABLE", "nor serves anything")
+        stranger.kill()
+        refused = subprocess.run([*stranger.command(), "--mesh-ca", flags[wiped][1]], capture_output=True, text=True, timeout=30, check=False)
+        check(refused.returncode == 1 and "--mesh-key" in refused.stderr, refused.stderr[-300:])
+
+
 def other_data_are_refused():
     """Data of a node on its own are none of a cluster without an engine, and the other way round."""
     with Server() as alone:
@@ -211,7 +254,7 @@ def other_data_are_refused():
         check(both.returncode == 1 and "without an engine" in both.stderr, both.stderr[-300:])
 
 
-CASES = {f.__name__: f for f in (declares_and_refuses, declared_twice, waits_to_hear_from_all, new_and_removed_nodes,
+CASES = {f.__name__: f for f in (declares_and_refuses, declared_twice, waits_to_hear_from_all, new_and_removed_nodes, over_tls,
                                  other_data_are_refused)} | eventual.CASES
 
 if __name__ == "__main__":

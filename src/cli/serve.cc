@@ -129,6 +129,10 @@ void add_serve_command(CLI::App& app, int& exit_code) {
                       "With --peers, and without data: begin although not all of them answer");
   flag("--cluster-secret-file", options->cluster_secret_file,
        "A file with the secret that the cluster's nodes sign in with to each other");
+  flag("--mesh-ca", options->mesh_ca,
+       "PEM file of who signs the nodes' certificates, and nobody else's: TLS between nodes");
+  flag("--mesh-cert", options->mesh_cert, "PEM file of this node's certificate for the others");
+  flag("--mesh-key", options->mesh_key, "PEM file of its key");
   serve_app->add_flag(
       "--trust-network", options->trust_network,
       "Listen beyond loopback although nobody signs in: who can connect may do all");

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
@@ -21,6 +22,7 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr int accepts_per_turn_max = 16;
+constexpr std::size_t wire_bytes = 4 * 1024;         // read at once, where it is not plain
 constexpr Millis sign_of_life{5'000};                // while rows that are not sent are passed over
 constexpr std::uint64_t rows_between_looks = 1'024;  // at the clock and at `stop`
 constexpr Family families_sent[] = {Family::meta, Family::table, Family::ids, Family::open};
@@ -122,10 +124,12 @@ class Sender {
 }  // namespace
 
 struct CheckpointServer::Connection {
-  explicit Connection(tcp::socket accepted, Millis hello_max)
-      : socket(std::move(accepted)), hello_until(now() + hello_max) {}
+  Connection(tcp::socket accepted, Channel between, Millis hello_max)
+      : socket(std::move(accepted)), channel(std::move(between)), hello_until(now() + hello_max) {}
 
   tcp::socket socket;  // until the stream begins
+  Channel channel;
+  std::array<char, wire_bytes> wire;  // as it came, where the channel is not plain
   FrameReader frames{limits::mesh_hello_bytes_max};
   FrameWriter writer;
   std::optional<Hello> hello;
@@ -228,27 +232,54 @@ void CheckpointServer::accept_some() {
       continue;
     }
     socket.non_blocking(true, error);
-    connections_.push_back(std::make_shared<Connection>(std::move(socket), options_.hello_max));
+    connections_.push_back(std::make_shared<Connection>(
+        std::move(socket), Channel(options_.tls, End::accepter), options_.hello_max));
     read(connections_.back());
   }
 }
 
 void CheckpointServer::read(const Held& connection) {
-  const std::span<char> room = connection->frames.room();
-  connection->socket.async_read_some(boost::asio::buffer(room.data(), room.size()),
-                                     [this, connection](const error_code& error, std::size_t n) {
-                                       if (connection->dropped) return;
-                                       if (error) return drop(connection);
-                                       connection->frames.received(n);
-                                       while (true) {
-                                         const auto frame = connection->frames.next();
-                                         if (!frame)
-                                           return refuse_stranger(connection,
-                                                                  frame.error().message);
-                                         if (!*frame) return read(connection);
-                                         if (!take(connection, **frame)) return;
-                                       }
-                                     });
+  const bool plain = connection->channel.is_plain();
+  const std::span<char> room = plain ? connection->frames.room() : connection->wire;
+  connection->socket.async_read_some(
+      boost::asio::buffer(room.data(), room.size()),
+      [this, connection, plain](const error_code& error, std::size_t n) {
+        if (connection->dropped) return;
+        if (error) return drop(connection);
+        if (plain) {
+          connection->frames.received(n);
+        } else {
+          connection->channel.feed({connection->wire.data(), n});
+        }
+        read_frames(connection);
+      });
+}
+
+void CheckpointServer::read_frames(const Held& connection) {
+  while (true) {
+    const auto frame = connection->frames.next();
+    if (!frame) return refuse_stranger(connection, frame.error().message);
+    if (*frame) {
+      if (!take(connection, **frame)) return;
+      continue;
+    }
+    if (connection->channel.is_plain()) return read(connection);
+    const auto more = connection->channel.read(connection->frames.room());
+    if (connection->channel.has_output() && !say(connection, {})) return;
+    if (!more) return refuse_stranger(connection, more.error().message);
+    if (*more == 0) return read(connection);
+    connection->frames.received(*more);
+  }
+}
+
+// A greeting's answers are a few bytes, and a certificate some thousand: the socket's
+// buffer is empty and takes them whole, or not at all. False: the connection is dropped.
+bool CheckpointServer::say(const Held& connection, std::string bytes) {
+  connection->channel.seal(bytes);
+  error_code failed;
+  if (!bytes.empty()) connection->socket.write_some(boost::asio::buffer(bytes), failed);
+  if (failed) drop(connection);
+  return !failed;
 }
 
 // False: no more frames are wanted here.
@@ -291,10 +322,7 @@ void CheckpointServer::challenge(const Held& connection) {
   connection->writer.put(out, FrameType::challenge, nonce);
   connection->writer.sign(options_.secret.key(End::accepter, connection->greeting, nonce));
   connection->frames.sign(options_.secret.key(End::dialer, connection->greeting, nonce));
-  // The socket's buffer is empty and takes these few bytes whole, or not at all.
-  error_code failed;
-  connection->socket.write_some(boost::asio::buffer(out), failed);
-  if (failed) drop(connection);
+  say(connection, std::move(out));
 }
 
 void CheckpointServer::refuse_stranger(const Held& connection, const std::string& why) {
@@ -354,8 +382,10 @@ void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
   FrameWriter writer = std::move(connection->writer);
   frames.allow(limits::mesh_frame_bytes_max);
   tcp::socket socket = std::move(connection->socket);
+  Channel channel = std::move(connection->channel);
   drop(connection);
-  options_.replicate(std::move(socket), std::move(frames), std::move(writer), hello);
+  options_.replicate(std::move(socket), std::move(channel), std::move(frames), std::move(writer),
+                     hello);
 }
 
 void CheckpointServer::answer(const Held& connection, const Hello& hello) {
@@ -363,10 +393,7 @@ void CheckpointServer::answer(const Held& connection, const Hello& hello) {
   if (!answer) return refuse(connection, Refusal::failed, answer.error().message);
   std::string out;
   put_hello(connection->writer, out, *answer);
-  // The socket's buffer is empty and takes these few bytes whole, or not at all.
-  error_code ignored;
-  connection->socket.write_some(boost::asio::buffer(out), ignored);
-  drop(connection);
+  if (say(connection, std::move(out))) drop(connection);
 }
 
 void CheckpointServer::refuse(const Held& connection, Refusal refusal, const std::string& text) {
@@ -374,10 +401,7 @@ void CheckpointServer::refuse(const Held& connection, Refusal refusal, const std
   logging::info("refusing node {}: {}", connection->asker, text);
   std::string out;
   put_error(connection->writer, out, refusal, text);
-  // The socket's buffer is empty and takes these few bytes whole, or not at all.
-  error_code ignored;
-  connection->socket.write_some(boost::asio::buffer(out), ignored);
-  drop(connection);
+  if (say(connection, std::move(out))) drop(connection);
 }
 
 void CheckpointServer::start(const Held& connection, CheckpointSource source) {
@@ -385,7 +409,7 @@ void CheckpointServer::start(const Held& connection, CheckpointSource source) {
   ++counters_.streams;
   ++counters_.streams_begun;
   connection->source = std::move(source);
-  connection->link.emplace(connection->socket.release());
+  connection->link.emplace(connection->socket.release(), std::move(connection->channel));
   logging::info("sending node {} the checkpoint of position {}", connection->asker,
                 connection->source.position.value);
   connection->thread = std::thread([this, connection] {

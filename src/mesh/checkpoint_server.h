@@ -46,11 +46,13 @@ class CheckpointServer {
     std::function<void(bool whole)> end;
     /// Where it is not empty, who greets must have it.
     Secret secret;
+    std::shared_ptr<const TlsIdentity> tls;  // who connects must show a certificate
     /// Whether who greets may have it. May be empty.
     std::function<Status(const Hello& hello)> admit;
     /// Takes over a connection whose greeting asks for replication, with what was
     /// read of it behind the greeting. May be empty: none is wanted.
-    std::function<void(boost::asio::ip::tcp::socket, FrameReader, FrameWriter, const Hello&)>
+    std::function<void(boost::asio::ip::tcp::socket, Channel, FrameReader, FrameWriter,
+                       const Hello&)>
         replicate;
     /// What is answered to who asks who is here. May be empty: nothing is.
     std::function<Result<Hello>(const Hello& by)> probe;
@@ -82,7 +84,9 @@ class CheckpointServer {
   void accept_when_ready();
   void accept_some();
   void read(const Held& connection);
+  void read_frames(const Held& connection);
   bool take(const Held& connection, const Frame& frame);
+  bool say(const Held& connection, std::string bytes);
   void challenge(const Held& connection);
   void refuse_stranger(const Held& connection, const std::string& why);
   void greeted(const Held& connection, const Hello& hello);

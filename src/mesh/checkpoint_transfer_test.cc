@@ -17,13 +17,14 @@
 
 #include "mesh/checkpoint_client.h"
 #include "mesh/checkpoint_server.h"
+#include "mesh/test_certificates.h"
 
 // Real sockets and threads, over loopback; deadlines are for a slow machine.
 namespace holdfast::mesh {
 namespace {
 
 using boost::asio::ip::tcp;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 using Rows = std::map<std::string, std::string>;
 
 constexpr std::chrono::seconds deadline{60};
@@ -623,6 +624,36 @@ TEST(CheckpointTransfer, WhereNodesSignInOnlyWhoHasTheSecretGetsAnything) {
   open.serve();
   options.peers = {open.address};
   EXPECT_THAT(fetch_checkpoint(options, *staging).error().message, HasSubstr("does not sign in"));
+}
+
+TEST(CheckpointTransfer, OverTlsOnlyWhoHasACertificateOfTheClusterGetsAnything) {
+  testing::Certificates cluster("shop"), other("stranger");
+  for (const bool signs_too : {false, true}) {
+    Peer peer;
+    fill(*peer.store, 1'000, std::string(1'000, 'v'));
+    peer.options.tls = cluster.identity("n1");
+    if (signs_too) peer.options.secret = Secret("the cluster's own");
+    peer.serve();
+    FetchOptions options = asking({peer.address});
+    options.idle_max = Millis(2'000);
+    options.secret = peer.options.secret;
+    const auto staging = make_memory_store();
+    EXPECT_FALSE(fetch_checkpoint(options, *staging)) << "without TLS";
+    options.tls = other.identity("n2");
+    EXPECT_THAT(fetch_checkpoint(options, *staging).error().message,
+                HasSubstr("not to be trusted"));
+    EXPECT_EQ(peer.begun, 0);
+    options.tls = cluster.identity("n2");
+    const auto fetched = fetch_checkpoint(options, *staging);
+    ASSERT_TRUE(fetched) << fetched.error().message;
+    EXPECT_EQ(all(*staging, Family::table), all(*peer.store, Family::table));
+    EXPECT_TRUE(comes_true([&] { return peer.ended_whole == 1; }));
+
+    Peer open;
+    open.serve();
+    options.peers = {open.address};
+    EXPECT_FALSE(fetch_checkpoint(options, *staging)) << "from a node that has no TLS";
+  }
 }
 
 TEST(CheckpointTransfer, WhatSomeoneSignedInWithOnceOpensNothingAgain) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <charconv>
@@ -20,7 +21,8 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-constexpr Millis look_up{100};  // at what else may end a wait
+constexpr std::size_t wire_bytes = 16 * 1024;  // read at once, where it is not plain
+constexpr Millis look_up{100};                 // at what else may end a wait
 
 Monotonic now() {
   return std::chrono::steady_clock::now();
@@ -84,8 +86,9 @@ void Link::shut_down() {
   ::shutdown(descriptor_, SHUT_RDWR);
 }
 
-Result<Link> Link::connect(const tcp::endpoint& to, const Patience& patience) {
-  Link link(::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Result<Link> Link::connect(const tcp::endpoint& to, const Patience& patience, Channel channel) {
+  Link link(::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+            std::move(channel));
   if (link.descriptor_ < 0) return failed("no socket", errno);
   const int on = 1;
   ::setsockopt(link.descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -120,6 +123,22 @@ Status Link::wait(short events, const Patience& patience, Monotonic since) const
 }
 
 Result<std::size_t> Link::read(std::span<char> room, const Patience& patience) {
+  if (channel_.is_plain()) return receive(room, patience);
+  std::array<char, wire_bytes> wire;
+  while (true) {
+    const auto read = channel_.read(room);
+    if (channel_.has_output()) {
+      // The other end has to hear why it is not to be talked to, too.
+      if (Status s = write({}, patience); !s && read) return tl::unexpected(s.error());
+    }
+    if (!read || *read > 0) return read;
+    const auto n = receive(wire, patience);
+    if (!n || *n == 0) return n;
+    channel_.feed({wire.data(), *n});
+  }
+}
+
+Result<std::size_t> Link::receive(std::span<char> room, const Patience& patience) {
   const Monotonic since = now();
   while (true) {
     // First, so that what never stops coming does not outlast the patience.
@@ -132,6 +151,14 @@ Result<std::size_t> Link::read(std::span<char> room, const Patience& patience) {
 
 Status Link::write(std::string_view bytes, const Patience& patience,
                    std::atomic<std::uint64_t>* sent) {
+  if (channel_.is_plain()) return send(bytes, patience, sent);
+  std::string wire(bytes);
+  channel_.seal(wire);
+  return send(wire, patience, sent);
+}
+
+Status Link::send(std::string_view bytes, const Patience& patience,
+                  std::atomic<std::uint64_t>* sent) {
   Monotonic since = now();
   while (!bytes.empty()) {
     if (Status s = wait(POLLOUT, patience, since); !s) return s;

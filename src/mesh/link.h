@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "mesh/tls.h"
 
 namespace holdfast::mesh {
 
@@ -36,14 +37,17 @@ struct Patience {
   const std::atomic<bool>* cancel = nullptr;  // looked at ten times a second
 };
 
-/// A connection for a thread that has nothing else to do than wait for it. This
-/// is where TLS between nodes will go. Every error is kUnavailable.
+/// A connection for a thread that has nothing else to do than wait for it. Every
+/// error is kUnavailable.
 class Link {
  public:
-  static Result<Link> connect(const boost::asio::ip::tcp::endpoint& to, const Patience& patience);
-  /// Takes over a connected socket.
-  explicit Link(int descriptor) : descriptor_(descriptor) {}
-  Link(Link&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  static Result<Link> connect(const boost::asio::ip::tcp::endpoint& to, const Patience& patience,
+                              Channel channel = {});
+  /// Takes over a connected socket, with what is between it and the frames.
+  explicit Link(int descriptor, Channel channel = {})
+      : descriptor_(descriptor), channel_(std::move(channel)) {}
+  Link(Link&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), channel_(std::move(other.channel_)) {}
   Link& operator=(Link&&) = delete;
   ~Link();
 
@@ -57,7 +61,10 @@ class Link {
 
  private:
   Status wait(short events, const Patience& patience, Monotonic since) const;
+  Result<std::size_t> receive(std::span<char> room, const Patience& patience);
+  Status send(std::string_view wire, const Patience& patience, std::atomic<std::uint64_t>* sent);
   int descriptor_;
+  Channel channel_;
 };
 
 }  // namespace holdfast::mesh

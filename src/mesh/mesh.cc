@@ -165,7 +165,8 @@ void Mesh::dial(Dialed& peer, Monotonic now) {
 }
 
 void Mesh::dialed(const std::shared_ptr<Dialed>& peer, tcp::socket socket) {
-  peer->connection = std::make_shared<PeerConnection>(std::move(socket));
+  peer->connection =
+      std::make_shared<PeerConnection>(std::move(socket), Channel(options_.tls, End::dialer));
   peer->probing = options_.where != nullptr && !(has_data_ && peer->met && peer->has_data);
   peer->hello = hello(peer->probing ? Purpose::probe : Purpose::replication);
   peer->signed_in = options_.secret.empty();
@@ -296,15 +297,16 @@ Status Mesh::admits() const {
   return {};
 }
 
-void Mesh::adopt(tcp::socket socket, FrameReader reader, FrameWriter writer, const Hello& hello) {
+void Mesh::adopt(tcp::socket socket, Channel channel, FrameReader reader, FrameWriter writer,
+                 const Hello& hello) {
   // One that comes again has given up what it had.
   for (const auto& before : std::vector(accepted_)) {
     if (before->node == hello.node) lost(before);
   }
   const auto peer = std::make_shared<Accepted>(replication_);
   peer->node = hello.node;
-  peer->connection =
-      std::make_shared<PeerConnection>(std::move(socket), std::move(reader), std::move(writer));
+  peer->connection = std::make_shared<PeerConnection>(std::move(socket), std::move(channel),
+                                                      std::move(reader), std::move(writer));
   accepted_.push_back(peer);
   if (options_.where != nullptr && !hello.address.empty())
     options_.where->told(hello.node, {hello.address, hello.since});

@@ -29,6 +29,7 @@ class Mesh {
     std::string cluster;
     std::string node;
     Secret secret;  // empty: nodes do not sign in
+    std::shared_ptr<const TlsIdentity> tls;
     /// Where nodes find one another through the mesh itself; it says whom to dial.
     /// Nothing: set_peers() does.
     Whereabouts* where = nullptr;
@@ -56,8 +57,8 @@ class Mesh {
   /// Whether connections are taken over at present.
   Status admits() const;
   /// Takes over an accepted connection behind its greeting.
-  void adopt(boost::asio::ip::tcp::socket socket, FrameReader reader, FrameWriter writer,
-             const Hello& hello);
+  void adopt(boost::asio::ip::tcp::socket socket, Channel channel, FrameReader reader,
+             FrameWriter writer, const Hello& hello);
 
   /// Sends what there is to send. When no entry is open.
   void turn(Instant wall, Monotonic now);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "mesh/checkpoint_server.h"
+#include "mesh/test_certificates.h"
 #include "mesh/test_mesh.h"
 
 namespace holdfast::mesh::testing {
@@ -19,14 +20,16 @@ class Cluster {
  public:
   /// `secrets`: of each node, empty for none.
   explicit Cluster(std::size_t count, std::vector<std::string> clusters = {},
-                   std::vector<std::string> secrets = {}) {
+                   std::vector<std::string> secrets = {},
+                   std::vector<std::shared_ptr<const TlsIdentity>> identities = {}) {
+    identities.resize(count);
     secrets.resize(count);
     std::vector<std::string> names;
     for (std::size_t i = 0; i < count; ++i) names.push_back("n" + std::to_string(i));
     clusters.resize(count, "shop");
     for (std::size_t i = 0; i < count; ++i) {
-      members_.push_back(
-          std::make_unique<Member>(io_, names[i], i + 1, names, clusters[i], Secret(secrets[i])));
+      members_.push_back(std::make_unique<Member>(io_, names[i], i + 1, names, clusters[i],
+                                                  Secret(secrets[i]), identities[i]));
     }
     tell_addresses();
   }
@@ -79,37 +82,42 @@ class Cluster {
  private:
   struct Member {
     Member(boost::asio::io_context& io, const std::string& name, std::uint64_t number,
-           const std::vector<std::string>& names, std::string the_cluster, Secret its_secret)
+           const std::vector<std::string>& names, std::string the_cluster, Secret its_secret,
+           std::shared_ptr<const TlsIdentity> identity)
         : node(name, number, names, number),
           cluster(std::move(the_cluster)),
-          secret(std::move(its_secret)) {
+          secret(std::move(its_secret)),
+          tls(std::move(identity)) {
       open(io);
     }
     void open(boost::asio::io_context& io) {
       server.reset();
       mesh = std::make_unique<Mesh>(
           io, node.replication(),
-          Mesh::Options{.cluster = cluster, .node = node.name, .secret = secret});
+          Mesh::Options{.cluster = cluster, .node = node.name, .secret = secret, .tls = tls});
       server = std::make_unique<CheckpointServer>(
-          io,
-          CheckpointServer::Options{
-              .cluster = cluster,
-              .node = node.name,
-              .begin = [](const Hello&) -> Result<CheckpointSource> {
-                return fail(Code::unavailable, "none");
-              },
-              .end = [](bool) {},
-              .secret = secret,
-              .admit = {},
-              .replicate =
-                  [this](auto socket, FrameReader reader, FrameWriter writer, const Hello& hello) {
-                    mesh->adopt(std::move(socket), std::move(reader), std::move(writer), hello);
-                  }});
+          io, CheckpointServer::Options{.cluster = cluster,
+                                        .node = node.name,
+                                        .begin = [](const Hello&) -> Result<CheckpointSource> {
+                                          return fail(Code::unavailable, "none");
+                                        },
+                                        .end = [](bool) {},
+                                        .secret = secret,
+                                        .tls = tls,
+                                        .admit = {},
+                                        .replicate =
+                                            [this](auto socket, Channel channel, FrameReader reader,
+                                                   FrameWriter writer, const Hello& hello) {
+                                              mesh->adopt(std::move(socket), std::move(channel),
+                                                          std::move(reader), std::move(writer),
+                                                          hello);
+                                            }});
       HF_ASSERT(server->listen("127.0.0.1:0"));
     }
     TestNode node;
     std::string cluster;
     Secret secret;
+    std::shared_ptr<const TlsIdentity> tls;
     std::unique_ptr<Mesh> mesh;
     std::unique_ptr<CheckpointServer> server;
   };
@@ -192,6 +200,31 @@ TEST(Mesh, NodesThatShareASecretReplicate) {
     cluster.write(i % 3, put("k" + std::to_string(i), std::string(1'000, 'v')));
   ASSERT_TRUE(cluster.until_equal());
   EXPECT_EQ(cluster.node(2).table().size(), 30u);
+}
+
+TEST(Mesh, NodesReplicateOverTlsAndNotToWhoHasNoCertificateOfTheirs) {
+  testing::Certificates shop("shop"), other("other");
+  Cluster cluster(4, {}, {"a secret", "a secret", "a secret", "a secret"},
+                  {shop.identity("n0"), shop.identity("n1"), other.identity("n2"), nullptr});
+  for (int i = 0; i < 300; ++i)
+    cluster.write(i % 4, put("k" + std::to_string(i), std::string(3'000, 'v')));
+  ASSERT_TRUE(cluster.until([&] {
+    return cluster.node(0).table().size() == 150 && cluster.node(1).table().size() == 150;
+  }));
+  const auto trouble = [&](std::size_t at, std::string_view what) {
+    for (const Mesh::Peer& peer : cluster.mesh(at).peers()) {
+      if (peer.trouble.find(what) != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(cluster.until([&] { return trouble(0, "not to be trusted"); }));
+  EXPECT_TRUE(cluster.until([&] { return trouble(2, "not to be trusted"); }));
+  ASSERT_TRUE(cluster.until([left = 100]() mutable { return --left == 0; }));
+  EXPECT_EQ(cluster.node(0).table().size(), 150u);
+  for (const std::size_t i : {2U, 3U}) EXPECT_EQ(cluster.node(i).table().size(), 75u) << i;
+  cluster.reconnect(1);
+  cluster.write(1, put("late", "v"));
+  EXPECT_TRUE(cluster.until([&] { return cluster.node(0).table().size() == 151; }));
 }
 
 // One has it, one has another, one has none: nobody takes anything from anybody.

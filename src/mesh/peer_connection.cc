@@ -10,8 +10,17 @@ namespace holdfast::mesh {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-PeerConnection::PeerConnection(tcp::socket socket, FrameReader reader, FrameWriter writer)
+namespace {
+
+constexpr std::size_t wire_bytes = 64 * 1024;  // read at once
+
+}  // namespace
+
+PeerConnection::PeerConnection(tcp::socket socket, Channel channel, FrameReader reader,
+                               FrameWriter writer)
     : socket_(std::move(socket)),
+      channel_(std::move(channel)),
+      wire_(channel_.is_plain() ? 0 : wire_bytes, '\0'),
       reader_(std::move(reader)),
       writer_(std::move(writer)),
       heard_at_(std::chrono::steady_clock::now()) {
@@ -39,7 +48,15 @@ void PeerConnection::read_frames() {
       in_frames_ = false;
       return end(frame.error());
     }
-    if (!*frame) break;
+    if (!*frame) {
+      const auto more = read_channel();
+      if (!more) {
+        in_frames_ = false;
+        return end(more.error());
+      }
+      if (!*more) break;
+      continue;
+    }
     if (!handlers_.frame(**frame)) wanted_ = false;
   }
   in_frames_ = false;
@@ -50,23 +67,39 @@ void PeerConnection::read_frames() {
   }
 }
 
+// Whether there was more in what has come.
+Result<bool> PeerConnection::read_channel() {
+  if (channel_.is_plain()) return false;
+  const auto read = channel_.read(reader_.room());
+  if (channel_.has_output()) send();
+  if (!read) return tl::unexpected(read.error());
+  reader_.received(*read);
+  return *read > 0;
+}
+
 void PeerConnection::read_more() {
   reading_ = true;
-  const std::span<char> room = reader_.room();
+  const std::span<char> room = channel_.is_plain() ? reader_.room() : std::span<char>(wire_);
   socket_.async_read_some(boost::asio::buffer(room.data(), room.size()),
                           [self = shared_from_this()](const error_code& error, std::size_t n) {
                             self->reading_ = false;
                             if (self->closed_) return;
                             if (error) return self->end({Code::unavailable, error.message()});
                             self->heard_at_ = std::chrono::steady_clock::now();
-                            self->reader_.received(n);
+                            if (self->channel_.is_plain()) {
+                              self->reader_.received(n);
+                            } else {
+                              self->channel_.feed({self->wire_.data(), n});
+                            }
                             self->read_frames();
                           });
 }
 
 void PeerConnection::send() {
-  if (closed_ || output_.empty() || !sending_.empty()) return;
+  if (closed_ || !sending_.empty() || (output_.empty() && !channel_.has_output())) return;
   std::swap(sending_, output_);
+  channel_.seal(sending_);
+  if (sending_.empty()) return;
   boost::asio::async_write(socket_, boost::asio::buffer(sending_),
                            [self = shared_from_this()](const error_code& error, std::size_t n) {
                              self->sent_bytes_ += n;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "mesh/frame.h"
+#include "mesh/tls.h"
 
 namespace holdfast::mesh {
 
@@ -25,10 +26,10 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
     /// It is over, once; close() does not call it.
     std::function<void(const Error& why)> ended;
   };
-  /// `reader` with what it has read of this connection already, `writer` that has
+  /// `channel`, `reader` with what it has read of this connection already, `writer` that has
   /// written on it.
-  explicit PeerConnection(boost::asio::ip::tcp::socket socket, FrameReader reader = FrameReader(),
-                          FrameWriter writer = {});
+  explicit PeerConnection(boost::asio::ip::tcp::socket socket, Channel channel = {},
+                          FrameReader reader = FrameReader(), FrameWriter writer = {});
 
   void start(Handlers handlers);
   /// Goes on after a frame handler's false.
@@ -53,10 +54,13 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
 
  private:
   void read_frames();
+  Result<bool> read_channel();
   void read_more();
   void end(const Error& why);
 
   boost::asio::ip::tcp::socket socket_;
+  Channel channel_;
+  std::string wire_;  // as it came, where the channel is not plain
   FrameReader reader_;
   FrameWriter writer_;
   Handlers handlers_;

@@ -27,7 +27,8 @@ std::optional<mesh::Whereabouts> whereabouts_of(const Options& options) {
 }  // namespace
 
 MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options& options,
-                   const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log)
+                   const Credentials& credentials, const Incarnation& incarnation,
+                   eventual::Replica& replica, DiskLog& log)
     : files_(files),
       path_(options.data + "/mesh"),
       places_path_(options.data + "/places"),
@@ -37,7 +38,8 @@ MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options
       mesh_(io, replication_,
             {.cluster = options.cluster,
              .node = options.node,
-             .secret = mesh::Secret(options.cluster_secret),
+             .secret = credentials.secret,
+             .tls = credentials.tls,
              .where = where_ ? &*where_ : nullptr}) {}
 
 Status MeshSide::load() {

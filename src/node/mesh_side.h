@@ -18,6 +18,7 @@
 #include "mesh/mesh.h"
 #include "mesh/replication.h"
 #include "mesh/whereabouts.h"
+#include "node/credentials.h"
 #include "node/options.h"
 #include "node/origin_identity.h"
 
@@ -29,7 +30,8 @@ namespace holdfast::node {
 class MeshSide {
  public:
   MeshSide(boost::asio::io_context& io, FileSystem& files, const Options& options,
-           const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log);
+           const Credentials& credentials, const Incarnation& incarnation,
+           eventual::Replica& replica, DiskLog& log);
 
   /// Who the members were. Before the origin log is replayed.
   Status load();

@@ -18,7 +18,6 @@
 #include "node/pages.h"
 #include "node/peer_checkpoint.h"
 #include "node/register_settings.h"
-#include "node/secret_file.h"
 #include "node/shared_log.h"
 
 namespace holdfast::node {
@@ -98,12 +97,9 @@ Status Node::open_data() {
   engine_ = std::move(*engine);
   if (options_.node.empty() || options_.node.starts_with('@'))
     return fail(Code::err, "--node: an id is not empty and does not begin with '@'");
-  if (!options_.cluster_secret_file.empty()) {
-    auto secret = read_secret_file(options_.cluster_secret_file, "the cluster's secret",
-                                   limits::cluster_secret_bytes_min);
-    if (!secret) return tl::unexpected(secret.error());
-    options_.cluster_secret = std::move(*secret);
-  }
+  auto credentials = load_credentials(options_);
+  if (!credentials) return tl::unexpected(credentials.error());
+  credentials_ = std::move(*credentials);
   FileSystem& files = posix_file_system();
   if (Status s = files.make_directory(options_.data); !s) return s;
   auto lock = DirectoryLock::acquire(options_.data);
@@ -188,8 +184,8 @@ Status Node::follow_strong_log() {
   has_replica_ = !engine_.clustered() || loaded->replica || origin_log_->last() != Position{};
   make_sequencer();
   if (engine_.clustered()) {
-    mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, *incarnation, *replica_,
-                                       *origin_log_);
+    mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, credentials_,
+                                       *incarnation, *replica_, *origin_log_);
     if (Status s = mesh_->load(); !s) return s;
     if (engine_.shared()) mesh_->follow(keyspaces_->members());
     make_peers();
@@ -269,6 +265,7 @@ void Node::make_peers() {
   }
   peers_ = std::make_unique<Peers>(Peers::Parts{.io = io_,
                                                 .options = options_,
+                                                .credentials = credentials_,
                                                 .store = *store_,
                                                 .mesh = *mesh_,
                                                 .checkpointer = *checkpointer_,

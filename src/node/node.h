@@ -17,6 +17,7 @@
 #include "log/etcd/etcd_log.h"
 #include "log/log.h"
 #include "node/checkpointer.h"
+#include "node/credentials.h"
 #include "node/engine.h"
 #include "node/eventual_side.h"
 #include "node/keyspace_states.h"
@@ -147,6 +148,7 @@ class Node {
 
   Options options_;
   Engine engine_;
+  Credentials credentials_;
   Settings settings_;
   Instant started_at_{};
   boost::asio::io_context io_{1};

@@ -38,6 +38,7 @@ std::string instance(const std::string& data) {
 
 Peers::Peers(Parts parts)
     : options_(parts.options),
+      credentials_(parts.credentials),
       store_(parts.store),
       mesh_(parts.mesh),
       checkpointer_(parts.checkpointer),
@@ -50,14 +51,16 @@ Peers::Peers(Parts parts)
                                --streams_;
                                hold_until_ = std::chrono::steady_clock::now() + time_to_join;
                              },
-                         .secret = mesh::Secret(options_.cluster_secret),
+                         .secret = credentials_.secret,
+                         .tls = credentials_.tls,
                          .admit = {},
                          .replicate =
-                             [this](boost::asio::ip::tcp::socket socket, mesh::FrameReader reader,
-                                    mesh::FrameWriter writer, const mesh::Hello& hello) {
+                             [this](boost::asio::ip::tcp::socket socket, mesh::Channel channel,
+                                    mesh::FrameReader reader, mesh::FrameWriter writer,
+                                    const mesh::Hello& hello) {
                                if (mesh_.mesh().admits())
-                                 mesh_.mesh().adopt(std::move(socket), std::move(reader),
-                                                    std::move(writer), hello);
+                                 mesh_.mesh().adopt(std::move(socket), std::move(channel),
+                                                    std::move(reader), std::move(writer), hello);
                              },
                          .probe = [this](const mesh::Hello& by) { return mesh_.asked(by); }}) {
   if (!parts.api) return;
@@ -66,7 +69,7 @@ Peers::Peers(Parts parts)
 }
 
 Status Peers::listen() {
-  const bool safe = options_.trust_network || !options_.cluster_secret.empty();
+  const bool safe = options_.trust_network || !credentials_.none();
   if (Status s =
           server_.listen(options_.mesh, safe ? mesh::Reach::anywhere : mesh::Reach::loopback);
       !s) {
@@ -147,7 +150,8 @@ Status Peers::receive(const std::vector<std::string>& peers, bool whole) {
                                                .node = options_.node,
                                                .origin = mesh_.origin().value,
                                                .whole = whole,
-                                               .secret = mesh::Secret(options_.cluster_secret),
+                                               .secret = credentials_.secret,
+                                               .tls = credentials_.tls,
                                                .rounds_max = 1},
                                               **staging);
   if (!fetched) return tl::unexpected(fetched.error());

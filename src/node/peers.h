@@ -15,6 +15,7 @@
 #include "mesh/checkpoint_server.h"
 #include "node/address_book.h"
 #include "node/checkpointer.h"
+#include "node/credentials.h"
 #include "node/membership.h"
 #include "node/mesh_side.h"
 #include "node/options.h"
@@ -30,6 +31,7 @@ class Peers {
   struct Parts {
     boost::asio::io_context& io;
     const Options& options;
+    const Credentials& credentials;
     Store& store;
     MeshSide& mesh;
     Checkpointer& checkpointer;
@@ -69,6 +71,7 @@ class Peers {
   Status receive(const std::vector<std::string>& peers, bool whole);
 
   const Options& options_;
+  const Credentials& credentials_;
   Store& store_;
   MeshSide& mesh_;
   Checkpointer& checkpointer_;

@@ -146,6 +146,8 @@ Status Requests::admit(const Keyspace& keyspace, const Request& request, bool wr
 Result<Path> Requests::path_to(const Keyspace& keyspace) const {
   if (keyspace.guarantee == Guarantee::eventual) return Path::eventual;
   if (parts_.node.has_strong()) return Path::strong;
+  // It may only not have heard yet of the keyspace that is meant.
+  if (Status s = parts_.node.eventual_ready(); !s) return tl::unexpected(s.error());
   return fail(
       Code::unsupported,
       fmt::format("'{}' is a strong keyspace: those need an engine (--engine etcd://…), and "
