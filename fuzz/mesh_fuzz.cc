@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,10 +11,11 @@
 #include "mesh/holdings.h"
 #include "mesh/inbound.h"
 #include "mesh/report.h"
+#include "mesh/whereabouts.h"
 
 // What nodes tell each other, without the frames around it (those are
-// checkpoint_stream's): any bytes as a report, as the file of the members, as a
-// greeting, or as the frames of a log. The first byte says which.
+// checkpoint_stream's): any bytes as a report, as the file of the members, as
+// addresses, as a greeting, or as the frames of a log. The first byte says which.
 namespace {
 
 using namespace holdfast;        // NOLINT: a program of one file
@@ -43,17 +45,30 @@ void as_members(std::string_view bytes) {
   HF_ASSERT(added || added.error().code == Code::corrupt);
 }
 
+void as_places(std::string_view bytes) {
+  const auto places = decode_places(bytes);
+  HF_ASSERT(places || places.error().code == Code::corrupt);
+  if (places) HF_ASSERT(decode_places(encode(*places)).value() == *places);
+  Whereabouts where("self", {"a:1"});
+  if (places) where.told(*places);
+  Whereabouts again("self", {"a:1"});
+  HF_ASSERT(again.restore(where.encode()));
+  HF_ASSERT(again.places() == where.places());
+  const Status restored = where.restore(bytes);
+  HF_ASSERT(restored || restored.error().code == Code::corrupt);
+}
+
 void as_greeting(std::string_view bytes) {
   const auto hello = read_hello({FrameType::hello, bytes});
   if (!hello) {
     HF_ASSERT(hello.error().code == Code::corrupt);
     return;
   }
-  if (hello->version != protocol_version) return;
+  if (!common_version(*hello)) return;
   HF_ASSERT(read_hello({FrameType::hello, encode(*hello)}).value() == *hello);
 }
 
-// Frames of up to 255 bytes, each behind its length; an odd one is a part.
+// Frames of up to 255 bytes, each behind its length, which also says of which type.
 void as_log(std::string_view bytes) {
   std::vector<std::string> taken;
   bool refuse = true;
@@ -68,7 +83,8 @@ void as_log(std::string_view bytes) {
     bytes.remove_prefix(1);
     const std::string_view body = bytes.substr(0, length);
     bytes.remove_prefix(body.size());
-    if (!inbound.take({length % 2 == 1 ? FrameType::part : FrameType::entries, body})) return;
+    constexpr FrameType types[] = {FrameType::entries, FrameType::part, FrameType::packed};
+    if (!inbound.take({types[length % std::size(types)], body})) return;
     while (inbound.stalled()) {
       if (!inbound.retry()) return;
     }
@@ -80,7 +96,7 @@ void as_log(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0:
       as_report(bytes);
       break;
@@ -89,6 +105,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 2:
       as_greeting(bytes);
+      break;
+    case 3:
+      as_places(bytes);
       break;
     default:
       as_log(bytes);

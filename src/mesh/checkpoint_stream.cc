@@ -12,6 +12,8 @@
 namespace holdfast::mesh {
 namespace {
 
+constexpr std::uint8_t stream_version = 1;  // of what follows the greeting
+
 tl::unexpected<Error> damaged(std::string what) {
   return fail(Code::corrupt, "the checkpoint's stream: " + std::move(what));
 }
@@ -79,7 +81,7 @@ Status CheckpointWriter::put(FrameType type, std::string_view body) {
 
 Status CheckpointWriter::begin(const Begin& begin) {
   std::string body;
-  wire::put_u8(body, protocol_version);
+  wire::put_u8(body, stream_version);
   wire::put_bytes(body, begin.node);
   wire::put_u64(body, begin.position.value);
   wire::put_u64(body, begin.rows_estimate);
@@ -191,6 +193,7 @@ Status CheckpointReader::take(const Frame& frame) {
     case FrameType::challenge:
     case FrameType::signed_in:
     case FrameType::places:
+    case FrameType::packed:
       break;
   }
   return damaged("a frame that has no place in it");
@@ -199,8 +202,8 @@ Status CheckpointReader::take(const Frame& frame) {
 Status CheckpointReader::take_begin(std::string_view body) {
   wire::Reader in(body);
   const std::uint8_t version = in.u8();
-  if (in.ok() && version != protocol_version) {
-    return damaged(fmt::format("version {}, where this node speaks {}", version, protocol_version));
+  if (in.ok() && version != stream_version) {
+    return damaged(fmt::format("version {}, where this node speaks {}", version, stream_version));
   }
   Begin begin;
   begin.node = printable(in.bytes());

@@ -366,6 +366,7 @@ TEST(CheckpointStream, GreetingsOfNodesOneVersionApartFindTheVersionThatBothKnow
   Hello older = own;
   older.version = older.oldest = protocol_version_oldest;
   EXPECT_EQ(common_version(older).value(), protocol_version_oldest);
+  EXPECT_EQ(common_version(own, protocol_version_oldest).value(), protocol_version_oldest);
 }
 
 TEST(CheckpointStream, OfAGreetingWithoutACommonVersionOnlyTheVersionsAreRead) {
@@ -388,7 +389,7 @@ std::string hex(std::string_view bytes) {
 TEST(CheckpointStream, ItsBytesAreThoseOfTheDocument) {
   EXPECT_EQ(
       hex(bytes_of({.cluster = "shop", .node = "n2"})),
-      "1e000000010101010473686f70026e32000000000000000000000000000000000000007b206d5546f769e0");
+      "1e000000010201010473686f70026e32000000000000000000000000000000000000008ede0694fded9688");
   EXPECT_EQ(hex(stream_of({{{Family::meta, "catalog"}, "C"}, {{Family::table, "a"}, "1"}},
                           {.node = "n1", .position = {7}, .rows_estimate = 3})),
             "140000000201026e3107000000000000000300000000000000e3dae890be4d1c6b"

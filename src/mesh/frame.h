@@ -34,6 +34,8 @@ enum class FrameType : std::uint8_t {
   signed_in,
   // Of finding one another: whereabouts.h.
   places,
+  // Since version 2 of the protocol: entries that were packed.
+  packed,
 };
 
 struct Frame {

@@ -77,14 +77,13 @@ Result<Hello> read_hello(const Frame& frame) {
   return hello;
 }
 
-Result<std::uint8_t> common_version(const Hello& hello) {
-  if (hello.oldest > protocol_version || hello.version < protocol_version_oldest) {
-    return fail(
-        Code::err,
-        fmt::format("this node speaks versions {} to {} of the protocol, not {} to {}",
-                    protocol_version_oldest, protocol_version, hello.oldest, hello.version));
+Result<std::uint8_t> common_version(const Hello& hello, std::uint8_t newest) {
+  if (hello.oldest > newest || hello.version < protocol_version_oldest) {
+    return fail(Code::err,
+                fmt::format("this node speaks versions {} to {} of the protocol, not {} to {}",
+                            protocol_version_oldest, newest, hello.oldest, hello.version));
   }
-  return std::min(hello.version, protocol_version);
+  return std::min(hello.version, newest);
 }
 
 }  // namespace holdfast::mesh

@@ -12,8 +12,10 @@ namespace holdfast::mesh {
 
 /// The protocol's version, and the oldest that is still spoken: nodes of a cluster
 /// are upgraded one after the other. Both ends speak the newest that both know.
-inline constexpr std::uint8_t protocol_version = 1;
+/// Version 2 packs entries.
+inline constexpr std::uint8_t protocol_version = 2;
 inline constexpr std::uint8_t protocol_version_oldest = 1;
+inline constexpr std::uint8_t protocol_version_packing = 2;
 
 enum class Purpose : std::uint8_t {
   checkpoint = 1,  // the strong keyspaces'
@@ -44,8 +46,9 @@ void put_hello(FrameWriter& writer, std::string& out, const Hello& hello);
 /// `oldest` are read.
 Result<Hello> read_hello(const Frame& frame);
 
-/// The version to be spoken with who greets so. kErr: there is none, and why.
-Result<std::uint8_t> common_version(const Hello& hello);
+/// The version to be spoken with who greets so, by a node that knows `newest` and
+/// those before it. kErr: there is none, and why.
+Result<std::uint8_t> common_version(const Hello& hello, std::uint8_t newest = protocol_version);
 
 /// A peer's words go into our log: one line of them, and nothing a terminal obeys.
 std::string printable(std::string_view text);

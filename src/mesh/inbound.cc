@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/wire.h"
+#include "mesh/packing.h"
 
 namespace holdfast::mesh {
 
@@ -18,6 +19,11 @@ Status Inbound::take(const Frame& frame) {
     return {};
   }
   if (frame.body.empty()) return fail(Code::corrupt, "a frame of no entries");
+  if (frame.type == FrameType::packed) {
+    const auto body = unpack(frame.body);
+    if (!body) return tl::unexpected(body.error());
+    return hand_over(*body);
+  }
   return hand_over(frame.body);
 }
 

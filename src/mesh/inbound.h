@@ -19,7 +19,7 @@ class Inbound {
   using Receive = std::function<Status(std::string_view entry)>;
   explicit Inbound(Receive receive) : receive_(std::move(receive)) {}
 
-  /// Takes a frame of type entries or part; not while stalled(). kCorrupt: it
+  /// Takes a frame of type entries, packed or part; not while stalled(). kCorrupt: it
   /// is malformed. Else `receive`'s error that is for good.
   Status take(const Frame& frame);
 

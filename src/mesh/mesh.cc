@@ -40,8 +40,9 @@ struct Mesh::Dialed {
   tcp::resolver resolver;
   std::shared_ptr<tcp::socket> connecting;
   std::shared_ptr<PeerConnection> connection;
-  std::string node;  // that it says it is
-  Hello hello;       // that it was sent
+  std::string node;                                // that it says it is
+  Hello hello;                                     // that it was sent
+  std::uint8_t version = protocol_version_oldest;  // that is spoken with it
   bool signed_in = false;
   Beat beat;
   bool begun = false;
@@ -200,10 +201,13 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
   }
   if (frame.type == FrameType::hello) {
     const auto hello = read_hello(frame);
-    if (!hello || !common_version(*hello) || hello->cluster != options_.cluster) {
+    const auto version =
+        hello ? common_version(*hello, options_.version) : tl::unexpected(hello.error());
+    if (!version || hello->cluster != options_.cluster) {
       lost(*peer, "who answers is no node of this cluster");
       return false;
     }
+    peer->version = *version;
     return greeted(peer, *hello);
   }
   if (frame.type == FrameType::places) {
@@ -226,7 +230,9 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
     outbound.heard(*report);
   } else {
     logging::info("replicating to '{}' at {}", peer->node, peer->address);
-    outbound.begin(*report);
+    const bool packs = peer->version >= protocol_version_packing &&
+                       options_.packs.value_or(!peer->connection->is_on_this_machine());
+    outbound.begin(*report, packs);
     peer->pause = Millis(0);
   }
   return true;
@@ -348,7 +354,8 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
   } else if (frame.type == FrameType::places) {
     taken = heard_places(frame.body);
   } else if (peer->origin.value != 0 &&
-             (frame.type == FrameType::entries || frame.type == FrameType::part)) {
+             (frame.type == FrameType::entries || frame.type == FrameType::part ||
+              (frame.type == FrameType::packed && options_.version >= protocol_version_packing))) {
     taken = peer->inbound.take(frame);
   } else {
     taken = fail(Code::corrupt, "an unexpected frame");
@@ -372,6 +379,7 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
 
 Hello Mesh::hello(Purpose purpose) const {
   Hello hello;
+  hello.version = options_.version;
   hello.purpose = purpose;
   hello.cluster = options_.cluster;
   hello.node = options_.node;

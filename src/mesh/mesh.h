@@ -30,6 +30,9 @@ class Mesh {
     std::string node;
     Secret secret;  // empty: nodes do not sign in
     std::shared_ptr<const TlsIdentity> tls;
+    std::uint8_t version = protocol_version;  // the newest that it speaks
+    /// Packs what it sends: nothing, where the other is on another machine.
+    std::optional<bool> packs;
     /// Where nodes find one another through the mesh itself; it says whom to dial.
     /// Nothing: set_peers() does.
     Whereabouts* where = nullptr;

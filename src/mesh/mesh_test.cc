@@ -41,6 +41,15 @@ class Cluster {
     members_[i]->open(io_);
     tell_addresses();
   }
+  /// All come back with these versions of the protocol, and pack what they may.
+  void speak(const std::vector<int>& versions) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      members_[i]->version = static_cast<std::uint8_t>(versions[i]);
+      members_[i]->packs = true;
+      members_[i]->open(io_);
+    }
+    tell_addresses();
+  }
   void write(std::size_t i, const Line& line) { node(i).run(line, {}); }
 
   bool until(const std::function<bool()>& holds) {
@@ -92,9 +101,13 @@ class Cluster {
     }
     void open(boost::asio::io_context& io) {
       server.reset();
-      mesh = std::make_unique<Mesh>(
-          io, node.replication(),
-          Mesh::Options{.cluster = cluster, .node = node.name, .secret = secret, .tls = tls});
+      mesh = std::make_unique<Mesh>(io, node.replication(),
+                                    Mesh::Options{.cluster = cluster,
+                                                  .node = node.name,
+                                                  .secret = secret,
+                                                  .tls = tls,
+                                                  .version = version,
+                                                  .packs = packs});
       server = std::make_unique<CheckpointServer>(
           io, CheckpointServer::Options{.cluster = cluster,
                                         .node = node.name,
@@ -118,6 +131,8 @@ class Cluster {
     std::string cluster;
     Secret secret;
     std::shared_ptr<const TlsIdentity> tls;
+    std::uint8_t version = protocol_version;
+    std::optional<bool> packs;
     std::unique_ptr<Mesh> mesh;
     std::unique_ptr<CheckpointServer> server;
   };
@@ -225,6 +240,25 @@ TEST(Mesh, NodesReplicateOverTlsAndNotToWhoHasNoCertificateOfTheirs) {
   cluster.reconnect(1);
   cluster.write(1, put("late", "v"));
   EXPECT_TRUE(cluster.until([&] { return cluster.node(0).table().size() == 151; }));
+}
+
+// As while a cluster is upgraded: the older one takes nothing that it does not know.
+TEST(Mesh, NodesOneVersionApartReplicate) {
+  Cluster cluster(3);
+  cluster.speak({protocol_version_packing - 1, protocol_version, protocol_version});
+  const std::string text(5'000, 'v');
+  for (int i = 0; i < 90; ++i) cluster.write(i % 3, put("k" + std::to_string(i), text));
+  ASSERT_TRUE(cluster.until_equal());
+  EXPECT_EQ(cluster.node(0).table().size(), 90u);
+  // Both of those that can have packed it.
+  for (const std::size_t i : {1U, 2U}) {
+    for (const Mesh::Peer& peer : cluster.mesh(i).peers())
+      EXPECT_EQ(peer.sent_bytes < 30 * text.size(), peer.node != "n0") << i << peer.node;
+  }
+  cluster.speak({protocol_version, protocol_version, protocol_version});
+  cluster.write(0, put("late", "v"));
+  ASSERT_TRUE(cluster.until_equal());
+  ASSERT_TRUE(cluster.until_settled());
 }
 
 // One has it, one has another, one has none: nobody takes anything from anybody.

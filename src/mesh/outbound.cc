@@ -16,7 +16,8 @@ constexpr std::size_t length_bytes_max = 10;
 
 }  // namespace
 
-void Outbound::begin(const Report& theirs) {
+void Outbound::begin(const Report& theirs, bool packs) {
+  packs_ = packs;
   merged_ = {};
   disk_ = {};
   hears_ = {};
@@ -112,7 +113,8 @@ bool Outbound::take(const LogEntry& entry, FrameWriter& frames, std::string& out
 
 void Outbound::flush(FrameWriter& frames, std::string& out) {
   if (body_.empty()) return;
-  frames.put(out, FrameType::entries, body_);
+  const auto packed = packs_ ? packer_.pack(body_) : std::nullopt;
+  packed ? frames.put(out, FrameType::packed, *packed) : frames.put(out, FrameType::entries, body_);
   body_.clear();
 }
 

@@ -12,6 +12,7 @@
 #include "eventual/origin_entry.h"
 #include "log/disk_log.h"
 #include "mesh/frame.h"
+#include "mesh/packing.h"
 #include "mesh/report.h"
 
 namespace holdfast::mesh {
@@ -35,8 +36,9 @@ class Outbound {
   };
   Outbound(DiskLog& log, Options options) : log_(log), options_(options), cursor_(Position{}) {}
 
-  /// A connection is up and the peer has told what it has.
-  void begin(const Report& theirs);
+  /// A connection is up and the peer has told what it has. `packs`: entries are to be
+  /// packed for it.
+  void begin(const Report& theirs, bool packs = false);
   void heard(const Report& theirs);
 
   /// Appends frames to `out` until it has about `bytes_max`. True: there is more
@@ -74,6 +76,8 @@ class Outbound {
   std::size_t in_flight_bytes_ = 0;
   Position acknowledged_;
   std::string body_;  // of the frame being filled
+  bool packs_ = false;
+  Packer packer_;
 };
 
 }  // namespace holdfast::mesh

@@ -27,6 +27,9 @@ PeerConnection::PeerConnection(tcp::socket socket, Channel channel, FrameReader 
   error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
+  const tcp::endpoint here = socket_.local_endpoint(ignored),
+                      there = socket_.remote_endpoint(ignored);
+  on_this_machine_ = there.address().is_loopback() || there.address() == here.address();
 }
 
 void PeerConnection::start(Handlers handlers) {

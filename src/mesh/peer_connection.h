@@ -48,6 +48,8 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   std::uint64_t sent_bytes() const { return sent_bytes_; }
   std::size_t unsent_bytes() const { return output_.size() + sending_.size(); }
 
+  /// Whether bytes go no further than this machine's memory.
+  bool is_on_this_machine() const { return on_this_machine_; }
   /// When bytes last came.
   Monotonic heard_at() const { return heard_at_; }
   void close();
@@ -68,6 +70,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   std::string sending_;
   Monotonic heard_at_;
   std::uint64_t sent_bytes_ = 0;
+  bool on_this_machine_ = false;
   bool reading_ = false;  // bytes were asked for
   bool in_frames_ = false;
   bool wanted_ = true;  // frames
