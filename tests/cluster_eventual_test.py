@@ -196,6 +196,43 @@ def wiped_node_gets_all():
             wait_until(lambda n=node: sizes(n) == [0, 10] + [9] * 48, MEET_S, "all hear of it again")
 
 
+def long_absent():
+    """A node is away for longer than the others keep their logs for it: it gets a checkpoint, and what it wrote itself
+    meanwhile is not lost."""
+    if reason := cluster_network.why_not():
+        holdfast.skip(reason)
+    with Cluster(namespaces=True, flags=[*NODE_FLAGS, "--mesh-log-limit", "1"], etcd=ETCD) as cluster:
+        started(cluster)
+        near, far, apart = cluster.nodes
+        cluster.network.cut([apart.place], [h for h in cluster.node_hosts + cluster.etcd_hosts if h is not apart.place])
+        for node in (near, far, apart):
+            with node.client() as client:
+                for i in range(300):
+                    client("INCR", f"likes:{i % 3}")
+                    client("ONCE", f"same-{i}", "INCR", "likes:same")
+                client("SADD", "likes:set", node.name)
+        for node in (near, far):
+            with node.client() as client:
+                wait_until(lambda: client("INCR", "likes:0") and "no longer kept for" in node.log(), 30, f"{node.name} lets go")
+        with near.client() as client, far.client() as other, apart.client() as client_apart:
+            at_zero = int(client_apart("GET", "likes:0")) - 100
+            wait_until(lambda: client("GET", "likes:0") == other("GET", "likes:0"), MEET_S, "those are equal")
+            expected = [int(v) for v in client("MGET", "likes:0", "likes:1", "likes:2")]
+        check("no longer kept" not in apart.log(), "what no majority has is kept")
+        cluster.network.heal()
+        wait_until(lambda: "starting again, to load a checkpoint" in apart.log(), 30, "it finds that it missed too much")
+        wait_until(lambda: "loaded the checkpoint" in apart.log(), 30, "it gets a checkpoint")
+        apart.wait_ready()
+        expected = [str(n + 100).encode() for n in expected]
+        equal(at_zero, 0, "what it had counted while apart")
+        meet(cluster, ["likes:0", "likes:1", "likes:2", "likes:same"], [*expected, b"300"])
+        for node in cluster.nodes:
+            with node.client() as client:
+                equal(sorted(client("SMEMBERS", "likes:set")), sorted(n.name.encode() for n in cluster.nodes), node.name)
+                client("INCR", "likes:1")  # and so it goes on
+        meet(cluster, ["likes:1"], [str(int(expected[1]) + 3).encode()])
+
+
 def fresh(node, ms):
     with node.client() as client:
         try:
@@ -248,7 +285,7 @@ def fresh_and_after():
         print(f"   behind while cut off: {told}, then: {apart.behind('likes')}")
 
 
-CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all,
+CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all, long_absent,
                                  fresh_and_after)}
 
 if __name__ == "__main__":

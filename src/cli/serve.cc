@@ -23,6 +23,7 @@ struct Texts {
   std::string ids_memory = "512mb";
   std::string output_limit = "64mb";
   std::string checkpoint_log_size = "256mb";
+  std::string mesh_log_limit = "4gb";
   std::string request_timeout = "5s";
   std::string idle_timeout = "0s";
   std::string checkpoint_interval = "5m";
@@ -39,6 +40,7 @@ void read_texts(const Texts& texts, node::Options& options) {
   options.ids_memory_bytes = *parse_bytes(texts.ids_memory);
   options.output_bytes_max = *parse_bytes(texts.output_limit);
   options.checkpoint_log_bytes = *parse_bytes(texts.checkpoint_log_size);
+  options.mesh_log_bytes = *parse_bytes(texts.mesh_log_limit);
   options.request_timeout = *parse_duration(texts.request_timeout);
   options.idle_timeout = *parse_duration(texts.idle_timeout);
   options.checkpoint_interval = *parse_duration(texts.checkpoint_interval);
@@ -164,6 +166,10 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       ->check(duration);
   flag("--checkpoint-log-size", texts->checkpoint_log_size,
        "A checkpoint is due after this much log; bounds the replay at start")
+      ->check(bytes);
+  flag("--mesh-log-limit", texts->mesh_log_limit,
+       "Of its log of eventual keyspaces, kept for members that are away: beyond it they get a "
+       "checkpoint, where a majority has it all")
       ->check(bytes);
   flag("--log-level", texts->log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));

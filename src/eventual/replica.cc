@@ -290,12 +290,23 @@ std::string Replica::encode() const {
   return out;
 }
 
-Status Replica::load(std::string_view bytes) {
-  Impl& impl = *impl_;
+Result<VersionVector> Replica::merged_in(std::string_view bytes) {
   wire::Reader in(bytes);
   if (in.u8() != format_version)
     return fail(Code::corrupt, "the checkpoint's replica has a format this build does not know");
-  impl.merged = VersionVector::decode(in);
+  VersionVector merged = VersionVector::decode(in);
+  if (!in.ok()) return fail(Code::corrupt, "the checkpoint's replica is damaged");
+  return merged;
+}
+
+Status Replica::load(std::string_view bytes) {
+  Impl& impl = *impl_;
+  auto merged = merged_in(bytes);
+  if (!merged) return tl::unexpected(merged.error());
+  impl.merged = std::move(*merged);
+  wire::Reader in(bytes);
+  in.u8();
+  VersionVector::decode(in);
   impl.clock.observe(HybridTime{in.u64()});
   impl.wall = instant_from_ms(in.signed_varint());
   impl.version = in.varint();

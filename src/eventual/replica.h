@@ -160,6 +160,8 @@ class Replica {
   bool checkpoint_slice(CheckpointRows& rows, std::size_t max_rows);
   void end_checkpoint(bool committed);
   std::string encode() const;
+  /// What was merged where encode() gave this. kCorrupt: it did not.
+  static Result<VersionVector> merged_in(std::string_view bytes);
   /// Restores from encode()'s bytes and the store. Before anything else.
   Status load(std::string_view bytes);
 

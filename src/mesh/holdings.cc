@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/holdings.h"
 
+#include <algorithm>
+
 #include "base/checksum.h"
 #include "base/limits.h"
 #include "base/wire.h"
@@ -8,7 +10,7 @@
 namespace holdfast::mesh {
 namespace {
 
-constexpr std::uint8_t members_version = 1;
+constexpr std::uint8_t members_version = 2;
 
 }  // namespace
 
@@ -89,6 +91,17 @@ Status Holdings::heard(const Report& report) {
   return {};
 }
 
+bool Holdings::majority_has(const eventual::VersionVector& all) const {
+  const auto have = static_cast<std::size_t>(std::ranges::count_if(
+      known_, [&](const auto& known) { return known.second.disk.includes(all); }));
+  return have >= known_.size() / 2 + 1 && self().disk.includes(all);
+}
+
+void Holdings::let_go(const eventual::VersionVector& all) {
+  let_go_.merge(all);
+  changed_members();
+}
+
 std::vector<eventual::OriginId> Holdings::others() const {
   std::vector<eventual::OriginId> origins;
   for (const auto& [node, holding] : known_) {
@@ -110,6 +123,7 @@ std::string Holdings::encode_members() const {
   }
   wire::put_varint(out, ended_.size());
   for (const eventual::OriginId origin : ended_) wire::put_u64(out, origin.value);
+  let_go_.encode(out);
   return out;
 }
 
@@ -128,6 +142,8 @@ Status Holdings::add_members(std::string_view bytes) {
   }
   const std::uint64_t ended = in.varint();
   for (std::uint64_t i = 0; i < ended && sound && in.ok(); ++i) end({in.u64()});
+  const auto let_go = eventual::VersionVector::decode(in);
+  if (in.ok()) let_go_.merge(let_go);
   ++changes_;
   if (!sound || !in.ok() || !in.at_end())
     return fail(Code::corrupt, "the list of the mesh's members is damaged");

@@ -46,6 +46,14 @@ class Holdings {
   const std::map<std::string, Holding, std::less<>>& all() const { return known_; }
   const std::set<eventual::OriginId>& ended() const { return ended_; }
   eventual::View view() const { return view_; }
+  /// Whether a majority of the members, this node among them, has all of that on disk:
+  /// for two of which that can be said there is a node that has both.
+  bool majority_has(const eventual::VersionVector& all) const;
+
+  /// What this node's log may no longer have although some member lacks it.
+  const eventual::VersionVector& let_go() const { return let_go_; }
+  void let_go(const eventual::VersionVector& all);
+
   /// The members' origins, this node's not among them. For a member that was not
   /// heard of yet one that acknowledges nothing.
   std::vector<eventual::OriginId> others() const;
@@ -55,9 +63,9 @@ class Holdings {
   /// Of who they are, only.
   std::uint64_t member_changes() const { return member_changes_; }
 
-  /// Who the members are, and who has ended; not what they have. To be on disk
-  /// before anything is told that was counted on it: a node that forgot a member
-  /// would take for settled what that one may still contradict.
+  /// Who the members are, who has ended, and what was let go of; not what they have. To
+  /// be on disk before the log is trimmed of that, and before anything is told that was counted on
+  /// it: a node that forgot a member would take for settled what that one may still contradict.
   std::string encode_members() const;
   /// Adds what encode_members() gave. kCorrupt: it is not that.
   Status add_members(std::string_view bytes);
@@ -70,6 +78,7 @@ class Holdings {
   std::map<std::string, Holding, std::less<>> known_;
   std::set<eventual::OriginId> ended_;
   eventual::View view_;
+  eventual::VersionVector let_go_;
   std::uint64_t changes_ = 0;
   std::uint64_t member_changes_ = 0;
 };

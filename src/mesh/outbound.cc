@@ -43,7 +43,7 @@ void Outbound::rewind() {
   watched_.clear();
   merged_count_ = 0;
   in_flight_bytes_ = 0;
-  // What the log no longer has, all members had before it was trimmed.
+  // What the log no longer has, the peer has, or must get by a checkpoint.
   const Position before_first{log_.first().value - 1};
   acknowledged_ = std::max(acknowledged_, before_first);
   cursor_ = LogCursor(acknowledged_);
@@ -67,6 +67,8 @@ std::uint64_t Outbound::behind() const {
 }
 
 Result<bool> Outbound::pump(FrameWriter& frames, std::string& out, std::size_t bytes_max) {
+  if (needs_checkpoint()) return false;
+  if (cursor_.at().next() < log_.first()) rewind();  // it was trimmed meanwhile
   const std::size_t begin = out.size();
   bool more = true;
   while (out.size() + body_.size() - begin < bytes_max) {

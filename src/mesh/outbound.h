@@ -34,7 +34,9 @@ class Outbound {
     // others send it.
     std::size_t watched_max = limits::mesh_watched_entries_max;
   };
-  Outbound(DiskLog& log, Options options) : log_(log), options_(options), cursor_(Position{}) {}
+  /// `let_go`: what the log may no longer have (Holdings::let_go()); outlives this.
+  Outbound(DiskLog& log, const eventual::VersionVector& let_go, Options options)
+      : log_(log), let_go_(let_go), options_(options), cursor_(Position{}) {}
 
   /// A connection is up and the peer has told what it has. `packs`: entries are to be
   /// packed for it.
@@ -44,6 +46,10 @@ class Outbound {
   /// Appends frames to `out` until it has about `bytes_max`. True: there is more
   /// to send now. An error is the log's.
   Result<bool> pump(FrameWriter& frames, std::string& out, std::size_t bytes_max);
+
+  /// Nothing is sent: the log no longer has all that the peer lacks, and it has to get
+  /// a checkpoint.
+  bool needs_checkpoint() const { return !merged_.includes(let_go_); }
 
   /// All of the log up to here is on the peer's disk: what this node still keeps
   /// of it, it does not keep for this peer.
@@ -64,6 +70,7 @@ class Outbound {
   void flush(FrameWriter& frames, std::string& out);
 
   DiskLog& log_;
+  const eventual::VersionVector& let_go_;
   Options options_;
   eventual::OriginId peer_;         // the incarnation that was begun with
   eventual::VersionVector merged_;  // the peer's

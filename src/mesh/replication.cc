@@ -83,11 +83,13 @@ const Report& Replication::report(Instant wall) {
       report_.holdings.push_back(holding);
   }
   report_.ended.assign(holdings_.ended().begin(), holdings_.ended().end());
+  report_.let_go = holdings_.let_go();
   return report_;
 }
 
 Status Replication::heard(const Report& report) {
   if (Status s = holdings_.heard(report); !s) return s;
+  others_let_go_.merge(report.let_go);
   for (const Holding& holding : report.holdings) replica_.observe(holding.clock);
   tell_replica();
   return {};
@@ -111,7 +113,14 @@ void Replication::hears_no_more(const std::string& node) {
 }
 
 Outbound& Replication::outbound(const std::string& node) {
-  return outbound_.try_emplace(node, log_, Outbound::Options{.self = self_}).first->second;
+  return outbound_.try_emplace(node, log_, holdings_.let_go(), Outbound::Options{.self = self_})
+      .first->second;
+}
+
+bool Replication::let_go(const eventual::VersionVector& checkpointed) {
+  if (!holdings_.majority_has(checkpointed)) return false;
+  if (!holdings_.let_go().includes(checkpointed)) holdings_.let_go(checkpointed);
+  return true;
 }
 
 Position Replication::trimmable() const {

@@ -78,6 +78,13 @@ class Replication {
   /// not heard from since this node's start.
   Position trimmable() const;
 
+  /// Lets go of what a checkpoint holds, `checkpointed`, although a member that is away
+  /// lacks it, where a majority has it. True: it may be trimmed, once the members file
+  /// is written. What no majority has stays, however long.
+  bool let_go(const eventual::VersionVector& checkpointed);
+  /// Some peer's log no longer has what this node lacks: it has to load a checkpoint.
+  bool needs_checkpoint() const { return !replica_.merged().includes(others_let_go_); }
+
   const Holdings& holdings() const { return holdings_; }
   /// Holdings::add_members(), before the log is replayed.
   Status add_members(std::string_view bytes);
@@ -90,6 +97,7 @@ class Replication {
   DiskLog& log_;
   Holdings holdings_;
   Freshness freshness_;
+  eventual::VersionVector others_let_go_;
   std::optional<std::uint64_t> told_changes_;
   std::map<std::string, Outbound, std::less<>> outbound_;
   std::map<std::string, eventual::OriginId, std::less<>> hears_;

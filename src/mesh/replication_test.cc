@@ -25,7 +25,8 @@ using eventual::testing::tracing;
 class World {
  public:
   explicit World(std::uint64_t seed) : random_(seed) {
-    const std::size_t count = 2 + below(3);
+    lets_go_ = chance(30);
+    const std::size_t count = 2 + below(3) + (lets_go_ ? 1 : 0);  // two never let go
     std::vector<std::string> names;
     for (std::size_t i = 0; i < count; ++i) names.push_back("n" + std::to_string(i));
     for (std::size_t i = 0; i < count; ++i) {
@@ -45,6 +46,7 @@ class World {
   }
 
   std::string run(std::size_t steps) {
+    if (lets_go_) steps *= 3;
     for (std::size_t i = 0; i < steps && failure_.empty(); ++i) step();
     if (failure_.empty()) settle();
     return failure_;
@@ -57,6 +59,15 @@ class World {
 
   void step() {
     TestNode& node = any();
+    if (lets_go_ && chance(2)) away_ = chance(60) ? &any() : nullptr;
+    if (lets_go_ && chance(5) && node.replication().needs_checkpoint() && &node != away_)
+      return catch_up(node);
+    if (lets_go_ && chance(8)) {
+      end_turn(node);
+      node.log().sync_now();
+      node.let_go();  // of the checkpoint before: others have had time to take it
+      return node.checkpoint();
+    }
     node.wall += Millis(below(5));
     if (clocks_jump_ && chance(2)) jump(node);
     const std::size_t dice = below(100);
@@ -77,6 +88,22 @@ class World {
       return;
     }
     crash(node);
+  }
+
+  // A peer's log no longer has what it lacks: it gets a checkpoint, and goes on with
+  // what is its own.
+  void catch_up(TestNode& node) {
+    for (auto& from : nodes_) {
+      if (from.get() == &node || from.get() == away_ || !node.may_adopt(*from)) continue;
+      end_turn(node);
+      end_turn(*from);
+      const VersionVector had = node.replica().merged(), theirs = from->replica().merged();
+      node.adopt(*from);
+      if (!node.replica().merged().includes(had)) failure_ = "a checkpoint took what a node had";
+      if (!node.replica().merged().includes(theirs)) failure_ = "a checkpoint lacks something";
+      lose_links(node);
+      return;
+    }
   }
 
   // By as much as three hours, either way: the others take nothing from one that is
@@ -139,6 +166,7 @@ class World {
     for (auto& node : nodes_) {
       if (link.is_of(*node)) end_turn(*node);
     }
+    if (away_ != nullptr && link.is_of(*away_)) return link.end();
     link.end_of_another_view();
     if (link.has_leftovers() && chance(60)) {
       const Status moved = link.deliver(true, below(2'000));
@@ -160,6 +188,10 @@ class World {
     node.crash(power);
     if (!node.replica().merged().includes(had)) failure_ = "a crash lost what was on the disk";
     durable_.merge(had);
+    lose_links(node);
+  }
+
+  void lose_links(TestNode& node) {
     for (auto& link : links_) {
       if (!link->is_of(node)) continue;
       if (link->comes_from(node)) {
@@ -183,6 +215,7 @@ class World {
   }
 
   void settle() {
+    away_ = nullptr;
     for (auto& node : nodes_) {
       end_turn(*node);
       node->log().sync_now();
@@ -207,6 +240,7 @@ class World {
       }
       for (auto& node : nodes_) {
         node->wall += Millis(100);
+        if (node->replication().needs_checkpoint() && chance(50)) catch_up(*node);
         end_turn(*node);
         node->log().sync_now();
         while (node->replica().tidy(node->wall)) {
@@ -254,9 +288,10 @@ class World {
 
   std::mt19937_64 random_;
   std::size_t keys_ = 0, ids_ = 0, breaks_ = 0;
-  bool power_cuts_ = false, clocks_jump_ = false;
+  bool power_cuts_ = false, clocks_jump_ = false, lets_go_ = false;
   std::vector<std::unique_ptr<TestNode>> nodes_;
   std::vector<std::unique_ptr<TestLink>> links_;
+  const TestNode* away_ = nullptr;  // nobody reaches it for a while
   std::map<std::string, Line> commands_of_ids_;
   VersionVector durable_;
   BruteForceModel model_;

@@ -35,6 +35,7 @@ std::string encode(const Report& report) {
   }
   wire::put_varint(out, report.ended.size());
   for (const eventual::OriginId origin : report.ended) wire::put_u64(out, origin.value);
+  report.let_go.encode(out);
   return out;
 }
 
@@ -65,6 +66,7 @@ Result<Report> decode_report(std::string_view bytes) {
     report.ended.push_back({in.u64()});
     sound = report.ended.back().value != 0;
   }
+  report.let_go = eventual::VersionVector::decode(in);
   sound = sound && std::ranges::is_sorted(report.hears);
   if (!sound || !in.ok() || !in.at_end()) return fail(Code::corrupt, "a malformed report");
   return report;

@@ -33,6 +33,8 @@ struct Report {
   std::vector<eventual::OriginId> hears;  // whose entries come to it from themselves; sorted
   std::vector<Holding> holdings;          // the teller's own first; of those it has heard of
   std::vector<eventual::OriginId> ended;  // incarnations that write no more
+  // Of this the teller's log may lack some: who has not all of it needs a checkpoint.
+  eventual::VersionVector let_go;
   bool operator==(const Report&) const = default;
 };
 

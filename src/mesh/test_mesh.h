@@ -143,8 +143,41 @@ class TestNode final : public eventual::Host {
     live_->ids.end_checkpoint(true);
     replica().end_checkpoint(true);
     checkpointed_ = log_->last();
+    checkpoint_merged_ = replica().merged();
   }
   void trim() { log_->trim(std::min(checkpointed_, replication().trimmable())); }
+  /// As a node does whose log has become too long for a member that is away.
+  void let_go() {
+    if (!replication().let_go(checkpoint_merged_)) return;
+    members_file_ = replication().holdings().encode_members();
+    log_->trim(checkpointed_);
+  }
+  /// Whether the other has all that this node's log no longer has: then this node may
+  /// take its checkpoint for its own.
+  bool may_adopt(TestNode& from) {
+    return from.replica().merged().includes(replication().holdings().let_go());
+  }
+  /// Takes the other's checkpoint in its own one's place, and starts again on it.
+  void adopt(TestNode& from) {
+    from.checkpoint();
+    auto store = make_memory_store();
+    CheckpointRows rows;
+    for (std::size_t i = 0; i < family_count; ++i) {
+      const auto family = static_cast<Family>(i);
+      const auto copy = [&](std::string_view key, std::string_view value) {
+        if (key != "position") rows.put(family, key, value);
+        return true;
+      };
+      HF_ASSERT(from.store_->scan(family, "", "", copy));
+    }
+    checkpointed_ = Position{log_->first().value - 1};
+    rows.put(Family::meta, "position", std::to_string(checkpointed_.value));
+    HF_ASSERT(store->commit(std::move(rows)));
+    live_.reset();  // it reads the store
+    store_ = std::move(store);
+    checkpoint_merged_ = {};
+    crash(false);
+  }
 
   /// Ends as by kill -9, or with the power; and starts again.
   void crash(bool power) {
@@ -220,6 +253,7 @@ class TestNode final : public eventual::Host {
   std::unique_ptr<DiskLog> log_;
   std::unique_ptr<Live> live_;
   Position checkpointed_;
+  VersionVector checkpoint_merged_;
   bool replaying_ = false;
   bool taking_ = false;
   std::vector<std::string> merged_meanwhile_;

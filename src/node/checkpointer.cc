@@ -67,6 +67,7 @@ void Checkpointer::begin() {
   strong_position_ = parts_.machine.applied();
   strong_log_bytes_ = parts_.machine.log_bytes();
   origin_position_ = parts_.origin_log.last();
+  origin_merged_ = parts_.replica.merged();
   for (const KeyspaceId id : parts_.keyspaces.take_dropped()) erased_.push_back(id);
   for (const KeyspaceId id : erased_) erase_keyspace(rows_, id);
 
@@ -182,7 +183,7 @@ void Checkpointer::end(const Status& committed) {
     parts_.log.trim(strong_position_);
   }
   if (parts_.on_origin_durable) {
-    parts_.on_origin_durable(origin_position_);
+    parts_.on_origin_durable(origin_position_, origin_merged_);
   } else {
     parts_.origin_log.trim(origin_position_);
   }

@@ -37,8 +37,9 @@ class Checkpointer {
     /// Told what a checkpoint holds of the strong log, once it is durable. Nothing:
     /// the log is this node's alone, and is trimmed.
     std::function<void(Position, std::uint64_t log_bytes)> on_durable;
-    /// Likewise of the origin log. Nothing: no other node needs it, and it is trimmed.
-    std::function<void(Position)> on_origin_durable;
+    /// Likewise of the origin log, and all that it had merged by then. Nothing: no other
+    /// node needs it, and it is trimmed.
+    std::function<void(Position, const eventual::VersionVector& merged)> on_origin_durable;
     std::string log_place;  // of a log that has no place to tell
     /// Whether the node has a part in the eventual keyspaces: until then nothing may
     /// look at the next start as if it had. Nothing: always.
@@ -93,6 +94,7 @@ class Checkpointer {
   Position strong_position_;
   std::uint64_t strong_log_bytes_ = 0;
   Position origin_position_;
+  eventual::VersionVector origin_merged_;
   CheckpointRows rows_;
   std::vector<KeyspaceState*> to_encode_;  // of those frozen, what is left
   std::vector<KeyspaceState*> frozen_;

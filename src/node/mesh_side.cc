@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/mesh_side.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr Millis trim_interval{1'000};
 constexpr Millis forget_interval{10'000};
+constexpr Millis missing_max{3'000};
 
 // Stands for a listed address until who is there has said its name: nothing is
 // stable without it. No node's id: those do not begin so.
@@ -40,7 +43,8 @@ MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options
              .node = options.node,
              .secret = credentials.secret,
              .tls = credentials.tls,
-             .where = where_ ? &*where_ : nullptr}) {}
+             .where = where_ ? &*where_ : nullptr}),
+      log_bytes_max_(options.mesh_log_bytes) {}
 
 Status MeshSide::load() {
   auto bytes = read_small_file(files_, path_);
@@ -211,13 +215,45 @@ void MeshSide::turn(Instant wall, Monotonic now) {
   forget_at_ = now + forget_interval;
 }
 
-void MeshSide::on_checkpoint(Position position) {
+void MeshSide::on_checkpoint(Position position, const eventual::VersionVector& merged) {
   checkpointed_ = position;
+  checkpoint_merged_ = merged;
   trim();
 }
 
 void MeshSide::trim() {
-  log_.trim(std::min(checkpointed_, replication_.trimmable()));
+  const Position until = replication_.trimmable();
+  const bool all = until < checkpointed_ && log_.bytes_on_disk() > log_bytes_max_ && let_go();
+  log_.trim(all ? checkpointed_ : std::min(checkpointed_, until));
+}
+
+// Of those who are not there: who only is slow gets it as long as it takes.
+bool MeshSide::let_go() {
+  std::vector<std::string> away;
+  for (const auto& [node, holding] : replication_.holdings().all()) {
+    if (!holding.disk.includes(checkpoint_merged_)) away.push_back(node);
+  }
+  for (const mesh::Mesh::Peer& peer : mesh_.peers()) {
+    if (peer.connected && std::ranges::find(away, peer.node) != away.end()) return false;
+  }
+  const std::uint64_t before = replication_.holdings().member_changes();
+  if (!replication_.let_go(checkpoint_merged_)) return false;
+  if (replication_.holdings().member_changes() != before) {
+    logging::warning("the log is no longer kept for {}: when it comes it gets a checkpoint",
+                     fmt::join(away, ", "));
+  }
+  // A node that forgot what it has let go of could take one that lacks it.
+  return save().has_value();
+}
+
+bool MeshSide::needs_checkpoint(Monotonic now) {
+  if (!has_data_ || !replication_.needs_checkpoint()) {
+    missing_since_.reset();
+    return false;
+  }
+  // Another peer may still have it, and be about to send it.
+  if (!missing_since_) missing_since_ = now;
+  return now - *missing_since_ > missing_max;
 }
 
 }  // namespace holdfast::node

@@ -74,7 +74,15 @@ class MeshSide {
   void turn(Instant wall, Monotonic now);
   /// The checkpoint holds the origin log up to here: with what all members have of
   /// it, it may be forgotten.
-  void on_checkpoint(Position position);
+  void on_checkpoint(Position position, const eventual::VersionVector& merged);
+  /// Whether no peer will ever send what this node has missed, as far as one can tell.
+  bool needs_checkpoint(Monotonic now);
+  /// Whether who has merged that has all that this node's log no longer has.
+  bool may_build_on(const eventual::VersionVector& merged) const {
+    return merged.includes(replication_.holdings().let_go());
+  }
+  /// The log holds what follows this.
+  Position log_begin() const { return {log_.first().value - 1}; }
   void stop() { mesh_.stop(); }
 
  private:
@@ -82,6 +90,7 @@ class MeshSide {
   void settle_listed();
   void forget_strangers();
   void trim();
+  bool let_go();
 
   FileSystem& files_;
   std::string path_;
@@ -97,7 +106,10 @@ class MeshSide {
   bool has_data_ = true;
   Monotonic forget_at_{};
   std::set<std::string, std::less<>> members_;  // of the strong log, this node not among them
+  std::uint64_t log_bytes_max_;
   Position checkpointed_;
+  eventual::VersionVector checkpoint_merged_;
+  std::optional<Monotonic> missing_since_;
   Monotonic trim_at_{};
   bool save_failed_ = false;
 };

@@ -76,10 +76,11 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options, Restart why) {
     if (load) {
       if (Status s = node->peers_->load_checkpoint(!node->has_replica_); !s)
         return tl::unexpected(s.error());
-    } else if (why == Restart::load_base && !node->has_replica_) {
-      // If none gives one after all, who comes to serve sees why it cannot.
+    } else if (why == Restart::catch_up || (why == Restart::load_base && !node->has_replica_)) {
+      // If none gives one after all, it serves what it can.
       load = node->peers_->load_checkpoint(true, base_tries).has_value();
     }
+    why = Restart::none;
     if (!load) {
       if (Status s = node->recover(); !s) return tl::unexpected(s.error());
       if (Status s = node->listen(); !s) return tl::unexpected(s.error());
@@ -168,7 +169,9 @@ Status Node::follow_strong_log() {
     };
   }
   if (engine_.clustered())
-    parts.on_origin_durable = [this](Position position) { mesh_->on_checkpoint(position); };
+    parts.on_origin_durable = [this](Position position, const eventual::VersionVector& merged) {
+      mesh_->on_checkpoint(position, merged);
+    };
   if (!engine_.strong()) parts.log_place = no_place;
   parts.has_replica = [this] { return has_replica_; };
   checkpointer_ = std::make_unique<Checkpointer>(std::move(parts), [this] { wake(); });
@@ -454,6 +457,12 @@ Status Node::watch_cluster() {
   if (log_->health().state == LogHealth::State::behind) {
     logging::warning("{}: starting again, to load a peer's checkpoint", log_->health().reason);
     wants_restart_ = Restart::again;
+    stopping_ = true;
+  } else if (mesh_->needs_checkpoint(requests_->monotonic())) {
+    logging::warning(
+        "a peer's log no longer has all that this node has missed: starting again, "
+        "to load a checkpoint");
+    wants_restart_ = Restart::catch_up;
     stopping_ = true;
   } else if (!membership_ && mesh_->is_removed()) {
     stopping_ = true;

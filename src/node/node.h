@@ -41,6 +41,7 @@ enum class Restart {
   none,
   again,      // and to find what it lacks
   load_base,  // and to load a peer's data, since it has none and some peer does
+  catch_up,   // and to load a peer's, since it has missed too much
 };
 
 /// A whole node: opens its data, recovers, serves, stops. Everything but the

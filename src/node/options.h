@@ -36,7 +36,8 @@ struct Options {
   Millis idle_timeout{0};  // of a connection that says nothing; 0: none
   Millis checkpoint_interval{300'000};
   std::uint64_t checkpoint_log_bytes = limits::checkpoint_dirty_bytes;
-  Millis sync_interval{1000};  // DURABILITY everysec
+  std::uint64_t mesh_log_bytes = 4096_MiB;  // of its own log, kept for members that are away
+  Millis sync_interval{1000};               // DURABILITY everysec
   logging::Level log_level = logging::Level::info;
   logging::Format log_format = logging::Format::text;
 };

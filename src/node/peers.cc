@@ -108,7 +108,10 @@ Status Peers::admit(const mesh::Hello& hello) {
     if (Status s = mesh_.admit(hello.node, {hello.origin}); !s) return s;
     newcomer->second = written + (checkpointer_.running() ? 2 : 1);
   }
-  if (written >= newcomer->second) return {};
+  if (written >= newcomer->second) {
+    newcomers_.erase(newcomer);  // should it come again, what it needs is newer
+    return {};
+  }
   checkpointer_.request();
   return fail(Code::busy, "the checkpoint for it is being written");
 }
@@ -141,11 +144,20 @@ Result<mesh::CheckpointSource> Peers::begin(const mesh::Hello& hello) {
 }
 
 Status Peers::receive(const std::vector<std::string>& peers, bool whole) {
+  Status received = fail(Code::unavailable, "there are no other nodes");
+  for (const std::string& peer : peers) {
+    received = receive_from(peer, whole);
+    if (received) break;
+  }
+  return received;
+}
+
+Status Peers::receive_from(const std::string& peer, bool whole) {
   const TableFolders folders(options_.data);
   if (Status s = folders.discard_incoming(); !s) return s;
   auto staging = open_rocks_store(folders.incoming);
   if (!staging) return tl::unexpected(staging.error());
-  const auto fetched = mesh::fetch_checkpoint({.peers = peers,
+  const auto fetched = mesh::fetch_checkpoint({.peers = {peer},
                                                .cluster = options_.cluster,
                                                .node = options_.node,
                                                .origin = mesh_.origin().value,
@@ -159,10 +171,16 @@ Status Peers::receive(const std::vector<std::string>& peers, bool whole) {
                 fetched->rows, fetched->bytes, fetched->peer,
                 whole ? "strong and eventual" : "strong", fetched->position.value);
   if (!whole) return keep_eventual_rows(store_, **staging);
-  // Of this node's own log, which is empty, it holds nothing.
+  const auto replica = (*staging)->get(Family::meta, checkpoint_key::replica);
+  if (!replica) return tl::unexpected(replica.error());
+  const auto merged = eventual::Replica::merged_in(replica->value_or(""));
+  if (!merged) return tl::unexpected(merged.error());
+  if (!mesh_.may_build_on(*merged))
+    return fail(Code::unavailable, peer + " lacks what this node's log no longer has, too");
+  // What this node's own log still has comes on top.
   CheckpointRows own;
   std::string position;
-  wire::put_u64(position, 0);
+  wire::put_u64(position, mesh_.log_begin().value);
   own.put(Family::meta, checkpoint_key::origin_position, position);
   return (*staging)->commit(std::move(own));
 }

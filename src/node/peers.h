@@ -69,6 +69,7 @@ class Peers {
   Status admit(const mesh::Hello& hello);
   Result<std::vector<std::string>> others();
   Status receive(const std::vector<std::string>& peers, bool whole);
+  Status receive_from(const std::string& peer, bool whole);
 
   const Options& options_;
   const Credentials& credentials_;
