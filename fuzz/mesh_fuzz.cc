@@ -28,19 +28,22 @@ void as_report(std::string_view bytes) {
     return;
   }
   HF_ASSERT(decode_report(encode(*report)).value() == *report);
-  Holdings holdings({.node = "self", .origin = {1'000'001}, .disk = {}, .view = {}, .clock = {}});
+  Holdings holdings(
+      {.node = "self", .origin = {1'000'001}, .disk = {}, .view = {}, .clock = {}, .let_go = {}});
   holdings.expect("n2");
   if (!holdings.heard(*report)) return;
   for (const auto& [node, holding] : holdings.all()) HF_ASSERT(node == holding.node);
   for (const auto origin : report->ended) HF_ASSERT(holdings.has_ended(origin));
   // What a node would write down of it, it can read.
-  Holdings again({.node = "self", .origin = {1'000'001}, .disk = {}, .view = {}, .clock = {}});
+  Holdings again(
+      {.node = "self", .origin = {1'000'001}, .disk = {}, .view = {}, .clock = {}, .let_go = {}});
   HF_ASSERT(again.add_members(holdings.encode_members()));
   HF_ASSERT(again.view() == holdings.view());
 }
 
 void as_members(std::string_view bytes) {
-  Holdings holdings({.node = "self", .origin = {1}, .disk = {}, .view = {}, .clock = {}});
+  Holdings holdings(
+      {.node = "self", .origin = {1}, .disk = {}, .view = {}, .clock = {}, .let_go = {}});
   const Status added = holdings.add_members(bytes);
   HF_ASSERT(added || added.error().code == Code::corrupt);
 }

@@ -52,7 +52,8 @@ void Holdings::begins_anew(const std::string& node, eventual::OriginId origin) {
   Holding& holding = known_[node];
   if (holding.origin == origin) return;
   end(holding.origin);
-  holding = {.node = node, .origin = origin, .disk = {}, .view = {}, .clock = holding.clock};
+  holding = {
+      .node = node, .origin = origin, .disk = {}, .view = {}, .clock = holding.clock, .let_go = {}};
   changed_members();
 }
 
@@ -73,6 +74,7 @@ Status Holdings::heard(const Report& report) {
     });
   }
   for (const Holding& told : report.holdings) {
+    will_let_go(told.let_go);
     if (told.node == self_ || has_ended(told.origin)) continue;
     if (!known_.contains(told.node) && known_.size() >= limits::members_max)
       return fail(Code::err, "more members than there can be");
@@ -91,15 +93,34 @@ Status Holdings::heard(const Report& report) {
   return {};
 }
 
-bool Holdings::majority_has(const eventual::VersionVector& all) const {
-  const auto have = static_cast<std::size_t>(std::ranges::count_if(
-      known_, [&](const auto& known) { return known.second.disk.includes(all); }));
-  return have >= known_.size() / 2 + 1 && self().disk.includes(all);
+void Holdings::will_let_go(const eventual::VersionVector& all) {
+  Holding& self = known_.at(self_);
+  if (self.let_go.includes(all)) return;
+  self.let_go.merge(all);
+  changed_members();
 }
 
-void Holdings::let_go(const eventual::VersionVector& all) {
-  let_go_.merge(all);
+void Holdings::trim(const eventual::VersionVector& all) {
+  will_let_go(all);
+  if (trimmed_.includes(all)) return;
+  trimmed_.merge(all);
   changed_members();
+}
+
+bool Holdings::majority(const std::function<bool(const Holding&)>& does) const {
+  const auto count = static_cast<std::size_t>(
+      std::ranges::count_if(known_, [&](const auto& known) { return does(known.second); }));
+  return count >= known_.size() / 2 + 1;
+}
+
+bool Holdings::majority_has(const eventual::VersionVector& all) const {
+  return majority([&](const Holding& holding) { return holding.disk.includes(all); });
+}
+
+bool Holdings::majority_lets_go(const eventual::VersionVector& all) const {
+  return majority([&](const Holding& holding) {
+    return holding.disk.includes(all) && holding.let_go.includes(all);
+  });
 }
 
 std::vector<eventual::OriginId> Holdings::others() const {
@@ -123,7 +144,8 @@ std::string Holdings::encode_members() const {
   }
   wire::put_varint(out, ended_.size());
   for (const eventual::OriginId origin : ended_) wire::put_u64(out, origin.value);
-  let_go_.encode(out);
+  let_go().encode(out);
+  trimmed_.encode(out);
   return out;
 }
 
@@ -143,7 +165,11 @@ Status Holdings::add_members(std::string_view bytes) {
   const std::uint64_t ended = in.varint();
   for (std::uint64_t i = 0; i < ended && sound && in.ok(); ++i) end({in.u64()});
   const auto let_go = eventual::VersionVector::decode(in);
-  if (in.ok()) let_go_.merge(let_go);
+  const auto trimmed = eventual::VersionVector::decode(in);
+  if (sound && in.ok()) {
+    will_let_go(let_go);
+    trim(trimmed);
+  }
   ++changes_;
   if (!sound || !in.ok() || !in.at_end())
     return fail(Code::corrupt, "the list of the mesh's members is damaged");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -46,13 +47,16 @@ class Holdings {
   const std::map<std::string, Holding, std::less<>>& all() const { return known_; }
   const std::set<eventual::OriginId>& ended() const { return ended_; }
   eventual::View view() const { return view_; }
-  /// Whether a majority of the members, this node among them, has all of that on disk:
-  /// for two of which that can be said there is a node that has both.
+  /// What logs no longer have, or are about to lose, as far as this node knows.
+  const eventual::VersionVector& let_go() const { return self().let_go; }
+  void will_let_go(const eventual::VersionVector& all);
+  /// Whether a majority of the members has all of that on its disks, and whether it
+  /// also knows that it is to be let go of.
   bool majority_has(const eventual::VersionVector& all) const;
-
-  /// What this node's log may no longer have although some member lacks it.
-  const eventual::VersionVector& let_go() const { return let_go_; }
-  void let_go(const eventual::VersionVector& all);
+  bool majority_lets_go(const eventual::VersionVector& all) const;
+  /// What this node's own log may no longer have although some member lacks it.
+  const eventual::VersionVector& trimmed() const { return trimmed_; }
+  void trim(const eventual::VersionVector& all);
 
   /// The members' origins, this node's not among them. For a member that was not
   /// heard of yet one that acknowledges nothing.
@@ -72,13 +76,14 @@ class Holdings {
 
  private:
   void changed_members();
+  bool majority(const std::function<bool(const Holding&)>& does) const;
   void end(eventual::OriginId origin);
 
   std::string self_;
   std::map<std::string, Holding, std::less<>> known_;
   std::set<eventual::OriginId> ended_;
   eventual::View view_;
-  eventual::VersionVector let_go_;
+  eventual::VersionVector trimmed_;
   std::uint64_t changes_ = 0;
   std::uint64_t member_changes_ = 0;
 };

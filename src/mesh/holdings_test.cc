@@ -22,16 +22,21 @@ VersionVector vector_of(std::uint64_t origin, std::uint64_t sequence) {
 }
 
 Report report_of(std::vector<Holding> holdings, std::vector<OriginId> ended = {}) {
-  return {.merged = {}, .hears = {}, .holdings = std::move(holdings), .ended = std::move(ended)};
+  return {.merged = {},
+          .hears = {},
+          .holdings = std::move(holdings),
+          .ended = std::move(ended),
+          .trimmed = {}};
 }
 
 Holding holding_of(std::string node, std::uint64_t origin, std::uint64_t sequence,
                    std::uint64_t clock) {
-  return {std::move(node), {origin}, vector_of(origin, sequence), {}, {clock}};
+  return {std::move(node), {origin}, vector_of(origin, sequence), {}, {clock}, {}};
 }
 
 struct World {
-  Holdings holdings{{.node = "n1", .origin = {1}, .disk = {}, .view = {}, .clock = {}}};
+  Holdings holdings{
+      {.node = "n1", .origin = {1}, .disk = {}, .view = {}, .clock = {}, .let_go = {}}};
 };
 
 TEST(Holdings, AMemberThatWasNotHeardOfCountsAndAcknowledgesNothing) {
@@ -68,7 +73,7 @@ TEST(Holdings, WhoWasRemovedDoesNotComeBackByOthersWord) {
   EXPECT_THAT(world.holdings.others(), ElementsAre(OriginId{2}));
   EXPECT_TRUE(world.holdings.has_ended({3}));
   // Others hear of it.
-  Holdings other({.node = "n2", .origin = {2}, .disk = {}, .view = {}, .clock = {}});
+  Holdings other({.node = "n2", .origin = {2}, .disk = {}, .view = {}, .clock = {}, .let_go = {}});
   ASSERT_TRUE(other.heard(report_of({holding_of("n3", 3, 7, 20)})));
   ASSERT_TRUE(other.heard(report_of({holding_of("n1", 1, 1, 1)}, {{3}})));
   EXPECT_THAT(other.others(), ElementsAre(OriginId{1}));
@@ -95,7 +100,8 @@ TEST(Holdings, AMemberThatBeginsAnewHasNothingWhateverItHadBefore) {
 // stability would count on what they left behind.
 TEST(Holdings, OfANodeThatLostItsLogsEndTheIncarnationsBeforeHaveEnded) {
   const std::vector<OriginId> former{{2}, {21}};
-  Holdings node({.node = "n2", .origin = {22}, .disk = {}, .view = {}, .clock = {}}, former);
+  Holdings node({.node = "n2", .origin = {22}, .disk = {}, .view = {}, .clock = {}, .let_go = {}},
+                former);
   World world;
   ASSERT_TRUE(world.holdings.heard(report_of({holding_of("n2", 2, 5, 10)})));
   EXPECT_NE(world.holdings.view(), node.view());

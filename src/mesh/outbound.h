@@ -34,9 +34,9 @@ class Outbound {
     // others send it.
     std::size_t watched_max = limits::mesh_watched_entries_max;
   };
-  /// `let_go`: what the log may no longer have (Holdings::let_go()); outlives this.
-  Outbound(DiskLog& log, const eventual::VersionVector& let_go, Options options)
-      : log_(log), let_go_(let_go), options_(options), cursor_(Position{}) {}
+  /// `trimmed`: what the log may no longer have (Holdings::trimmed()); outlives this.
+  Outbound(DiskLog& log, const eventual::VersionVector& trimmed, Options options)
+      : log_(log), trimmed_(trimmed), options_(options), cursor_(Position{}) {}
 
   /// A connection is up and the peer has told what it has. `packs`: entries are to be
   /// packed for it.
@@ -49,7 +49,7 @@ class Outbound {
 
   /// Nothing is sent: the log no longer has all that the peer lacks, and it has to get
   /// a checkpoint.
-  bool needs_checkpoint() const { return !merged_.includes(let_go_); }
+  bool needs_checkpoint() const { return !merged_.includes(trimmed_); }
 
   /// All of the log up to here is on the peer's disk: what this node still keeps
   /// of it, it does not keep for this peer.
@@ -70,7 +70,7 @@ class Outbound {
   void flush(FrameWriter& frames, std::string& out);
 
   DiskLog& log_;
-  const eventual::VersionVector& let_go_;
+  const eventual::VersionVector& trimmed_;
   Options options_;
   eventual::OriginId peer_;         // the incarnation that was begun with
   eventual::VersionVector merged_;  // the peer's

@@ -15,7 +15,12 @@ Replication::Replication(std::string node, eventual::OriginId origin,
     : self_(origin),
       replica_(replica),
       log_(log),
-      holdings_({.node = std::move(node), .origin = origin, .disk = {}, .view = {}, .clock = {}},
+      holdings_({.node = std::move(node),
+                 .origin = origin,
+                 .disk = {},
+                 .view = {},
+                 .clock = {},
+                 .let_go = {}},
                 former) {
   for (const std::string& member : members) holdings_.expect(member);
   tell_replica();
@@ -83,13 +88,13 @@ const Report& Replication::report(Instant wall) {
       report_.holdings.push_back(holding);
   }
   report_.ended.assign(holdings_.ended().begin(), holdings_.ended().end());
-  report_.let_go = holdings_.let_go();
+  report_.trimmed = holdings_.trimmed();
   return report_;
 }
 
 Status Replication::heard(const Report& report) {
   if (Status s = holdings_.heard(report); !s) return s;
-  others_let_go_.merge(report.let_go);
+  others_trimmed_.merge(report.trimmed);
   for (const Holding& holding : report.holdings) replica_.observe(holding.clock);
   tell_replica();
   return {};
@@ -113,14 +118,21 @@ void Replication::hears_no_more(const std::string& node) {
 }
 
 Outbound& Replication::outbound(const std::string& node) {
-  return outbound_.try_emplace(node, log_, holdings_.let_go(), Outbound::Options{.self = self_})
+  return outbound_.try_emplace(node, log_, holdings_.trimmed(), Outbound::Options{.self = self_})
       .first->second;
 }
 
-bool Replication::let_go(const eventual::VersionVector& checkpointed) {
-  if (!holdings_.majority_has(checkpointed)) return false;
-  if (!holdings_.let_go().includes(checkpointed)) holdings_.let_go(checkpointed);
-  return true;
+Position Replication::let_go(Position position, const eventual::VersionVector& merged) {
+  if (!holdings_.self().disk.includes(holdings_.let_go())) return {};
+  if (!letting_go_) letting_go_ = Checkpoint{position, merged};
+  const eventual::VersionVector& all = letting_go_->merged;
+  if (!holdings_.majority_has(all)) return {};
+  holdings_.will_let_go(all);
+  if (!holdings_.majority_lets_go(all)) return {};
+  holdings_.trim(all);
+  const Position until = letting_go_->position;
+  letting_go_.reset();
+  return until;
 }
 
 Position Replication::trimmable() const {

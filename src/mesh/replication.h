@@ -78,12 +78,25 @@ class Replication {
   /// not heard from since this node's start.
   Position trimmable() const;
 
-  /// Lets go of what a checkpoint holds, `checkpointed`, although a member that is away
-  /// lacks it, where a majority has it. True: it may be trimmed, once the members file
-  /// is written. What no majority has stays, however long.
-  bool let_go(const eventual::VersionVector& checkpointed);
-  /// Some peer's log no longer has what this node lacks: it has to load a checkpoint.
-  bool needs_checkpoint() const { return !replica_.merged().includes(others_let_go_); }
+  /// The log is to do without what a checkpoint holds, of the log up to `position` and
+  /// of all operations `merged`, although a member that is away lacks some. Gives up to
+  /// where it may be trimmed, once what Holdings keeps is on disk; position 0: nowhere
+  /// yet, ask again. What no majority has stays, however long.
+  ///
+  /// A majority must know before, and whoever lets go must have what others are known to
+  /// let go of. Any two majorities share a node that knows of both, so what nodes have
+  /// let go of are one a part of the other: whoever came last has all.
+  Position let_go(Position position, const eventual::VersionVector& merged);
+  /// This node gives a checkpoint of that, on which another will build.
+  void gives(const eventual::VersionVector& merged) { holdings_.will_let_go(merged); }
+  /// This node builds on a checkpoint of that: its log lacks what is in there.
+  void builds_on(const eventual::VersionVector& merged) { holdings_.trim(merged); }
+  /// Whether it can: whatever its log lacks must be in there.
+  bool can_build_on(const eventual::VersionVector& merged) const {
+    return merged.includes(holdings_.trimmed());
+  }
+  /// Some peer's log no longer has what this node lacks.
+  bool needs_checkpoint() const { return !replica_.merged().includes(others_trimmed_); }
 
   const Holdings& holdings() const { return holdings_; }
   /// Holdings::add_members(), before the log is replayed.
@@ -97,7 +110,12 @@ class Replication {
   DiskLog& log_;
   Holdings holdings_;
   Freshness freshness_;
-  eventual::VersionVector others_let_go_;
+  eventual::VersionVector others_trimmed_;
+  struct Checkpoint {
+    Position position;
+    eventual::VersionVector merged;
+  };
+  std::optional<Checkpoint> letting_go_;
   std::optional<std::uint64_t> told_changes_;
   std::map<std::string, Outbound, std::less<>> outbound_;
   std::map<std::string, eventual::OriginId, std::less<>> hears_;

@@ -304,5 +304,59 @@ TEST(Replication, AllNodesComeToWhatTheModelSaysWhateverBreaks) {
     ASSERT_EQ(World(seed).run(50 + seed % 500), "") << "HOLDFAST_SEED=" << seed;
 }
 
+const std::vector<std::string> three{"n0", "n1", "n2"};
+
+// What came with a checkpoint is not in its log: another that lacks it is none to go on with.
+TEST(Replication, ANodeBuildsOnNothingThatLacksWhatItBuiltOnBefore) {
+  TestNode n0("n0", 1, three, 1), n1("n1", 2, three, 2), n2("n2", 3, three, 3);
+  n2.run({"EFFECTS", "1", "k", "e", "from n2", "0", "0"}, {});
+  n2.turn();
+  n0.adopt(n2);
+  EXPECT_TRUE(n0.replica().merged().includes(n2.replica().merged()));
+  n1.run({"EFFECTS", "1", "k", "e", "from n1", "0", "0"}, {});
+  n1.turn();
+  EXPECT_FALSE(n0.may_adopt(n1));
+  EXPECT_TRUE(n1.may_adopt(n0));
+  n0.crash(false);
+  EXPECT_FALSE(n0.may_adopt(n1)) << "after a start, too";
+}
+
+TEST(Replication, ALogIsLetGoOfOnlyOnceAMajorityHasItAndKnows) {
+  TestNode n0("n0", 1, three, 1), n1("n1", 2, three, 2);
+  n0.run({"EFFECTS", "1", "k", "e", "text", "0", "0"}, {});
+  n0.checkpoint();
+  n0.report();
+  const Position last = n0.log().last();
+  const VersionVector all = n0.replica().merged();
+  const auto let_go = [&] { return n0.replication().let_go(last, all); };
+  EXPECT_EQ(let_go(), Position{}) << "nobody else has it";
+  Report from_n1 = n1.report();
+  from_n1.merged = from_n1.holdings.front().disk = all;
+  from_n1.holdings.front().clock = HybridTime::at(n1.wall + Millis(1));
+  ASSERT_TRUE(n0.replication().heard(from_n1));
+  EXPECT_EQ(let_go(), Position{}) << "and it knows nothing of it";
+  EXPECT_TRUE(n0.report().holdings.front().let_go.includes(all)) << "but is told";
+  from_n1.holdings.front().let_go = all;
+  from_n1.holdings.front().clock = HybridTime::at(n1.wall + Millis(2));
+  ASSERT_TRUE(n0.replication().heard(from_n1));
+  EXPECT_EQ(let_go(), last);
+  EXPECT_TRUE(n0.report().trimmed.includes(all));
+}
+
+TEST(Replication, NobodyLetsGoWhileItLacksWhatAnotherLetsGoOf) {
+  TestNode n0("n0", 1, three, 1), n1("n1", 2, three, 2);
+  n0.run({"EFFECTS", "1", "k", "e", "text", "0", "0"}, {});
+  n0.checkpoint();
+  n0.report();
+  const VersionVector all = n0.replica().merged();
+  Report from_n1 = n1.report();
+  from_n1.merged = from_n1.holdings.front().disk = all;
+  from_n1.holdings.front().let_go = all;
+  from_n1.holdings.front().let_go.raise({3}, 1);  // as n2 has told it
+  from_n1.holdings.front().clock = HybridTime::at(n1.wall + Millis(1));
+  ASSERT_TRUE(n0.replication().heard(from_n1));
+  EXPECT_EQ(n0.replication().let_go(n0.log().last(), all), Position{});
+}
+
 }  // namespace
 }  // namespace holdfast::mesh::testing

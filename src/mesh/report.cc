@@ -32,10 +32,11 @@ std::string encode(const Report& report) {
     holding.disk.encode(out);
     wire::put_u64(out, holding.view.value);
     wire::put_u64(out, holding.clock.value);
+    holding.let_go.encode(out);
   }
   wire::put_varint(out, report.ended.size());
   for (const eventual::OriginId origin : report.ended) wire::put_u64(out, origin.value);
-  report.let_go.encode(out);
+  report.trimmed.encode(out);
   return out;
 }
 
@@ -58,6 +59,7 @@ Result<Report> decode_report(std::string_view bytes) {
     holding.disk = eventual::VersionVector::decode(in);
     holding.view.value = in.u64();
     holding.clock.value = in.u64();
+    holding.let_go = eventual::VersionVector::decode(in);
     sound = is_name(holding.node) && holding.origin.value != 0;
   }
   const std::uint64_t ended = in.varint();
@@ -66,7 +68,7 @@ Result<Report> decode_report(std::string_view bytes) {
     report.ended.push_back({in.u64()});
     sound = report.ended.back().value != 0;
   }
-  report.let_go = eventual::VersionVector::decode(in);
+  report.trimmed = eventual::VersionVector::decode(in);
   sound = sound && std::ranges::is_sorted(report.hears);
   if (!sound || !in.ok() || !in.at_end()) return fail(Code::corrupt, "a malformed report");
   return report;

@@ -19,6 +19,8 @@ struct Holding {
   eventual::VersionVector disk;  // merged, and on its disk
   eventual::View view;           // what it knew when that was all it had merged
   HybridTime clock;              // its own, when it said so
+  // What it knew that some log no longer has, or is about to lose: Replication::let_go().
+  eventual::VersionVector let_go;
   bool operator==(const Holding&) const = default;
 };
 
@@ -34,7 +36,7 @@ struct Report {
   std::vector<Holding> holdings;          // the teller's own first; of those it has heard of
   std::vector<eventual::OriginId> ended;  // incarnations that write no more
   // Of this the teller's log may lack some: who has not all of it needs a checkpoint.
-  eventual::VersionVector let_go;
+  eventual::VersionVector trimmed;
   bool operator==(const Report&) const = default;
 };
 

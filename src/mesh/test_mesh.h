@@ -148,18 +148,18 @@ class TestNode final : public eventual::Host {
   void trim() { log_->trim(std::min(checkpointed_, replication().trimmable())); }
   /// As a node does whose log has become too long for a member that is away.
   void let_go() {
-    if (!replication().let_go(checkpoint_merged_)) return;
+    const Position until = replication().let_go(checkpointed_, checkpoint_merged_);
     members_file_ = replication().holdings().encode_members();
-    log_->trim(checkpointed_);
+    log_->trim(until);
   }
-  /// Whether the other has all that this node's log no longer has: then this node may
-  /// take its checkpoint for its own.
-  bool may_adopt(TestNode& from) {
-    return from.replica().merged().includes(replication().holdings().let_go());
-  }
+  bool may_adopt(TestNode& from) { return replication().can_build_on(from.replica().merged()); }
   /// Takes the other's checkpoint in its own one's place, and starts again on it.
   void adopt(TestNode& from) {
     from.checkpoint();
+    from.replication().gives(from.checkpoint_merged_);
+    from.members_file_ = from.replication().holdings().encode_members();
+    replication().builds_on(from.checkpoint_merged_);
+    members_file_ = replication().holdings().encode_members();
     auto store = make_memory_store();
     CheckpointRows rows;
     for (std::size_t i = 0; i < family_count; ++i) {

@@ -222,28 +222,40 @@ void MeshSide::on_checkpoint(Position position, const eventual::VersionVector& m
 }
 
 void MeshSide::trim() {
-  const Position until = replication_.trimmable();
-  const bool all = until < checkpointed_ && log_.bytes_on_disk() > log_bytes_max_ && let_go();
-  log_.trim(all ? checkpointed_ : std::min(checkpointed_, until));
+  Position until = std::min(checkpointed_, replication_.trimmable());
+  if (until < checkpointed_ && log_.bytes_on_disk() > log_bytes_max_) {
+    until = std::max(until, let_go());
+  }
+  log_.trim(until);
 }
 
 // Of those who are not there: who only is slow gets it as long as it takes.
-bool MeshSide::let_go() {
+Position MeshSide::let_go() {
   std::vector<std::string> away;
   for (const auto& [node, holding] : replication_.holdings().all()) {
     if (!holding.disk.includes(checkpoint_merged_)) away.push_back(node);
   }
   for (const mesh::Mesh::Peer& peer : mesh_.peers()) {
-    if (peer.connected && std::ranges::find(away, peer.node) != away.end()) return false;
+    if (peer.connected && std::ranges::find(away, peer.node) != away.end()) return {};
   }
-  const std::uint64_t before = replication_.holdings().member_changes();
-  if (!replication_.let_go(checkpoint_merged_)) return false;
-  if (replication_.holdings().member_changes() != before) {
-    logging::warning("the log is no longer kept for {}: when it comes it gets a checkpoint",
-                     fmt::join(away, ", "));
-  }
-  // A node that forgot what it has let go of could take one that lacks it.
-  return save().has_value();
+  const Position until = replication_.let_go(checkpointed_, checkpoint_merged_);
+  // A node that forgot what it has let go of could take a checkpoint that lacks it.
+  if (Status s = save(); !s || until == Position{}) return {};
+  logging::warning("the log is no longer kept for {}: when it comes it gets a checkpoint",
+                   fmt::join(away, ", "));
+  return until;
+}
+
+Status MeshSide::gives(const eventual::VersionVector& merged) {
+  replication_.gives(merged);
+  return save();
+}
+
+Status MeshSide::builds_on(const eventual::VersionVector& merged) {
+  if (!replication_.can_build_on(merged))
+    return fail(Code::unavailable, "it lacks what this node's log no longer has, too");
+  replication_.builds_on(merged);
+  return save();
 }
 
 bool MeshSide::needs_checkpoint(Monotonic now) {

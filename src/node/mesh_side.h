@@ -77,10 +77,10 @@ class MeshSide {
   void on_checkpoint(Position position, const eventual::VersionVector& merged);
   /// Whether no peer will ever send what this node has missed, as far as one can tell.
   bool needs_checkpoint(Monotonic now);
-  /// Whether who has merged that has all that this node's log no longer has.
-  bool may_build_on(const eventual::VersionVector& merged) const {
-    return merged.includes(replication_.holdings().let_go());
-  }
+  /// A checkpoint of that is given to a node which builds on it, or this node is to build
+  /// on one. An error: it cannot, or that could not be written down.
+  Status gives(const eventual::VersionVector& merged);
+  Status builds_on(const eventual::VersionVector& merged);
   /// The log holds what follows this.
   Position log_begin() const { return {log_.first().value - 1}; }
   void stop() { mesh_.stop(); }
@@ -90,7 +90,7 @@ class MeshSide {
   void settle_listed();
   void forget_strangers();
   void trim();
-  bool let_go();
+  Position let_go();
 
   FileSystem& files_;
   std::string path_;

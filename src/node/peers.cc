@@ -129,6 +129,13 @@ Result<mesh::CheckpointSource> Peers::begin(const mesh::Hello& hello) {
   auto catalog = (*snapshot)->get(Family::meta, checkpoint_key::catalog);
   if (!catalog) return tl::unexpected(catalog.error());
   if (!*catalog) return fail(Code::unavailable, "this node has no checkpoint yet");
+  if (whole) {
+    auto replica = (*snapshot)->get(Family::meta, checkpoint_key::replica);
+    if (!replica) return tl::unexpected(replica.error());
+    const auto merged = eventual::Replica::merged_in(replica->value_or(""));
+    if (!merged) return tl::unexpected(merged.error());
+    if (Status s = mesh_.gives(*merged); !s) return tl::unexpected(s.error());
+  }
   auto rows = StrongRows::of(**catalog);
   if (!rows) return tl::unexpected(rows.error());
   ++streams_;
@@ -175,8 +182,7 @@ Status Peers::receive_from(const std::string& peer, bool whole) {
   if (!replica) return tl::unexpected(replica.error());
   const auto merged = eventual::Replica::merged_in(replica->value_or(""));
   if (!merged) return tl::unexpected(merged.error());
-  if (!mesh_.may_build_on(*merged))
-    return fail(Code::unavailable, peer + " lacks what this node's log no longer has, too");
+  if (Status s = mesh_.builds_on(*merged); !s) return s;
   // What this node's own log still has comes on top.
   CheckpointRows own;
   std::string position;
