@@ -25,9 +25,12 @@ constexpr Millis silence_max{2'000};  // reports come far more often
 constexpr Millis connect_max{300};
 constexpr Millis connect_max_patient{2'000};
 constexpr unsigned patient_every = 4;
-constexpr unsigned patient_every_known = 16;
+// Where it is known: mostly soon, now and then as long as it might take elsewhere.
+constexpr Millis connect_max_known{100};
+constexpr unsigned usual_every_known = 8;
+constexpr unsigned patient_every_known = 64;
 constexpr Millis pause_first{50};
-constexpr Millis pause_max{200};
+constexpr Millis pause_max{100};
 // Handed to the kernel, and as much again made ready meanwhile.
 constexpr std::size_t output_bytes = 1_MiB;
 
@@ -60,7 +63,8 @@ struct Mesh::Dialed {
 
   Monotonic::duration patience() const {
     if (attempts % (took ? patient_every_known : patient_every) == 0) return connect_max_patient;
-    return took ? std::max<Monotonic::duration>(connect_max, 4 * *took) : connect_max;
+    if (!took || attempts % usual_every_known == 0) return connect_max;
+    return std::max<Monotonic::duration>(connect_max_known, 4 * *took);
   }
   std::uint64_t sent_bytes = 0;  // by connections before this one
   std::string trouble = "not dialed yet";

@@ -587,8 +587,11 @@ void Node::housekeeping() {
 
 // What a start would have to replay, but for the difference to the last checkpoint.
 std::uint64_t Node::log_bytes() const {
-  return (engine_.shared() ? machine_->log_bytes() : log_->bytes_appended()) +
-         origin_log_->bytes_appended();
+  return strong_log_bytes() + origin_log_->bytes_appended();
+}
+
+std::uint64_t Node::strong_log_bytes() const {
+  return engine_.shared() ? machine_->log_bytes() : log_->bytes_appended();
 }
 
 void Node::watch_memory() {
@@ -618,11 +621,14 @@ void Node::request_checkpoint_if_due() {
   const std::uint64_t log_bytes = this->log_bytes();
   // A checkpoint takes memory for what changed: under a low limit it comes
   // sooner, so that the limit has room for it.
-  std::uint64_t due_after =
+  const std::uint64_t due_after =
       std::min(options_.checkpoint_log_bytes, memory_.limit() / checkpoint_share_of_memory);
-  // What the engine keeps of a shared log grows until all have made it durable.
-  if (engine_.shared()) due_after = std::min(due_after, limits::checkpoint_shared_log_bytes);
   bool wanted = log_bytes - log_bytes_at_checkpoint_ >= due_after;
+  // What the engine keeps of a shared log grows until all have made it durable.
+  const std::uint64_t strong_log_bytes = this->strong_log_bytes();
+  if (engine_.shared() &&
+      strong_log_bytes - strong_log_bytes_at_checkpoint_ >= limits::checkpoint_shared_log_bytes)
+    wanted = true;
   for (KeyspaceState* state : keyspaces_->with_undeclared())
     wanted = wanted || state->ids.wants_checkpoint();
   if (next_checkpoint_ <= now && log_bytes != log_bytes_at_checkpoint_) wanted = true;
@@ -633,6 +639,7 @@ void Node::request_checkpoint_if_due() {
     return;
   }
   log_bytes_at_checkpoint_ = log_bytes;
+  strong_log_bytes_at_checkpoint_ = strong_log_bytes;
   next_checkpoint_ = now + options_.checkpoint_interval;
   checkpointer_->request();
 }

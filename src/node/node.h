@@ -142,6 +142,7 @@ class Node {
   void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
   void housekeeping();
   std::uint64_t log_bytes() const;
+  std::uint64_t strong_log_bytes() const;
   void watch_memory();
   void request_checkpoint_if_due();
   void schedule_tick();
@@ -191,6 +192,7 @@ class Node {
   bool deferred_ = false;
   Monotonic next_checkpoint_{};
   std::uint64_t log_bytes_at_checkpoint_ = 0;
+  std::uint64_t strong_log_bytes_at_checkpoint_ = 0;
   std::uint64_t log_bytes_at_sample_ = 0;
 };
 
