@@ -43,6 +43,8 @@ class OpenState {
 
   /// Whether the key has any. Without, and alone, the table is all there is.
   bool is_open(KeyspaceId keyspace, std::string_view key) const;
+  /// Brings towards the caches where the key is looked up.
+  void prefetch(KeyspaceId keyspace, std::string_view key) const;
   /// The unstable operation of that id; nullptr when there is none.
   UnstableOperation* find(KeyspaceId keyspace, const IdKey& id) const;
 
@@ -100,6 +102,7 @@ class OpenState {
     std::uint64_t sequence;
     UnstableOperation* operation;
   };
+  static void look_ahead(const std::deque<Queued>& queue);
   struct Limbo {
     KeyspaceId keyspace;
     SmallString key;

@@ -2,6 +2,8 @@
 #include "eventual/replica.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "base/assert.h"
@@ -59,6 +61,10 @@ std::string Replica::take_entry() {
 
 // ---- Merging
 
+void Replica::prefetch(KeyspaceId keyspace, std::string_view key) const {
+  impl_->open.prefetch(keyspace, key);
+}
+
 Status Replica::receive(OriginId origin, std::string_view payload) {
   return impl_->receive(origin, payload);
 }
@@ -111,20 +117,46 @@ void Replica::Impl::merge_entry(EntryReader reader, std::string_view payload) {
   Try one;
   one.seen = std::make_shared<const VersionVector>(reader.seen());
   one.dot = {origin, reader.first_sequence()};
-  EntryReader::Operation operation;
-  for (; reader.next(operation); ++one.dot.sequence) {
-    if (one.dot.sequence <= merged.at(origin)) continue;
-    merged.raise(origin, one.dot.sequence);
-    if (origin == options.self) own_sequence = one.dot.sequence;
-    clock.observe(operation.head.time);
-    one.head = operation.head;
-    one.reply = operation.reply;
-    merge_operation(one, operation.effects);
-    ++counters.merged;
+  std::array<EntryReader::Operation, operations_ahead> operations;
+  while (true) {
+    std::size_t count = 0;
+    while (count < operations.size() && reader.next(operations[count])) ++count;
+    if (count == 0) break;
+    expect(std::span(operations).first(count));
+    for (const EntryReader::Operation& operation : std::span(operations).first(count)) {
+      const std::uint64_t sequence = one.dot.sequence;
+      if (sequence > merged.at(origin)) {
+        merged.raise(origin, sequence);
+        if (origin == options.self) own_sequence = sequence;
+        clock.observe(operation.head.time);
+        one.head = operation.head;
+        one.reply = operation.reply;
+        merge_operation(one, operation.effects);
+        ++counters.merged;
+      }
+      ++one.dot.sequence;
+    }
   }
   if (origin != options.self) host.entry_merged(origin, payload);
   stability.heard(origin, reader.last_time());
   stability.merged_more(merged);
+}
+
+// Where there are millions of keys most of a merge's time is waiting for them.
+void Replica::Impl::expect(std::span<const EntryReader::Operation> operations) {
+  std::array<std::pair<Table*, std::string_view>, operations_ahead> keys{};
+  std::size_t count = 0;
+  for (const EntryReader::Operation& operation : operations) {
+    EffectReader reader(operation.effects);
+    MergedEffect first;
+    State* state = reader.next(first) ? state_of(operation.head.keyspace) : nullptr;
+    if (state == nullptr) continue;
+    state->table.prefetch(first.effect.key);
+    open.prefetch(operation.head.keyspace, first.effect.key);
+    if (operation.head.has_id) state->ids.prefetch(operation.head.id);
+    keys[count++] = {&state->table, first.effect.key};
+  }
+  for (const auto& [table, key] : std::span(keys).first(count)) table->prefetch_entry(key);
 }
 
 void Replica::Impl::merge_operation(const Try& one, std::string_view effects) {

@@ -91,6 +91,9 @@ class Replica {
   /// are recorded); OUTCOME is the caller's affair (IdTable::find).
   Executed execute(const Request& request, Instant wall, Reply& reply);
 
+  /// Brings towards the caches what a write of the key will touch here, beside the table.
+  void prefetch(KeyspaceId keyspace, std::string_view key) const;
+
   /// The open entry's size so far, 0 when there is none.
   std::size_t open_bytes() const;
   /// Closes the open entry: the payload to append to this origin's log before

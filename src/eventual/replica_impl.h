@@ -42,6 +42,8 @@ struct Replica::Impl {
   State* state_of(KeyspaceId keyspace);
   Status receive(OriginId origin, std::string_view payload);
   void merge_entry(EntryReader reader, std::string_view payload);
+  static constexpr std::size_t operations_ahead = 16;
+  void expect(std::span<const EntryReader::Operation> operations);
   void merge_operation(const Try& one, std::string_view effects);
   bool merge_id(const Try& one, State& state, std::string_view effects);
   void merge_waiting();

@@ -43,7 +43,11 @@ class Stability {
 
   /// All that every member has.
   const VersionVector& frontier() const { return frontier_; }
-  bool is_stable(Dot dot) const { return alone() || frontier_.includes(dot); }
+  bool is_stable(Dot dot) const { return dot.sequence <= stable_until(dot.origin); }
+  /// The last of the origin's operations that every member has.
+  std::uint64_t stable_until(OriginId origin) const {
+    return alone() ? UINT64_MAX : frontier_.at(origin);
+  }
   bool is_stable(const UnstableOperation& operation) const;
   /// What is yet to come from any member is later than this.
   HybridTime time() const;

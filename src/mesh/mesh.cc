@@ -17,7 +17,7 @@ namespace {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr Millis report_interval{100};
+constexpr Millis report_interval{50};
 constexpr Millis silence_max{2'000};  // reports come far more often
 // The kernel repeats a lost SYN only after a second: soon after a partition heals
 // there shall be an attempt that began behind it. Some are patient, for networks

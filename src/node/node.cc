@@ -27,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 // What is not on every member's disk cannot be folded: it is kept in memory, and
 // costs most where it no longer fits the caches.
-constexpr Millis mesh_sync_interval{100};
+constexpr Millis mesh_sync_interval{50};
 // What the sockets give is taken for so long before a turn ends: a peer that sends
 // without end, as one does to who was away, must not keep others from their replies.
 constexpr Millis turn_max{3};

@@ -495,6 +495,8 @@ bool Requests::expect(std::span<const server::Ahead> ahead) {
     tables[i] = &state->table;
     any = true;
     state->table.prefetch(ahead[i].key);
+    if (state->guarantee == Guarantee::eventual)
+      parts_.node.replica().prefetch(state->id, ahead[i].key);
     if (!ahead[i].request_id.empty() && row->access == Access::write) {
       state->ids.prefetch(make_id_key(ServiceId{}, ahead[i].request_id));
     }
