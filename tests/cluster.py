@@ -33,6 +33,7 @@ class Node(Process, Server):
         self.port, self.http_port, self.mesh_port = ports or (holdfast.free_port() for _ in range(3))
         self.flags = list(cluster.flags)
         self.ready_seconds = 60
+        self.clock = None  # "OFFSET_S RATE", as clock_shim.c has it; None: the machine's
         self.lives = 0  # how often it was started
         self.wiped = False
 
@@ -46,7 +47,7 @@ class Node(Process, Server):
         return f"{self.host}:{self.mesh_port}"
 
     def launch(self):
-        self.spawn(self.place, self.command(), self.log_path)
+        self.spawn(self.place, [*under_clock(self.clock), *self.command()], self.log_path)
         self.lives += 1
         return self
 
@@ -65,6 +66,13 @@ class Node(Process, Server):
         check(not self.running, f"{self.name} must be dead to lose its data")
         shutil.rmtree(self.data, ignore_errors=True)
         self.wiped = True
+
+
+def under_clock(clock):
+    """A command's prefix that shows it another wall clock than the machine's."""
+    if clock is None:
+        return []
+    return ["env", f"LD_PRELOAD={holdfast.BUILD / 'tests' / 'libclock_shim.so'}", f"SHIM_CLOCK={clock}"]
 
 
 class Cluster:

@@ -233,6 +233,48 @@ def long_absent():
         meet(cluster, ["likes:1"], [str(int(expected[1]) + 3).encode()])
 
 
+def count_up(cluster, key, nodes=None):
+    for node in nodes or cluster.nodes:
+        with node.client() as client:
+            client("INCR", key)
+
+
+def clocks_apart():
+    """A node whose clock is ahead, or runs too fast, neither wins for ever nor stops the others; one that is too far
+    ahead is refused, with a reason in the log, until it is not."""
+    with Cluster(flags=NODE_FLAGS, etcd=ETCD) as cluster:
+        first, second, ahead = cluster.nodes
+        ahead.clock = "3600 1"
+        started(cluster)
+        for clock in ("3600 1", "0 2", "-3600 1"):
+            ahead.clock = clock
+            ahead.restart()
+            with ahead.client() as client:
+                client("SET", "likes:a", f"of the one at {clock}")
+                client("HSET", "likes:h", "f", f"of the one at {clock}")
+            meet(cluster, ["likes:a"], [f"of the one at {clock}".encode()])
+            with first.client() as client:  # it has seen that, so it is later, whatever the clocks say
+                client("SET", "likes:a", f"after {clock}")
+                client("HSET", "likes:h", "f", f"after {clock}")
+            meet(cluster, ["likes:a"], [f"after {clock}".encode()])
+            count_up(cluster, "likes:n")
+        meet(cluster, ["likes:n"], [b"9"])
+        ahead.clock = "18000 1"
+        ahead.restart()
+        count_up(cluster, "likes:n")
+        wait_until(lambda: "a clock is" in first.log() and "a clock is" in second.log(), MEET_S, "it is refused, and that is logged")
+        count_up(cluster, "likes:n", [first, second])
+        meet_s = [wait_until(lambda n=node: values(n, ["likes:n"]) == [b"13"], MEET_S, "those go on") for node in (first, second)]
+        equal(len(meet_s), 2)
+        # It hears them and counts its own as well, and cannot make their clocks its own.
+        wait_until(lambda: values(ahead, ["likes:n"]) == [b"14"], MEET_S, "it hears the others")
+        ahead.clock = None
+        ahead.restart()
+        with second.client() as client:
+            client("SET", "likes:a", "goes on")
+        wait_until(lambda: values(ahead, ["likes:a"]) == [b"goes on"], MEET_S, "with its clock set right it goes on hearing")
+
+
 def fresh(node, ms):
     with node.client() as client:
         try:
@@ -285,7 +327,7 @@ def fresh_and_after():
         print(f"   behind while cut off: {told}, then: {apart.behind('likes')}")
 
 
-CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all, long_absent,
+CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all, long_absent, clocks_apart,
                                  fresh_and_after)}
 
 if __name__ == "__main__":

@@ -211,7 +211,8 @@ inline std::string show(const ModelState& state) {
     out += key;
     out += "=";
     if (value.type == Type::string) out += "'" + value.text + "'";
-    for (const auto& [field, text] : value.fields) out += "{" + field + ":" + text + "}";
+    for (const auto& [field, text] : value.fields)
+      out.append("{").append(field).append(":").append(text).append("}");
     for (const auto& member : value.members) out += "[" + member + "]";
     if (value.expiry) out += "@" + std::to_string(*value.expiry);
     out += " ";

@@ -43,7 +43,7 @@ class Sender {
               last_sent_ = now();
               return link.write(frame, patience_, &sent);
             },
-            std::move(frames)) {}
+            frames) {}
 
   Status run(const std::string& node) {
     if (Status s = writer_.begin({.node = node,
@@ -379,7 +379,7 @@ void CheckpointServer::greeted(const Held& connection, const Hello& hello) {
 
 void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
   FrameReader frames = std::move(connection->frames);
-  FrameWriter writer = std::move(connection->writer);
+  FrameWriter writer = connection->writer;
   frames.allow(limits::mesh_frame_bytes_max);
   tcp::socket socket = std::move(connection->socket);
   Channel channel = std::move(connection->channel);
@@ -416,7 +416,7 @@ void CheckpointServer::start(const Held& connection, CheckpointSource source) {
     Connection& stream = *connection;
     const Patience patience{.idle = options_.stall_max, .cancel = &stream.stop};
     {
-      Sender sender(*stream.link, std::move(stream.writer), stream.source, patience, stream.sent);
+      Sender sender(*stream.link, stream.writer, stream.source, patience, stream.sent);
       stream.outcome = sender.run(options_.node);
       stream.totals = sender.totals();
     }

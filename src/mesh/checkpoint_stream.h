@@ -53,7 +53,7 @@ class CheckpointWriter {
   using Sink = std::function<Status(std::string_view frame)>;
   /// `frames`: of a connection on which something was written already.
   explicit CheckpointWriter(Sink sink, FrameWriter frames = {})
-      : sink_(std::move(sink)), frames_(std::move(frames)) {}
+      : sink_(std::move(sink)), frames_(frames) {}
 
   Status begin(const Begin& begin);
   /// Rows come in the order of families, then of keys.

@@ -52,7 +52,7 @@ class FrameWriter {
   /// Appends a frame; `body` is at most limits::mesh_frame_bytes_max.
   void put(std::string& out, FrameType type, std::string_view body);
   /// From the next frame on.
-  void sign(FrameKey key) { key_ = std::move(key); }
+  void sign(const FrameKey& key) { key_ = key; }
 
  private:
   std::optional<FrameKey> key_;
@@ -71,7 +71,7 @@ class FrameReader {
   void allow(std::size_t body_bytes_max) { body_bytes_max_ = body_bytes_max; }
 
   /// From the next frame on they must be signed.
-  void sign(FrameKey key) { key_ = std::move(key); }
+  void sign(const FrameKey& key) { key_ = key; }
 
   /// Where to put bytes, never empty; then received() says how many came.
   std::span<char> room();

@@ -126,13 +126,13 @@ Result<std::size_t> Link::read(std::span<char> room, const Patience& patience) {
   if (channel_.is_plain()) return receive(room, patience);
   std::array<char, wire_bytes> wire;
   while (true) {
-    const auto read = channel_.read(room);
+    auto read = channel_.read(room);
     if (channel_.has_output()) {
       // The other end has to hear why it is not to be talked to, too.
       if (Status s = write({}, patience); !s && read) return tl::unexpected(s.error());
     }
     if (!read || *read > 0) return read;
-    const auto n = receive(wire, patience);
+    auto n = receive(wire, patience);
     if (!n || *n == 0) return n;
     channel_.feed({wire.data(), *n});
   }

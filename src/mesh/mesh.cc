@@ -243,7 +243,6 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
 }
 
 bool Mesh::greeted(const std::shared_ptr<Dialed>& peer, const Hello& hello) {
-  const auto held = peer;  // a connection that ends lets go of it
   if (peer->probing) {
     probed(*peer, hello);
     return false;
@@ -316,7 +315,7 @@ void Mesh::adopt(tcp::socket socket, Channel channel, FrameReader reader, FrameW
   const auto peer = std::make_shared<Accepted>(replication_);
   peer->node = hello.node;
   peer->connection = std::make_shared<PeerConnection>(std::move(socket), std::move(channel),
-                                                      std::move(reader), std::move(writer));
+                                                      std::move(reader), writer);
   accepted_.push_back(peer);
   if (options_.where != nullptr && !hello.address.empty())
     options_.where->told(hello.node, {hello.address, hello.since});

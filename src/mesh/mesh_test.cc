@@ -122,8 +122,7 @@ class Cluster {
                                             [this](auto socket, Channel channel, FrameReader reader,
                                                    FrameWriter writer, const Hello& hello) {
                                               mesh->adopt(std::move(socket), std::move(channel),
-                                                          std::move(reader), std::move(writer),
-                                                          hello);
+                                                          std::move(reader), writer, hello);
                                             }});
       HF_ASSERT(server->listen("127.0.0.1:0"));
     }

@@ -22,7 +22,7 @@ PeerConnection::PeerConnection(tcp::socket socket, Channel channel, FrameReader 
       channel_(std::move(channel)),
       wire_(channel_.is_plain() ? 0 : wire_bytes, '\0'),
       reader_(std::move(reader)),
-      writer_(std::move(writer)),
+      writer_(writer),
       heard_at_(std::chrono::steady_clock::now()) {
   error_code ignored;
   socket_.non_blocking(true, ignored);

@@ -36,9 +36,9 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   void read_on();
 
   /// From the next frames on, either way.
-  void sign(FrameKey write, FrameKey read) {
-    writer_.sign(std::move(write));
-    reader_.sign(std::move(read));
+  void sign(const FrameKey& write, const FrameKey& read) {
+    writer_.sign(write);
+    reader_.sign(read);
   }
   /// Adds to what is to be sent; send() then sees to it.
   FrameWriter& frames() { return writer_; }

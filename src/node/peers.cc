@@ -60,7 +60,7 @@ Peers::Peers(Parts parts)
                                     const mesh::Hello& hello) {
                                if (mesh_.mesh().admits())
                                  mesh_.mesh().adopt(std::move(socket), std::move(channel),
-                                                    std::move(reader), std::move(writer), hello);
+                                                    std::move(reader), writer, hello);
                              },
                          .probe = [this](const mesh::Hello& by) { return mesh_.asked(by); }}) {
   if (!parts.api) return;
