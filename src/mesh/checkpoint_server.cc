@@ -384,8 +384,7 @@ void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
   tcp::socket socket = std::move(connection->socket);
   Channel channel = std::move(connection->channel);
   drop(connection);
-  options_.replicate(std::move(socket), std::move(channel), std::move(frames), std::move(writer),
-                     hello);
+  options_.replicate(std::move(socket), std::move(channel), std::move(frames), writer, hello);
 }
 
 void CheckpointServer::answer(const Held& connection, const Hello& hello) {

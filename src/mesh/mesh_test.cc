@@ -109,21 +109,22 @@ class Cluster {
                                                   .version = version,
                                                   .packs = packs});
       server = std::make_unique<CheckpointServer>(
-          io, CheckpointServer::Options{.cluster = cluster,
-                                        .node = node.name,
-                                        .begin = [](const Hello&) -> Result<CheckpointSource> {
-                                          return fail(Code::unavailable, "none");
-                                        },
-                                        .end = [](bool) {},
-                                        .secret = secret,
-                                        .tls = tls,
-                                        .admit = {},
-                                        .replicate =
-                                            [this](auto socket, Channel channel, FrameReader reader,
-                                                   FrameWriter writer, const Hello& hello) {
-                                              mesh->adopt(std::move(socket), std::move(channel),
-                                                          std::move(reader), writer, hello);
-                                            }});
+          io, CheckpointServer::Options{
+                  .cluster = cluster,
+                  .node = node.name,
+                  .begin = [](const Hello&) -> Result<CheckpointSource> {
+                    return fail(Code::unavailable, "none");
+                  },
+                  .end = [](bool) {},
+                  .secret = secret,
+                  .tls = tls,
+                  .admit = {},
+                  .replicate =
+                      [this](boost::asio::ip::tcp::socket socket, Channel channel,
+                             FrameReader reader, FrameWriter writer, const Hello& hello) {
+                        mesh->adopt(std::move(socket), std::move(channel), std::move(reader),
+                                    writer, hello);
+                      }});
       HF_ASSERT(server->listen("127.0.0.1:0"));
     }
     TestNode node;

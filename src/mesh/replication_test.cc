@@ -321,6 +321,14 @@ TEST(Replication, ANodeBuildsOnNothingThatLacksWhatItBuiltOnBefore) {
   EXPECT_FALSE(n0.may_adopt(n1)) << "after a start, too";
 }
 
+/// A word of a node that has all of that on its disk, later than those before it.
+Report has_all(TestNode& node, const VersionVector& all) {
+  node.wall += Millis(1);
+  Report report = node.report();
+  report.merged = report.holdings.front().disk = all;
+  return report;
+}
+
 TEST(Replication, ALogIsLetGoOfOnlyOnceAMajorityHasItAndKnows) {
   TestNode n0("n0", 1, three, 1), n1("n1", 2, three, 2);
   n0.run({"EFFECTS", "1", "k", "e", "text", "0", "0"}, {});
@@ -330,15 +338,12 @@ TEST(Replication, ALogIsLetGoOfOnlyOnceAMajorityHasItAndKnows) {
   const VersionVector all = n0.replica().merged();
   const auto let_go = [&] { return n0.replication().let_go(last, all); };
   EXPECT_EQ(let_go(), Position{}) << "nobody else has it";
-  Report from_n1 = n1.report();
-  from_n1.merged = from_n1.holdings.front().disk = all;
-  from_n1.holdings.front().clock = HybridTime::at(n1.wall + Millis(1));
-  ASSERT_TRUE(n0.replication().heard(from_n1));
+  ASSERT_TRUE(n0.replication().heard(has_all(n1, all)));
   EXPECT_EQ(let_go(), Position{}) << "and it knows nothing of it";
   EXPECT_TRUE(n0.report().holdings.front().let_go.includes(all)) << "but is told";
-  from_n1.holdings.front().let_go = all;
-  from_n1.holdings.front().clock = HybridTime::at(n1.wall + Millis(2));
-  ASSERT_TRUE(n0.replication().heard(from_n1));
+  Report knows = has_all(n1, all);
+  knows.holdings.front().let_go = all;
+  ASSERT_TRUE(n0.replication().heard(knows));
   EXPECT_EQ(let_go(), last);
   EXPECT_TRUE(n0.report().trimmed.includes(all));
 }
@@ -349,12 +354,10 @@ TEST(Replication, NobodyLetsGoWhileItLacksWhatAnotherLetsGoOf) {
   n0.checkpoint();
   n0.report();
   const VersionVector all = n0.replica().merged();
-  Report from_n1 = n1.report();
-  from_n1.merged = from_n1.holdings.front().disk = all;
-  from_n1.holdings.front().let_go = all;
-  from_n1.holdings.front().let_go.raise({3}, 1);  // as n2 has told it
-  from_n1.holdings.front().clock = HybridTime::at(n1.wall + Millis(1));
-  ASSERT_TRUE(n0.replication().heard(from_n1));
+  Report knows = has_all(n1, all);
+  knows.holdings.front().let_go = all;
+  knows.holdings.front().let_go.raise({3}, 1);  // as n2 has told it
+  ASSERT_TRUE(n0.replication().heard(knows));
   EXPECT_EQ(n0.replication().let_go(n0.log().last(), all), Position{});
 }
 
