@@ -80,7 +80,9 @@ const Report& Replication::report(Instant wall) {
   holdings_.set_self(word.disk, word.view, replica_.clock());
 
   report_.hears.clear();
-  for (const auto& [node, origin] : hears_) report_.hears.push_back(origin);
+  for (const auto& [node, origin] : hears_) {
+    if (is_fed_by(node)) report_.hears.push_back(origin);
+  }
   std::ranges::sort(report_.hears);
   report_.holdings.assign(1, holdings_.self());
   for (const auto& [node, holding] : holdings_.all()) {
@@ -94,7 +96,7 @@ const Report& Replication::report(Instant wall) {
 
 Status Replication::heard(const Report& report) {
   if (Status s = holdings_.heard(report); !s) return s;
-  others_trimmed_.merge(report.trimmed);
+  told_[report.holdings.front().node] = {report.merged, report.trimmed};
   for (const Holding& holding : report.holdings) replica_.observe(holding.clock);
   tell_replica();
   return {};
@@ -120,6 +122,27 @@ void Replication::hears_no_more(const std::string& node) {
 Outbound& Replication::outbound(const std::string& node) {
   return outbound_.try_emplace(node, log_, holdings_.trimmed(), Outbound::Options{.self = self_})
       .first->second;
+}
+
+// Whether its log comes from itself: one that no longer has what this node lacks sends
+// nothing, so others are to hand it on.
+bool Replication::is_fed_by(const std::string& node) const {
+  const auto told = told_.find(node);
+  return hears_.contains(node) &&
+         (told == told_.end() || replica_.merged().includes(told->second.trimmed));
+}
+
+bool Replication::needs_checkpoint() const {
+  eventual::VersionVector trimmed;
+  for (const auto& [node, told] : told_) {
+    if (holdings_.all().contains(node)) trimmed.merge(told.trimmed);
+  }
+  const eventual::VersionVector& merged = replica_.merged();
+  if (merged.includes(trimmed)) return false;
+  return std::ranges::none_of(told_, [&](const auto& peer) {
+    const auto& [node, told] = peer;
+    return is_fed_by(node) && told.merged.includes(trimmed);
+  });
 }
 
 Position Replication::let_go(Position position, const eventual::VersionVector& merged) {

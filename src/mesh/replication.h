@@ -95,8 +95,8 @@ class Replication {
   bool can_build_on(const eventual::VersionVector& merged) const {
     return merged.includes(holdings_.trimmed());
   }
-  /// Some peer's log no longer has what this node lacks.
-  bool needs_checkpoint() const { return !replica_.merged().includes(others_trimmed_); }
+  /// Some peer's log no longer has what this node lacks, and nobody is sending it.
+  bool needs_checkpoint() const;
 
   const Holdings& holdings() const { return holdings_; }
   /// Holdings::add_members(), before the log is replayed.
@@ -104,13 +104,17 @@ class Replication {
 
  private:
   void tell_replica();
+  bool is_fed_by(const std::string& node) const;
 
   eventual::OriginId self_;
   eventual::Replica& replica_;
   DiskLog& log_;
   Holdings holdings_;
   Freshness freshness_;
-  eventual::VersionVector others_trimmed_;
+  struct Told {
+    eventual::VersionVector merged, trimmed;
+  };
+  std::map<std::string, Told, std::less<>> told_;  // by peers themselves
   struct Checkpoint {
     Position position;
     eventual::VersionVector merged;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// A node's part in its cluster: when it may serve, what it says of itself, and when
+// it cannot go on as it is.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/logging.h"
+#include "node/diverged.h"
+#include "node/node.h"
+
+namespace holdfast::node {
+
+// A node without data in a cluster that has eventual ones cannot write to them:
+// what the others have settled is not what it has seen.
+bool Node::needs_base() {
+  if (has_replica_ || log_->health().state != LogHealth::State::ok) return false;
+  const auto& members = keyspaces_->members().all();
+  const bool others = members.size() > (members.contains(options_.node) ? 1U : 0U);
+  const auto all = keyspaces_->all();
+  return others && std::ranges::any_of(all, [](const KeyspaceState* state) {
+           return state->guarantee == Guarantee::eventual;
+         });
+}
+
+void Node::begin_with_data(bool has) {
+  has_replica_ = has;
+  mesh_->set_has_data(has);
+}
+
+// Without an engine there is nobody to ask whether there are data but the peers, and
+// all of them: what those have settled whom this node cannot reach it has not seen.
+void Node::settle_among_peers() {
+  switch (mesh_->mesh().found()) {
+    case mesh::Mesh::Found::data:
+      logging::info("a peer has data: starting again, to load them");
+      wants_restart_ = Restart::load_base;
+      stopping_ = true;
+      return;
+    case mesh::Mesh::Found::none:
+      logging::info("no peer has data: beginning with none, together");
+      return begin_with_data(true);
+    case mesh::Mesh::Found::unknown: {
+      std::vector<std::string> silent;
+      for (const auto& peer : mesh_->mesh().peers()) {
+        if (peer.node.empty()) silent.push_back(peer.address);
+      }
+      std::string why = fmt::format(
+          "this node is new, and has to hear first whether there are data: of {} (or --bootstrap)",
+          fmt::join(silent, ", "));
+      if (!silent.empty() && why != waiting_for_) {
+        waiting_for_ = std::move(why);
+        logging::info("{}", waiting_for_);
+      }
+      return;
+    }
+  }
+}
+
+// Once it has joined, everyone who hears of an eventual keyspace that is made
+// later has heard of this node before.
+void Node::settle_replica() {
+  if (!engine_.shared()) return settle_among_peers();
+  if (!membership_->joined()) return;
+  if (needs_base()) {
+    logging::info("joined a cluster with eventual keyspaces: starting again, to load them");
+    wants_restart_ = Restart::again;
+    stopping_ = true;
+    return;
+  }
+  has_replica_ = true;
+}
+
+Status Node::eventual_ready() const {
+  if (has_replica_) return {};
+  return fail(Code::unavailable, !waiting_for_.empty()
+                                     ? waiting_for_
+                                     : "this node is new here, and has yet to join the cluster");
+}
+
+std::string Node::id_is_taken(std::string_view by) const {
+  return fmt::format(
+      "the id '{}' is another node's, which runs: {}. Each node needs an id of its own"
+      " (--node), and a data folder that is no copy of another's",
+      options_.node, by);
+}
+
+void Node::append_own(const MemberOperation& operation,
+                      std::function<void(std::string_view)> done) {
+  const auto args = operation.args();
+  const strong::EntryBuilder::Part part{operation.row, args};
+  const Ticket ticket = replies_->own(std::move(done));
+  const Status taken = sequencer_->write({.keyspace = {},
+                                          .caller = {},
+                                          .request_id = {},
+                                          .calls = std::span(&part, 1),
+                                          .durability = Durability::always},
+                                         ticket, requests_->monotonic());
+  if (taken) return;
+  std::string text;
+  Reply(text).error(taken.error());
+  replies_->complete(ticket, text, Replay::none);
+}
+
+NodeFacts Node::facts() const {
+  return {.id = options_.node,
+          .engine = engine_.strong() ? options_.engine : std::string("none"),
+          .applied = machine_->applied(),
+          .state = not_ready().value_or("ok"),
+          .behind = behind()};
+}
+
+// Ends the run where this node cannot go on as it is.
+Status Node::watch_cluster() {
+  if (log_->health().state == LogHealth::State::behind) {
+    logging::warning("{}: starting again, to load a peer's checkpoint", log_->health().reason);
+    wants_restart_ = Restart::again;
+    stopping_ = true;
+  } else if (mesh_->needs_checkpoint(requests_->monotonic())) {
+    logging::warning(
+        "a peer's log no longer has all that this node has missed: starting again, "
+        "to load a checkpoint");
+    wants_restart_ = Restart::catch_up;
+    stopping_ = true;
+  } else if (!membership_ && mesh_->is_removed()) {
+    stopping_ = true;
+    logging::warning("NODE REMOVE has taken this node out of the cluster: stopping");
+  } else if (const auto* stop =
+                 membership_ && membership_->stop() ? &*membership_->stop() : nullptr) {
+    stopping_ = true;
+    if (stop->diverged) {
+      mark_diverged(options_.data, stop->why);
+      return fail(Code::corrupt, stop->why);
+    }
+    logging::warning("{}: stopping", stop->why);
+  } else if (const auto& lost = eventual_->lost_merged()) {
+    stopping_ = true;
+    return tl::unexpected(*lost);
+  } else if (const auto other = peers_->other_with_id()) {
+    stopping_ = true;
+    return fail(Code::err, id_is_taken(*other));
+  }
+  return {};
+}
+
+}  // namespace holdfast::node

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a node opens its data, finds its place and recovers.
+#include <algorithm>
+#include <random>
+
+#include "base/logging.h"
+#include "eventual/origin_entry.h"
+#include "node/command_table.h"
+#include "node/diverged.h"
+#include "node/node.h"
+#include "node/origin_identity.h"
+#include "node/peer_checkpoint.h"
+#include "node/shared_log.h"
+
+namespace holdfast::node {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// What is not on every member's disk cannot be folded: it is kept in memory, and
+// costs most where it no longer fits the caches.
+constexpr Millis mesh_sync_interval{50};
+// etcd takes an entry of one operation for about the price of one of a hundred.
+constexpr std::size_t small_shared_appends_max = 1;
+constexpr std::chrono::microseconds shared_gather_max{1'500};
+// How long a starting node waits for an engine it cannot reach.
+constexpr Millis engine_patience{5'000};
+// How long for another node with its id to be gone: an earlier one of its own,
+// on another machine, is for as long as etcd keeps its lease.
+constexpr Millis id_patience{15'000};
+// How often all peers are asked for their data, of which one has said that it has some.
+constexpr int base_tries = 20;
+// What a checkpoint of nodes without an engine has for the strong log's place.
+constexpr std::string_view no_place = "none";
+
+Instant wall_clock() {
+  return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+}
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Node>> Node::open(const Options& options, Restart why) {
+  while (true) {
+    std::unique_ptr<Node> node(new Node(options));
+    if (Status s = node->open_data(); !s) return tl::unexpected(s.error());
+    if (Status s = node->follow_strong_log(); !s) return tl::unexpected(s.error());
+    bool load = node->log_->health().state == LogHealth::State::behind || node->needs_base();
+    if (load) {
+      if (Status s = node->peers_->load_checkpoint(!node->has_replica_); !s)
+        return tl::unexpected(s.error());
+    } else if (why == Restart::catch_up || (why == Restart::load_base && !node->has_replica_)) {
+      // If none gives one after all, it serves what it can.
+      load = node->peers_->load_checkpoint(true, base_tries).has_value();
+    }
+    why = Restart::none;
+    if (!load) {
+      if (Status s = node->recover(); !s) return tl::unexpected(s.error());
+      if (Status s = node->listen(); !s) return tl::unexpected(s.error());
+      return node;
+    }
+    node.reset();  // closes the table whose place is taken
+    if (Status s = TableFolders(options.data).adopt_incoming(); !s)
+      return tl::unexpected(s.error());
+  }
+}
+
+Status Node::open_data() {
+  auto engine = parse_engine(options_.engine, options_.peers);
+  if (!engine) return tl::unexpected(engine.error());
+  engine_ = std::move(*engine);
+  if (options_.node.empty() || options_.node.starts_with('@'))
+    return fail(Code::err, "--node: an id is not empty and does not begin with '@'");
+  auto credentials = load_credentials(options_);
+  if (!credentials) return tl::unexpected(credentials.error());
+  credentials_ = std::move(*credentials);
+  FileSystem& files = posix_file_system();
+  if (Status s = files.make_directory(options_.data); !s) return s;
+  auto lock = DirectoryLock::acquire(options_.data);
+  if (!lock) return tl::unexpected(lock.error());
+  lock_ = std::move(*lock);
+  if (Status s = refuse_diverged(options_.data); !s) return s;
+  const TableFolders folders(options_.data);
+  if (Status s = folders.settle(); !s) return s;
+
+  commands_ = make_command_table();
+  auto store = open_rocks_store(folders.table);
+  if (!store) return tl::unexpected(store.error());
+  store_ = std::move(*store);
+  keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
+                                                random_number());
+  if (!engine_.strong()) keyspaces_->use_declarations();
+  return open_logs();
+}
+
+Status Node::open_logs() {
+  FileSystem& files = posix_file_system();
+  const auto log_options = [this](const char* name) {
+    return DiskLogOptions{.directory = options_.data + "/" + name,
+                          .sync_interval = options_.sync_interval,
+                          .wake = [this] { wake(); }};
+  };
+  if (engine_.shared()) {
+    auto shared = open_shared_log(options_, engine_, [this] { wake(); });
+    if (!shared) return tl::unexpected(shared.error());
+    etcd_ = std::move(shared->api);
+    etcd_log_ = shared->log.get();
+    log_ = std::move(shared->log);
+  } else {
+    auto log = open_embedded_log(files, log_options("log"));
+    if (!log) return tl::unexpected(log.error());
+    log_ = std::move(*log);
+  }
+  auto origin_options = log_options("origin");
+  if (engine_.clustered())
+    origin_options.sync_interval = std::min(origin_options.sync_interval, mesh_sync_interval);
+  auto origin_log = DiskLog::open(files, std::move(origin_options));
+  if (!origin_log) return tl::unexpected(origin_log.error());
+  origin_log_ = std::move(*origin_log);
+  return {};
+}
+
+// From the last checkpoint on. The strong log is first: it says which keyspaces
+// there are.
+Status Node::follow_strong_log() {
+  const auto incarnation =
+      settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
+                    {.closed_cleanly = origin_log_->closed_cleanly(),
+                     .tail_was_cut = origin_log_->tail_was_cut()},
+                    kernel_boot_id(), random_number());
+  if (!incarnation) return tl::unexpected(incarnation.error());
+
+  machine_ = std::make_unique<strong::Machine>(*commands_, *keyspaces_);
+  replica_ = std::make_unique<eventual::Replica>(
+      *commands_, *keyspaces_, *store_, eventual::Replica::Options{.self = incarnation->origin});
+  keyspaces_->set_on_dropped([this](KeyspaceId id) { replica_->drop(id); });
+  Checkpointer::Parts parts{*store_,   catalog_, *keyspaces_, *machine_,
+                            *replica_, *log_,    *origin_log_};
+  if (engine_.shared()) {
+    parts.on_durable = [this](Position position, std::uint64_t log_bytes) {
+      membership_->on_durable(position, log_bytes);
+    };
+  }
+  if (engine_.clustered())
+    parts.on_origin_durable = [this](Position position, const eventual::VersionVector& merged) {
+      mesh_->on_checkpoint(position, merged);
+    };
+  if (!engine_.strong()) parts.log_place = no_place;
+  parts.has_replica = [this] { return has_replica_; };
+  checkpointer_ = std::make_unique<Checkpointer>(std::move(parts), [this] { wake(); });
+  const auto loaded = checkpointer_->load();
+  if (!loaded) return tl::unexpected(loaded.error());
+  if (machine_->applied() != Position{} && loaded->log_place.empty() == engine_.shared()) {
+    return fail(Code::err, fmt::format("the strong keyspaces in {} follow another engine's log "
+                                       "than {}",
+                                       options_.data, options_.engine));
+  }
+  if (loaded->replica && (loaded->log_place == no_place) == engine_.strong()) return another_kind();
+  origin_position_ = loaded->origin_position;
+  has_replica_ = !engine_.clustered() || loaded->replica || origin_log_->last() != Position{};
+  make_sequencer();
+  if (engine_.clustered()) {
+    mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, credentials_,
+                                       *incarnation, *replica_, *origin_log_);
+    if (Status s = mesh_->load(); !s) return s;
+    if (engine_.shared()) mesh_->follow(keyspaces_->members());
+    make_peers();
+  }
+  keyspaces_->set_node([this] { return facts(); },
+                       [this] {
+                         if (membership_) membership_->on_changed();
+                         if (mesh_) mesh_->follow(keyspaces_->members());
+                       });
+  if (Status s = sequencer_->start(engine_.strong() ? loaded->log_place : std::string()); !s)
+    return s;
+  if (engine_.shared()) return catch_up();
+  return !engine_.strong() && machine_->applied() != Position{} ? another_kind() : Status();
+}
+
+Status Node::another_kind() const {
+  return fail(Code::err, fmt::format("the data in {} are of a node {} --peers: they cannot be used "
+                                     "{} it",
+                                     options_.data, engine_.strong() ? "with" : "without",
+                                     engine_.strong() ? "without" : "with"));
+}
+
+Status Node::recover() {
+  const auto began = Clock::now();
+  if (Status s = replay_origin_log(origin_position_); !s)
+    return !engine_.clustered() && s.error().code == Code::unavailable ? another_kind() : s;
+  if (keyspaces_->met_unknown() && !engine_.shared()) return another_kind();
+  if (keyspaces_->met_unknown() && log_->health().state != LogHealth::State::ok) {
+    return fail(Code::unavailable,
+                "this node has written to eventual keyspaces that it must first hear of from the "
+                "strong log: " +
+                    log_->health().reason);
+  }
+  eventual_ = std::make_unique<EventualSide>(
+      *replica_, *origin_log_, *replies_,
+      EventualSide::Options{.request_timeout = options_.request_timeout,
+                            .on_broken = [this] { resp_->abort_all(); }});
+  if (mesh_) {
+    mesh_->start();
+    if (!engine_.shared()) {
+      if (!has_replica_ && options_.bootstrap)
+        logging::warning("beginning without having heard whether others have data (--bootstrap)");
+      begin_with_data(has_replica_ || options_.bootstrap);
+    }
+    keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
+  }
+  requests_ = std::make_unique<Requests>(Requests::Parts{
+      *this, catalog_, *keyspaces_, *sequencer_, *eventual_, *commands_, options_.request_timeout});
+  requests_->refresh_time();
+  // From now on it knows what time is too far ahead: before any peer can tell one.
+  replica_->tidy(requests_->now());
+  follow_declarations();
+
+  const std::uint64_t limit = options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
+                                                               : machine_memory_bytes() / 4 * 3;
+  memory_.set_limit(limit);
+  memory_.sample(keyspaces_->memory_bytes());
+  for (KeyspaceState* state : keyspaces_->with_undeclared()) {
+    const auto enough = [this, checked = 0]() mutable {
+      if (++checked % 1024 == 0) memory_.sample(keyspaces_->memory_bytes());
+      return memory_.excess() > 0;
+    };
+    if (Status s = state->table.warm(enough); !s) return s;
+    if (Status s = state->ids.warm(enough); !s) return s;
+  }
+  next_checkpoint_ = Clock::now() + options_.checkpoint_interval;
+  started_at_ = wall_clock();
+  const auto took = std::chrono::duration_cast<Millis>(Clock::now() - began);
+  logging::info("recovered in {} ms: strong log at {}, origin log at {}", took.count(),
+                machine_->applied().value, origin_log_->last().value);
+  return {};
+}
+
+void Node::make_peers() {
+  if (engine_.shared()) {
+    membership_ = std::make_unique<Membership>(self(), keyspaces_->members(), *machine_, *log_,
+                                               [this](const MemberOperation& operation, auto done) {
+                                                 append_own(operation, std::move(done));
+                                               });
+    membership_->on_durable(machine_->applied(), machine_->log_bytes());
+  }
+  peers_ = std::make_unique<Peers>(Peers::Parts{.io = io_,
+                                                .options = options_,
+                                                .credentials = credentials_,
+                                                .store = *store_,
+                                                .mesh = *mesh_,
+                                                .checkpointer = *checkpointer_,
+                                                .api = etcd_,
+                                                .membership = membership_.get()});
+}
+
+Member Node::self() const {
+  return {.id = options_.node, .resp = options_.resp, .http = options_.http, .mesh = options_.mesh};
+}
+
+Status Node::replay_origin_log(Position after) {
+  if (origin_log_->last() < after) {
+    // The checkpoint outlived entries that had not been synced: nothing is
+    // missing, but positions go on behind it.
+    if (Status s = origin_log_->start_after(after); !s) return s;
+  }
+  return origin_log_->replay(after, [this](Position position, std::string_view payload) -> Status {
+    const auto entry = eventual::EntryReader::open(payload);
+    if (!entry) {
+      return fail(Code::corrupt, "origin log, entry " + std::to_string(position.value) + ": " +
+                                     entry.error().message);
+    }
+    return replica_->receive(entry->origin(), payload);
+  });
+}
+
+void Node::make_sequencer() {
+  resp_ = std::make_unique<server::RespServer>(
+      io_, *commands_,
+      server::RespServer::Options{.connections_max = options_.connections_max,
+                                  .output_bytes_max = options_.output_bytes_max,
+                                  .idle_timeout = options_.idle_timeout});
+  replies_ = std::make_unique<Replies>(*resp_);
+  sequencer_ = std::make_unique<strong::Sequencer>(
+      *log_, *machine_, *replies_,
+      strong::Sequencer::Options{
+          .incarnation = random_number(),
+          .small_appends_in_flight_max =
+              engine_.shared() ? small_shared_appends_max : std::size_t{8},
+          .gather_max = engine_.shared() ? shared_gather_max : std::chrono::microseconds(0),
+          .request_timeout = options_.request_timeout});
+}
+
+// Until what was acknowledged before now is applied here and the id is this
+// node's, or the engine turns out to be out of reach: then eventual keyspaces and
+// LOCAL reads are served.
+Status Node::catch_up() {
+  const auto began = Clock::now();
+  const auto give_up = began + engine_patience;
+  std::optional<Result<Position>> end;
+  bool asked = false;
+  while (true) {
+    io_.run_one_for(Millis(10));
+    io_.restart();
+    sequencer_->turn(wall_clock(), Clock::now());
+    peers_->step();
+    const LogHealth health = log_->health();
+    if (health.state == LogHealth::State::behind) return {};
+    if (health.state == LogHealth::State::refused)
+      return fail(Code::err, "the strong log: " + health.reason);
+    if (health.state == LogHealth::State::cut_off) {
+      if (Clock::now() < give_up) continue;
+      logging::warning("serving without the strong log for now: {}", health.reason);
+      return {};
+    }
+    if (!std::exchange(asked, true)) {
+      log_->end(options_.request_timeout, [&end](Result<Position> answer) { end = answer; });
+    }
+    if (end && !end->has_value()) {
+      end.reset();
+      asked = false;
+    }
+    if (!end || machine_->applied() < **end) continue;
+    if (!peers_->id_is_held()) {
+      const auto other = peers_->other_with_id();
+      if (Clock::now() < began + (other ? id_patience : engine_patience)) continue;
+      if (other) return fail(Code::err, id_is_taken(*other));
+    }
+    logging::info("caught up with the strong log at position {}", machine_->applied().value);
+    return {};
+  }
+}
+
+}  // namespace holdfast::node
