@@ -3,8 +3,8 @@
 
 Same durability (everysec), same client. Redis takes writes at one of the three only; Holdfast at all. Then the lag from
 a write's acknowledgement at one replica to its being seen at another, under a steady load; how fast a replica that was
-away catches up; how many bytes an increment takes on its way to one other; and how long replicas that were cut from
-each other under load take to be equal again.
+away catches up; how many bytes an increment takes on its way to one other, here and as between machines; and how long
+replicas that were cut from each other under load take to be equal again.
 """
 import json
 import subprocess
@@ -20,7 +20,8 @@ STEADY = 20_000       # writes a second while the lag is measured
 LAG_PROBES = 2_000
 CATCH_UP = 2_000_000  # operations
 CUT_S = 6
-WANTED = {"lag p50 ms": 2, "lag p99 ms": 20, "catch-up/s": 300_000, "bytes an increment": 40, "healing s": 1,
+INCREMENTS = 800_000  # whose bytes are counted
+WANTED = {"lag p50 ms": 2, "lag p99 ms": 20, "catch-up/s": 300_000, "bytes an increment": 40, "the same, packed": 40, "healing s": 1,
           "equal digests s": 1}
 
 
@@ -61,7 +62,37 @@ def run(bench, redis):
     finally:
         for replica in replicas:
             replica.close()
+    packed(bench)
     healing(bench)
+
+
+def sent(node):
+    """Bytes that it has sent the others."""
+    with node.client(timeout=60) as client:
+        lines = client("INFO", "replication").decode().splitlines()
+    return sum(int(line.rsplit("sent_bytes=", 1)[1]) for line in lines if "sent_bytes=" in line)
+
+
+def packed(bench):
+    """What an increment takes on its way where nodes have addresses of their own, as on machines of their own."""
+    if reason := cluster_network.why_not():
+        print(f"   packed bytes are not measured: {reason}")
+        return
+    with Cluster(2, namespaces=True, etcd=0, flags=["--log-level", "warning"]) as cluster:
+        cluster.start()
+        cluster.create_keyspace("e", "GUARANTEE", "eventual", "DURABILITY", "everysec")
+        near, far = cluster.nodes
+        before = sent(near)
+        subprocess.run([str(bench.generator), "--address", near.address, "--connections", "50", "--depth", "16", "--requests",
+                        str(INCREMENTS), "--", "INCRBY", "e:c:{key}", "1"], stdout=subprocess.DEVNULL, check=True)
+        with near.client(timeout=60) as client:
+            client("SET", "e:mark", "the end")
+
+        def there():
+            with far.client(timeout=60) as client:
+                return client("GET", "e:mark") == b"the end"
+        holdfast.wait_until(there, 60, "all to be there")
+        tell(bench, "the same, packed", (sent(near) - before) / INCREMENTS, 1)
 
 
 def healing(bench):
@@ -196,14 +227,7 @@ class Eventual:
 
     def bytes_on_the_wire(self):
         self.settle()
-        count = 800_000
-        before = self.sent()
-        self.bench.generate(self.ports[0], ["INCRBY", "e:c:{key}", "1"], 16, connections=50, requests=count)
+        before = sent(self.cluster.nodes[0])
+        self.bench.generate(self.ports[0], ["INCRBY", "e:c:{key}", "1"], 16, connections=50, requests=INCREMENTS)
         self.settle()
-        tell(self.bench, "bytes an increment", (self.sent() - before) / count / (NODES - 1), 1)
-
-    def sent(self):
-        """Bytes that the first node has sent the others."""
-        with self.cluster.nodes[0].client() as client:
-            lines = client("INFO", "replication").decode().splitlines()
-        return sum(int(line.rsplit("sent_bytes=", 1)[1]) for line in lines if "sent_bytes=" in line)
+        tell(self.bench, "bytes an increment", (sent(self.cluster.nodes[0]) - before) / INCREMENTS / (NODES - 1), 1)
