@@ -181,6 +181,44 @@ def new_and_removed_nodes():
         wait_until(lambda: values(third, keys[:1]) == [b"43"], MEET_S, "what was taken out comes anew")
 
 
+def second_with_one_id():
+    """A process under a running node's id, on a copy of its data or on none, is refused; the first is not disturbed."""
+    with peers() as cluster:
+        started(cluster)
+        first, _, third = cluster.nodes
+        with first.client() as client:
+            client("INCR", "likes:n")
+        meet(cluster, ["likes:n"], [b"1"])
+        third.kill()
+        copy = cluster.folder / "copy"
+        shutil.copytree(third.data, copy)
+        third.launch()
+        third.wait_ready()
+        for data in (copy, cluster.folder / "empty"):
+            other = cluster.add_node()
+            other.data, other.name = data, third.name
+            other.launch()
+            wait_until(lambda o=other: not o.running, 30, "the second ends")
+            check(other.process.returncode == 1 and f"has the id '{third.name}'" in other.log(), other.log()[-500:])
+            cluster.nodes.remove(other)
+        cluster.check_alive()
+        for node in cluster.nodes:
+            with node.client() as client:
+                client("INCR", "likes:n")
+        meet(cluster, ["likes:n"], [b"4"])
+        third.kill()  # its id is free now; but the copy is older than what it has written since
+        other = cluster.add_node()
+        other.data, other.name = copy, third.name
+        cluster.nodes.remove(third)
+        other.launch()
+        wait_until(lambda: not other.running, 30, "what is older ends")
+        check("are older than what others have" in other.log(), other.log()[-500:])
+        other.wipe()
+        other.launch()
+        other.wait_ready()
+        meet(cluster, ["likes:n"], [b"4"])
+
+
 def certificates(folder, nodes):
     """A CA of the folder's own, and a certificate of it for each node; the flags that name them, by node."""
     def openssl(*arguments):
@@ -254,8 +292,8 @@ def other_data_are_refused():
         check(both.returncode == 1 and "without an engine" in both.stderr, both.stderr[-300:])
 
 
-CASES = {f.__name__: f for f in (declares_and_refuses, declared_twice, waits_to_hear_from_all, new_and_removed_nodes, over_tls,
-                                 other_data_are_refused)} | eventual.CASES
+CASES = {f.__name__: f for f in (declares_and_refuses, declared_twice, waits_to_hear_from_all, new_and_removed_nodes,
+                                 second_with_one_id, over_tls, other_data_are_refused)} | eventual.CASES
 
 if __name__ == "__main__":
     run_cases(CASES)

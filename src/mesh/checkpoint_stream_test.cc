@@ -335,6 +335,17 @@ std::string bytes_of(const Hello& hello) {
 TEST(CheckpointStream, AGreetingArrivesAndOtherProtocolsAreRefusedAtTheirFirstBytes) {
   const Hello hello{.cluster = "shop", .node = "n2"};
   EXPECT_EQ(greeting_in(bytes_of(hello)).value(), hello);
+  const Hello all{.purpose = Purpose::probe,
+                  .cluster = "shop",
+                  .node = "n2",
+                  .origin = 7,
+                  .nonce = make_nonce(),
+                  .has_data = false,
+                  .id_is_taken = true,
+                  .address = "n2:7381",
+                  .since = 8,
+                  .has_of_you = 9};
+  EXPECT_EQ(greeting_in(bytes_of(all)).value(), all);
   for (const char* other :
        {"GET / HTTP/1.1\r\n", "PING\r\n", "*1\r\n$4\r\nPING\r\n", "\x16\x03\x01\x02\x01\x01"}) {
     const auto read = greeting_in(other);
@@ -387,9 +398,9 @@ std::string hex(std::string_view bytes) {
 
 // The bytes of docs/formats/checkpoint-stream.md.
 TEST(CheckpointStream, ItsBytesAreThoseOfTheDocument) {
-  EXPECT_EQ(
-      hex(bytes_of({.cluster = "shop", .node = "n2"})),
-      "1e000000010201010473686f70026e32000000000000000000000000000000000000008ede0694fded9688");
+  EXPECT_EQ(hex(bytes_of({.cluster = "shop", .node = "n2"})),
+            "26000000010201010473686f70026e3200000000000000000000000000000000000000000000000000000"
+            "0ba00217f6420fa9b");
   EXPECT_EQ(hex(stream_of({{{Family::meta, "catalog"}, "C"}, {{Family::table, "a"}, "1"}},
                           {.node = "n1", .position = {7}, .rows_estimate = 3})),
             "140000000201026e3107000000000000000300000000000000e3dae890be4d1c6b"

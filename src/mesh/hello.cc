@@ -12,7 +12,7 @@
 namespace holdfast::mesh {
 namespace {
 
-enum HelloFlags : std::uint8_t { has_no_data = 1 << 0 };
+enum HelloFlags : std::uint8_t { has_no_data = 1 << 0, id_is_taken = 1 << 1 };
 
 bool is_name(std::string_view text, std::size_t bytes_max) {
   return text.size() <= bytes_max && printable(text) == text;
@@ -37,9 +37,12 @@ std::string encode(const Hello& hello) {
   wire::put_bytes(body, hello.node);
   wire::put_u64(body, hello.origin);
   wire::put_bytes(body, hello.nonce);
-  wire::put_u8(body, hello.has_data ? 0 : has_no_data);
+  std::uint8_t flags = hello.has_data ? 0 : has_no_data;
+  if (hello.id_is_taken) flags |= id_is_taken;
+  wire::put_u8(body, flags);
   wire::put_bytes(body, hello.address);
   wire::put_u64(body, hello.since);
+  wire::put_u64(body, hello.has_of_you);
   return body;
 }
 
@@ -60,9 +63,12 @@ Result<Hello> read_hello(const Frame& frame) {
   hello.node = in.bytes();
   hello.origin = in.u64();
   hello.nonce = in.bytes();
-  hello.has_data = (in.u8() & has_no_data) == 0;
+  const std::uint8_t flags = in.u8();
+  hello.has_data = (flags & has_no_data) == 0;
+  hello.id_is_taken = (flags & id_is_taken) != 0;
   hello.address = in.bytes();
   hello.since = in.u64();
+  hello.has_of_you = in.u64();
   const bool newer = hello.version > protocol_version;  // it may say more
   if (!in.ok() || (!newer && !in.at_end()) || hello.oldest > hello.version ||
       purpose < static_cast<std::uint8_t>(Purpose::checkpoint) ||

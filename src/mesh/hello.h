@@ -32,12 +32,14 @@ struct Hello {
   std::uint8_t oldest = protocol_version_oldest;
   Purpose purpose = Purpose::checkpoint;
   std::string cluster;
-  std::string node;          // who says so
-  std::uint64_t origin = 0;  // its log's incarnation
-  std::string nonce;         // nonce_bytes of them where it signs in, else none
-  bool has_data = true;      // or has yet to find out whether there are any
-  std::string address;       // where it is reached; empty: others know
-  std::uint64_t since = 0;   // when it began to be there, its wall clock's milliseconds
+  std::string node;              // who says so
+  std::uint64_t origin = 0;      // its log's incarnation
+  std::string nonce;             // nonce_bytes of them where it signs in, else none
+  bool has_data = true;          // or has yet to find out whether there are any
+  bool id_is_taken = false;      // an answer: who was greeted by another, which runs, has its id
+  std::string address;           // where it is reached; empty: others know
+  std::uint64_t since = 0;       // when it began to be there, its wall clock's milliseconds
+  std::uint64_t has_of_you = 0;  // an answer: the last it has of the log it was greeted from
   bool operator==(const Hello&) const = default;
 };
 std::string encode(const Hello& hello);

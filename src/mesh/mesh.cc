@@ -19,6 +19,7 @@ using boost::system::error_code;
 
 constexpr Millis report_interval{50};
 constexpr Millis silence_max{2'000};  // reports come far more often
+constexpr Millis alive_max{1'000};
 // The kernel repeats a lost SYN only after a second: soon after a partition heals
 // there shall be an attempt that began behind it. Some are patient, for networks
 // that are slow: fewer where it is known how long it takes.
@@ -55,6 +56,7 @@ struct Mesh::Dialed {
   bool met = false;
   bool is_self = false;
   bool has_data = false;
+  bool says_taken = false;
   Monotonic since{};  // of the connecting
   Monotonic not_before{};
   Millis pause{0};
@@ -75,6 +77,7 @@ struct Mesh::Accepted {
       : inbound([this, &to](std::string_view entry) { return to.receive(view, entry); }) {}
 
   std::string node;
+  std::uint64_t since = 0;    // Hello::since
   eventual::OriginId origin;  // 0: it has not reported yet
   eventual::View view;        // when it first did
   Beat beat;
@@ -127,6 +130,28 @@ Mesh::Found Mesh::found() const {
   }
   return options_.where != nullptr && options_.where->changes() != places_seen_ ? Found::unknown
                                                                                 : found;
+}
+
+bool Mesh::has_asked_all() const {
+  return std::ranges::all_of(dialed_, [](const auto& dialed) {
+    const Dialed& peer = *dialed.second;
+    return peer.met || (peer.attempts > 0 && !peer.connecting && !peer.connection);
+  });
+}
+
+std::optional<std::string> Mesh::id_is_taken() const {
+  for (const auto& [address, peer] : dialed_) {
+    if (peer->says_taken) return peer->node;
+  }
+  return std::nullopt;
+}
+
+bool Mesh::is_taken(const Hello& by) const {
+  // A connection that has ended without a word is silent soon.
+  return by.since != 0 && std::ranges::any_of(accepted_, [&](const auto& peer) {
+           return peer->node == by.node && peer->since != 0 && peer->since != by.since &&
+                  now_ - peer->connection->heard_at() < alive_max;
+         });
 }
 
 std::vector<Mesh::Peer> Mesh::peers() const {
@@ -259,17 +284,18 @@ void Mesh::probed(Dialed& peer, const Hello& hello) {
   peer.sent_bytes += peer.connection->sent_bytes();
   std::exchange(peer.connection, nullptr)->close();
   peer.not_before = now_ + pause_max;
-  const bool same_id = hello.node == options_.node;
-  if (same_id && hello.origin != replication_.holdings().self().origin.value) {
-    peer.trouble = fmt::format("another node there has this one's id '{}'", options_.node);
-    logging::error("{}: {}. Each node needs an id of its own (--node)", peer.address, peer.trouble);
-    return;
+  peer.is_self = hello.node == options_.node && hello.since == place_.since;
+  peer.says_taken = hello.id_is_taken || (hello.node == options_.node && !peer.is_self);
+  peer.node = hello.node;
+  if (peer.says_taken) {
+    peer.trouble = hello.id_is_taken ? "another node that is connected to it has this one's id"
+                                     : "it has this one's id, and is another";
+    return;  // to ask again
   }
   peer.met = true;
-  peer.is_self = same_id;
   peer.has_data = hello.has_data;
-  if (same_id) return options_.where->is_self(peer.address);
-  peer.node = hello.node;
+  replication_.others_have(hello.has_of_you);
+  if (peer.is_self) return options_.where->is_self(peer.address);
   peer.trouble = hello.has_data ? "being connected to" : "it has no data yet";
   if (hello.has_data && has_data_) peer.not_before = now_;
   options_.where->answered(peer.address, hello.node, {hello.address, hello.since});
@@ -286,6 +312,7 @@ void Mesh::sign_in(Dialed& peer, std::string_view challenge) {
 
 void Mesh::lost(Dialed& peer, const std::string& why) {
   if (peer.begun) logging::warning("no longer replicating to '{}': {}", peer.node, why);
+  if (!peer.begun && options_.where != nullptr) peer.met = false;  // ask first who is there
   peer.begun = false;
   peer.beat = {};
   if (peer.connecting) std::exchange(peer.connecting, nullptr)->close();
@@ -314,6 +341,7 @@ void Mesh::adopt(tcp::socket socket, Channel channel, FrameReader reader, FrameW
   }
   const auto peer = std::make_shared<Accepted>(replication_);
   peer->node = hello.node;
+  peer->since = hello.since;
   peer->connection = std::make_shared<PeerConnection>(std::move(socket), std::move(channel),
                                                       std::move(reader), writer);
   accepted_.push_back(peer);

@@ -55,6 +55,13 @@ class Mesh {
     none,     // nobody has
   };
   Found found() const;
+  /// Whether all that are to be dialed have answered, or could not be reached once.
+  bool has_asked_all() const;
+  /// Who says that another node with this one's id is connected to it, and runs: two
+  /// processes of one id, such as of a copied data folder, would write under one name.
+  std::optional<std::string> id_is_taken() const;
+  /// Whether who greets has the id of a node that is connected here, but is none.
+  bool is_taken(const Hello& by) const;
   /// How this node greets, and answers greetings.
   Hello hello(Purpose purpose) const;
   /// Whether connections are taken over at present.

@@ -96,6 +96,7 @@ const Report& Replication::report(Instant wall) {
 
 Status Replication::heard(const Report& report) {
   if (Status s = holdings_.heard(report); !s) return s;
+  others_have(report.merged.at(self_));
   told_[report.holdings.front().node] = {report.merged, report.trimmed};
   for (const Holding& holding : report.holdings) replica_.observe(holding.clock);
   tell_replica();

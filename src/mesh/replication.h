@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -51,6 +52,13 @@ class Replication {
   /// A peer's report, on whatever connection. kErr: it cannot be met (more
   /// members than there can be).
   Status heard(const Report& report);
+  /// Some peer has more of this node's log than the node itself: its data are older than
+  /// they were, and it must not go on writing behind them.
+  bool is_rolled_back() const { return others_have_ > replica_.merged().at(self_); }
+  /// The last of an origin's operations that is merged here; and a peer's word of this one's.
+  std::uint64_t has_of(eventual::OriginId origin) const { return replica_.merged().at(origin); }
+  void others_have(std::uint64_t sequence) { others_have_ = std::max(others_have_, sequence); }
+
   /// The peer's report was made after this moment: it sent it back.
   void fresh(const Report& report, Monotonic asked) {
     freshness_.heard(report.holdings.front().node, asked, report.merged);
@@ -111,6 +119,7 @@ class Replication {
   DiskLog& log_;
   Holdings holdings_;
   Freshness freshness_;
+  std::uint64_t others_have_ = 0;  // of this node's own operations
   struct Told {
     eventual::VersionVector merged, trimmed;
   };

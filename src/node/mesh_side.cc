@@ -15,6 +15,15 @@ namespace {
 constexpr Millis trim_interval{1'000};
 constexpr Millis forget_interval{10'000};
 constexpr Millis missing_max{3'000};
+// How long a starting node asks those who do not answer; and how long it waits for
+// another with its id to be gone, such as itself before the start.
+constexpr Millis ask_patience{1'000};
+constexpr Millis id_patience{5'000};
+
+std::uint64_t wall_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<Millis>(now).count());
+}
 
 // Stands for a listed address until who is there has said its name: nothing is
 // stable without it. No node's id: those do not begin so.
@@ -44,7 +53,8 @@ MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options
              .secret = credentials.secret,
              .tls = credentials.tls,
              .where = where_ ? &*where_ : nullptr}),
-      log_bytes_max_(options.mesh_log_bytes) {}
+      log_bytes_max_(options.mesh_log_bytes),
+      began_(where_ ? wall_ms() : 0) {}
 
 Status MeshSide::load() {
   auto bytes = read_small_file(files_, path_);
@@ -97,9 +107,37 @@ void MeshSide::forget_strangers() {
 }
 
 void MeshSide::set_place(std::string address) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto since = std::chrono::duration_cast<Millis>(now).count();
-  mesh_.set_place({.address = std::move(address), .since = static_cast<std::uint64_t>(since)});
+  mesh_.set_place({.address = std::move(address), .since = began_});
+}
+
+Status MeshSide::find_out_who_runs(const std::function<void()>& turn) {
+  const bool has_data = has_data_;
+  set_has_data(false);  // it only asks
+  set_place({});
+  const Monotonic began = std::chrono::steady_clock::now();
+  std::optional<std::string> taken;
+  while (true) {
+    turn();
+    taken = mesh_.id_is_taken();
+    const auto waited = std::chrono::steady_clock::now() - began;
+    if (waited > (taken ? id_patience : ask_patience)) break;
+    if (!taken && mesh_.has_asked_all()) break;
+  }
+  set_has_data(has_data);
+  if (!taken) return {};
+  return fail(Code::err, fmt::format("another node that runs has the id '{}': so says '{}'. Each "
+                                     "node needs an id of its own (--node), and a data folder "
+                                     "that is no copy of another's",
+                                     replication_.holdings().self().node, *taken));
+}
+
+bool MeshSide::id_is_taken(Monotonic now) {
+  if (!where_ || !mesh_.id_is_taken()) {
+    taken_since_.reset();
+    return false;
+  }
+  if (!taken_since_) taken_since_ = now;
+  return now - *taken_since_ > id_patience;
 }
 
 void MeshSide::set_has_data(bool has) {
@@ -111,7 +149,10 @@ void MeshSide::set_has_data(bool has) {
 // must count the other from the first operation on, even where only one lists the other.
 Result<mesh::Hello> MeshSide::asked(const mesh::Hello& by) {
   if (!where_) return fail(Code::err, "this node's peers are told by its engine");
-  const mesh::Hello answer = mesh_.hello(mesh::Purpose::probe);
+  mesh::Hello answer = mesh_.hello(mesh::Purpose::probe);
+  answer.id_is_taken = mesh_.is_taken(by);
+  answer.has_of_you = replication_.has_of({by.origin});
+  if (answer.id_is_taken) return answer;
   if (by.has_data || has_data_ || by.node == answer.node) return answer;
   replication_.expect(by.node);
   if (Status s = save(); !s) return tl::unexpected(s.error());

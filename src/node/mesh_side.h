@@ -49,6 +49,14 @@ class MeshSide {
   void tell(Members& members, Instant wall, Monotonic now);
   /// Whether the others count this node out for good.
   bool is_removed() const;
+  /// Before it serves: asks who is there, for a second where they do not answer, and
+  /// whether another node with this one's id runs. Then an error. Blocks; `turn` lets the
+  /// connections do what they have to, for some milliseconds, and then calls turn().
+  Status find_out_who_runs(const std::function<void()>& turn);
+  /// Replication::is_rolled_back().
+  bool is_rolled_back() const { return replication_.is_rolled_back(); }
+  /// Whether that is so, and has been for a while.
+  bool id_is_taken(Monotonic now);
   /// Where this node is, once it listens.
   void set_place(std::string address);
   /// Another asks who is here; what it is to be told. An error: nothing can be,
@@ -110,6 +118,8 @@ class MeshSide {
   Position checkpointed_;
   eventual::VersionVector checkpoint_merged_;
   std::optional<Monotonic> missing_since_;
+  std::uint64_t began_;  // by the wall clock: tells this process from others of its id
+  std::optional<Monotonic> taken_since_;
   Monotonic trim_at_{};
   bool save_failed_ = false;
 };

@@ -125,6 +125,7 @@ class Node {
   void make_peers();
   Member self() const;
   Status another_kind() const;
+  Status rolled_back() const;
   Status catch_up();
   bool needs_base();
   void settle_replica();
@@ -132,6 +133,7 @@ class Node {
   void begin_with_data(bool has);
   std::string id_is_taken(std::string_view by) const;
   Status recover();
+  Status find_out_who_runs();
   Status replay_origin_log(Position after);
   void make_sequencer();
   void append_own(const MemberOperation& operation, std::function<void(std::string_view)> done);

@@ -110,18 +110,32 @@ NodeFacts Node::facts() const {
           .behind = behind()};
 }
 
+// Its next operations would have the names of others that it has written before.
+Status Node::rolled_back() const {
+  return fail(Code::corrupt,
+              fmt::format("the data in {} are older than what others have of this node (a copy, or "
+                          "restored from one?): remove the folder, and it gets theirs",
+                          options_.data));
+}
+
 // Ends the run where this node cannot go on as it is.
 Status Node::watch_cluster() {
   if (log_->health().state == LogHealth::State::behind) {
     logging::warning("{}: starting again, to load a peer's checkpoint", log_->health().reason);
     wants_restart_ = Restart::again;
     stopping_ = true;
+  } else if (mesh_->is_rolled_back()) {
+    stopping_ = true;
+    return rolled_back();
   } else if (mesh_->needs_checkpoint(requests_->monotonic())) {
     logging::warning(
         "a peer's log no longer has all that this node has missed: starting again, "
         "to load a checkpoint");
     wants_restart_ = Restart::catch_up;
     stopping_ = true;
+  } else if (!membership_ && mesh_->id_is_taken(requests_->monotonic())) {
+    stopping_ = true;
+    return fail(Code::err, id_is_taken("it is connected to others of the cluster"));
   } else if (!membership_ && mesh_->is_removed()) {
     stopping_ = true;
     logging::warning("NODE REMOVE has taken this node out of the cluster: stopping");

@@ -60,6 +60,7 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options, Restart why) {
     why = Restart::none;
     if (!load) {
       if (Status s = node->recover(); !s) return tl::unexpected(s.error());
+      if (Status s = node->find_out_who_runs(); !s) return tl::unexpected(s.error());
       if (Status s = node->listen(); !s) return tl::unexpected(s.error());
       return node;
     }
@@ -237,6 +238,17 @@ Status Node::recover() {
   logging::info("recovered in {} ms: strong log at {}, origin log at {}", took.count(),
                 machine_->applied().value, origin_log_->last().value);
   return {};
+}
+
+Status Node::find_out_who_runs() {
+  if (engine_.strong()) return {};
+  Status alone = mesh_->find_out_who_runs([this] {
+    io_.run_one_for(Millis(10));
+    io_.restart();
+    requests_->refresh_time();
+    mesh_->turn(requests_->now(), requests_->monotonic());
+  });
+  return alone && mesh_->is_rolled_back() ? rolled_back() : alone;
 }
 
 void Node::make_peers() {

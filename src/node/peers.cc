@@ -58,7 +58,7 @@ Peers::Peers(Parts parts)
                              [this](boost::asio::ip::tcp::socket socket, mesh::Channel channel,
                                     mesh::FrameReader reader, mesh::FrameWriter writer,
                                     const mesh::Hello& hello) {
-                               if (mesh_.mesh().admits())
+                               if (mesh_.mesh().admits() && !mesh_.mesh().is_taken(hello))
                                  mesh_.mesh().adopt(std::move(socket), std::move(channel),
                                                     std::move(reader), writer, hello);
                              },
