@@ -204,6 +204,28 @@ def compacted_under_a_node():
             equal([int(client("GET", f"n{i}")) for i in range(10)], [60] * 10, "what the sleeper has")
 
 
+def only_the_strong_log_hastens_checkpoints():
+    """What etcd keeps of the strong log calls for checkpoints; what nodes keep of their own logs does not."""
+    with Cluster(nodes=2) as cluster:
+        cluster.start()
+        cluster.create_keyspace("e", "GUARANTEE", "eventual", "DURABILITY", "everysec")
+
+        def checkpoints(node):
+            with node.client() as client:
+                lines = client("INFO", "persistence").decode().splitlines()
+            return int(next(line for line in lines if line.startswith("checkpoints_completed:")).split(":")[1])
+        writer = cluster.nodes[0]
+        before = checkpoints(writer)
+        with writer.client(timeout=60) as client:
+            for i in range(600):  # 60 MB
+                client("SET", f"e:{i % 10}", "x" * 100_000)
+        equal(checkpoints(writer), before, "checkpoints for an eventual keyspace's writes")
+        with writer.client(timeout=60) as client:
+            for i in range(300):
+                client("SET", f"s{i % 10}", "x" * 100_000)
+        wait_until(lambda: checkpoints(writer) > before, 30, "one for a strong one's")
+
+
 def one_member_only():
     """A cluster whose etcd has one member and one node works, too."""
     with Cluster(nodes=1) as cluster:
@@ -220,4 +242,5 @@ if __name__ == "__main__":
     check(holdfast.BINARY.exists(), "run ./dev build")
     run_cases({f.__name__: f for f in (
         list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space, no_space_by_others,
-        compacted_under_a_node, one_member_only)})
+        compacted_under_a_node,
+        only_the_strong_log_hastens_checkpoints, one_member_only)})

@@ -59,16 +59,30 @@ class CountingLog final : public DiskLog {
 };
 
 struct World {
-  explicit World(FailingStore& the_store)
+  explicit World(FailingStore& the_store, bool the_replica = true)
       : store(the_store),
         commands(make_command_table()),
         states(catalog, store, 64_MiB, 1),
         machine(*commands, states),
         replica(*commands, states, store, {.self = eventual::OriginId{1}}),
-        checkpointer({store, catalog, states, machine, replica, log, origin_log}, [] {}) {
+        has_replica(the_replica),
+        checkpointer({.store = store,
+                      .catalog = catalog,
+                      .keyspaces = states,
+                      .machine = machine,
+                      .replica = replica,
+                      .log = log,
+                      .origin_log = origin_log,
+                      .on_durable = {},
+                      .on_origin_durable = {},
+                      .log_place = {},
+                      .has_replica = [this] { return has_replica; }},
+                     [] {}) {
     const auto loaded = checkpointer.load();
     EXPECT_TRUE(loaded) << loaded.error().message;
-    if (loaded) origin_position = loaded->origin_position;
+    if (!loaded) return;
+    origin_position = loaded->origin_position;
+    found_replica = loaded->replica;
   }
   void declare(const char* name) {
     Keyspace wanted;
@@ -85,9 +99,28 @@ struct World {
   CountingLog origin_log;
   strong::Machine machine;
   eventual::Replica replica;
+  bool has_replica;
   Checkpointer checkpointer;
   Position origin_position;
+  bool found_replica = false;
 };
+
+// Else it would take itself at the next start for one that has what its peers have.
+TEST(Checkpointer, ANodeThatHasNoReplicaYetHasNoneAfterARestart) {
+  FailingStore store;
+  {
+    World world(store, false);
+    world.declare("money");
+    ASSERT_TRUE(world.checkpointer.finish());
+  }
+  {
+    World world(store);
+    EXPECT_NE(world.catalog.find("money"), nullptr);
+    EXPECT_FALSE(world.found_replica);
+    ASSERT_TRUE(world.checkpointer.finish());
+  }
+  EXPECT_TRUE(World(store).found_replica);
+}
 
 TEST(Checkpointer, WhatItWroteIsThereAfterARestart) {
   FailingStore store;
