@@ -85,10 +85,6 @@ std::optional<Keyspace> find(EventualContext& context, std::string_view name) {
   return declared(name, value->as_hash());
 }
 
-void refuse(Reply& reply, std::string message) {
-  reply.error({Code::err, std::move(message)});
-}
-
 // No services are declared yet.
 bool owner_is_known(const KeyspaceChange& change, Reply& reply) {
   if (change.owner.value_or("").empty()) return true;

@@ -11,10 +11,6 @@
 namespace holdfast {
 namespace {
 
-void refuse(Reply& reply, std::string message) {
-  reply.error({Code::err, std::move(message)});
-}
-
 bool owner_is_known(CatalogContext& ctx, const KeyspaceChange& change, Reply& reply) {
   if (!change.owner || change.owner->empty() || ctx.host.service_exists(*change.owner)) return true;
   refuse(reply, "no service '" + *change.owner + "'");

@@ -12,10 +12,6 @@ namespace {
 
 using command::equals_nocase;
 
-void refuse(Reply& reply, std::string message) {
-  reply.error({Code::err, std::move(message)});
-}
-
 std::optional<bool> yes_or_no(std::string_view text) {
   if (equals_nocase(text, "YES")) return true;
   if (equals_nocase(text, "NO")) return false;
@@ -59,6 +55,10 @@ bool read_value(std::string_view option, std::string_view value, KeyspaceSetting
 }
 
 }  // namespace
+
+void refuse(Reply& reply, std::string message) {
+  reply.error({Code::err, std::move(message)});
+}
 
 std::optional<KeyspaceSettings> read_settings(Args args, Reply& reply) {
   KeyspaceSettings settings;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/reply.h"
@@ -10,6 +11,9 @@
 #include "command/row.h"
 
 namespace holdfast {
+
+/// As KEYSPACE's commands say no.
+void refuse(Reply& reply, std::string message);
 
 /// What KEYSPACE CREATE and ALTER say behind the name.
 struct KeyspaceSettings {

@@ -22,6 +22,15 @@ constexpr std::size_t folds_per_tidy = 1'024;
 constexpr std::size_t expired_keys_per_tidy = 256;
 constexpr std::size_t keyspaces_per_tidy = 16;
 
+// The beginning of encode()'s bytes.
+Result<VersionVector> read_merged(wire::Reader& in) {
+  if (in.u8() != format_version)
+    return fail(Code::corrupt, "the checkpoint's replica has a format this build does not know");
+  VersionVector merged = VersionVector::decode(in);
+  if (!in.ok()) return fail(Code::corrupt, "the checkpoint's replica is damaged");
+  return merged;
+}
+
 }  // namespace
 
 Replica::Replica(const CommandTable& commands, Host& host, Store& store, Options options)
@@ -324,21 +333,15 @@ std::string Replica::encode() const {
 
 Result<VersionVector> Replica::merged_in(std::string_view bytes) {
   wire::Reader in(bytes);
-  if (in.u8() != format_version)
-    return fail(Code::corrupt, "the checkpoint's replica has a format this build does not know");
-  VersionVector merged = VersionVector::decode(in);
-  if (!in.ok()) return fail(Code::corrupt, "the checkpoint's replica is damaged");
-  return merged;
+  return read_merged(in);
 }
 
 Status Replica::load(std::string_view bytes) {
   Impl& impl = *impl_;
-  auto merged = merged_in(bytes);
+  wire::Reader in(bytes);
+  auto merged = read_merged(in);
   if (!merged) return tl::unexpected(merged.error());
   impl.merged = std::move(*merged);
-  wire::Reader in(bytes);
-  in.u8();
-  VersionVector::decode(in);
   impl.clock.observe(HybridTime{in.u64()});
   impl.wall = instant_from_ms(in.signed_varint());
   impl.version = in.varint();

@@ -67,9 +67,10 @@ class Holdings {
   /// Of who they are, only.
   std::uint64_t member_changes() const { return member_changes_; }
 
-  /// Who the members are, who has ended, and what was let go of; not what they have. To
-  /// be on disk before the log is trimmed of that, and before anything is told that was counted on
-  /// it: a node that forgot a member would take for settled what that one may still contradict.
+  /// Who the members are, who has ended, and what was let go of; not what they have.
+  /// To be on disk before the log is trimmed of that, and before anything is told that
+  /// was counted on it: a node that forgot a member would take for settled what that one
+  /// may still contradict.
   std::string encode_members() const;
   /// Adds what encode_members() gave. kCorrupt: it is not that.
   Status add_members(std::string_view bytes);

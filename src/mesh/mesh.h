@@ -48,6 +48,7 @@ class Mesh {
   /// Whether this node has data, if only none: until then it asks who is there and
   /// has, and does not replicate. At first: yes.
   void set_has_data(bool has) { has_data_ = has; }
+  bool has_data() const { return has_data_; }
   /// What was found out while it had not. Of all whom it is to dial.
   enum class Found {
     unknown,  // somebody has not answered yet

@@ -25,6 +25,16 @@ std::uint64_t wall_ms() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<Millis>(now).count());
 }
 
+// Whether it holds, and has at every look for so long. `since` is when it began to.
+bool has_lasted(bool holds, Millis least, Monotonic now, std::optional<Monotonic>& since) {
+  if (!holds) {
+    since.reset();
+    return false;
+  }
+  if (!since) since = now;
+  return now - *since > least;
+}
+
 // Stands for a listed address until who is there has said its name: nothing is
 // stable without it. No node's id: those do not begin so.
 std::string placeholder(const std::string& address) {
@@ -110,8 +120,8 @@ void MeshSide::set_place(std::string address) {
   mesh_.set_place({.address = std::move(address), .since = began_});
 }
 
-Status MeshSide::find_out_who_runs(const std::function<void()>& turn) {
-  const bool has_data = has_data_;
+std::optional<std::string> MeshSide::find_out_who_runs(const std::function<void()>& turn) {
+  const bool has_data = this->has_data();
   set_has_data(false);  // it only asks
   set_place({});
   const Monotonic began = std::chrono::steady_clock::now();
@@ -124,25 +134,11 @@ Status MeshSide::find_out_who_runs(const std::function<void()>& turn) {
     if (!taken && mesh_.has_asked_all()) break;
   }
   set_has_data(has_data);
-  if (!taken) return {};
-  return fail(Code::err, fmt::format("another node that runs has the id '{}': so says '{}'. Each "
-                                     "node needs an id of its own (--node), and a data folder "
-                                     "that is no copy of another's",
-                                     replication_.holdings().self().node, *taken));
+  return taken;
 }
 
 bool MeshSide::id_is_taken(Monotonic now) {
-  if (!where_ || !mesh_.id_is_taken()) {
-    taken_since_.reset();
-    return false;
-  }
-  if (!taken_since_) taken_since_ = now;
-  return now - *taken_since_ > id_patience;
-}
-
-void MeshSide::set_has_data(bool has) {
-  has_data_ = has;
-  mesh_.set_has_data(has);
+  return has_lasted(where_ && mesh_.id_is_taken(), id_patience, now, taken_since_);
 }
 
 // Two without data may find that nobody has any, and then both begin with none: each
@@ -153,7 +149,7 @@ Result<mesh::Hello> MeshSide::asked(const mesh::Hello& by) {
   answer.id_is_taken = mesh_.is_taken(by);
   answer.has_of_you = replication_.has_of({by.origin});
   if (answer.id_is_taken) return answer;
-  if (by.has_data || has_data_ || by.node == answer.node) return answer;
+  if (by.has_data || has_data() || by.node == answer.node) return answer;
   replication_.expect(by.node);
   if (Status s = save(); !s) return tl::unexpected(s.error());
   where_->told(by.node, {.address = by.address, .since = by.since});
@@ -300,13 +296,9 @@ Status MeshSide::builds_on(const eventual::VersionVector& merged) {
 }
 
 bool MeshSide::needs_checkpoint(Monotonic now) {
-  if (!has_data_ || !replication_.needs_checkpoint()) {
-    missing_since_.reset();
-    return false;
-  }
   // Another peer may still have it, and be about to send it.
-  if (!missing_since_) missing_since_ = now;
-  return now - *missing_since_ > missing_max;
+  return has_lasted(has_data() && replication_.needs_checkpoint(), missing_max, now,
+                    missing_since_);
 }
 
 }  // namespace holdfast::node

@@ -50,9 +50,9 @@ class MeshSide {
   /// Whether the others count this node out for good.
   bool is_removed() const;
   /// Before it serves: asks who is there, for a second where they do not answer, and
-  /// whether another node with this one's id runs. Then an error. Blocks; `turn` lets the
+  /// whether another node with this one's id runs: then who says so. Blocks; `turn` lets the
   /// connections do what they have to, for some milliseconds, and then calls turn().
-  Status find_out_who_runs(const std::function<void()>& turn);
+  std::optional<std::string> find_out_who_runs(const std::function<void()>& turn);
   /// Replication::is_rolled_back().
   bool is_rolled_back() const { return replication_.is_rolled_back(); }
   /// Whether that is so, and has been for a while.
@@ -64,8 +64,8 @@ class MeshSide {
   Result<mesh::Hello> asked(const mesh::Hello& by);
   std::vector<std::string> addresses() const { return where_->to_dial(); }
   /// There are data from now on, if only none.
-  void set_has_data(bool has);
-  bool has_data() const { return has_data_; }
+  void set_has_data(bool has) { mesh_.set_has_data(has); }
+  bool has_data() const { return mesh_.has_data(); }
 
   /// With an engine: where the others are.
   void set_addresses(const std::vector<std::string>& addresses) { mesh_.set_peers(addresses); }
@@ -111,7 +111,6 @@ class MeshSide {
   std::uint64_t saved_changes_ = 0;
   std::uint64_t settled_places_ = 0;  // Whereabouts::changes()
   std::set<std::string> placeholders_;
-  bool has_data_ = true;
   Monotonic forget_at_{};
   std::set<std::string, std::less<>> members_;  // of the strong log, this node not among them
   std::uint64_t log_bytes_max_;

@@ -80,7 +80,7 @@ Status Node::eventual_ready() const {
 
 std::string Node::id_is_taken(std::string_view by) const {
   return fmt::format(
-      "the id '{}' is another node's, which runs: {}. Each node needs an id of its own"
+      "another node that runs has the id '{}': {}. Each node needs an id of its own"
       " (--node), and a data folder that is no copy of another's",
       options_.node, by);
 }

@@ -242,13 +242,14 @@ Status Node::recover() {
 
 Status Node::find_out_who_runs() {
   if (engine_.strong()) return {};
-  Status alone = mesh_->find_out_who_runs([this] {
+  const auto taken = mesh_->find_out_who_runs([this] {
     io_.run_one_for(Millis(10));
     io_.restart();
     requests_->refresh_time();
     mesh_->turn(requests_->now(), requests_->monotonic());
   });
-  return alone && mesh_->is_rolled_back() ? rolled_back() : alone;
+  if (taken) return fail(Code::err, id_is_taken(fmt::format("so says '{}'", *taken)));
+  return mesh_->is_rolled_back() ? rolled_back() : Status();
 }
 
 void Node::make_peers() {
