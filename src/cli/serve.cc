@@ -13,6 +13,7 @@
 #include "base/text_units.h"
 #include "cli/toml_config.h"
 #include "node/node.h"
+#include "node/real_environment.h"
 
 namespace holdfast::cli {
 namespace {
@@ -83,7 +84,7 @@ int serve(const node::Options& options, bool hints) {
   logging::configure(options.log_level, options.log_format);
   auto restart = node::Restart::none;
   while (true) {
-    auto node = node::Node::open(options, restart);
+    auto node = node::Node::open(options, node::make_real_environment, restart);
     if (!node) {
       logging::error("cannot start: {}", node.error().message);
       return 1;

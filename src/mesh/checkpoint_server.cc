@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/logging.h"
+#include "mesh/socket_transport.h"
 
 namespace holdfast::mesh {
 namespace {
@@ -384,7 +385,8 @@ void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
   tcp::socket socket = std::move(connection->socket);
   Channel channel = std::move(connection->channel);
   drop(connection);
-  options_.replicate(std::move(socket), std::move(channel), std::move(frames), writer, hello);
+  options_.replicate(make_socket_stream(std::move(socket)), std::move(channel), std::move(frames),
+                     writer, hello);
 }
 
 void CheckpointServer::answer(const Held& connection, const Hello& hello) {

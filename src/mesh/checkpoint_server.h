@@ -14,68 +14,24 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/units.h"
-#include "mesh/checkpoint_stream.h"
 #include "mesh/link.h"
-#include "table/store.h"
+#include "mesh/reception.h"
 
 namespace holdfast::mesh {
 
-/// A checkpoint to be sent.
-struct CheckpointSource {
-  std::unique_ptr<StoreSnapshot> snapshot;
-  Position position;  // of the shared log, that it includes
-  /// Which rows are sent. Called on the stream's thread.
-  std::function<bool(Family family, std::string_view key)> wanted;
-};
-
-/// Where other nodes connect. Sends this node's checkpoint to those that ask for
-/// it, and hands those over that come to replicate. Greetings are read on
+/// The Reception of a node, over TCP. Greetings are read on
 /// the thread that runs the io_context; rows are read and sent on a thread of
 /// each stream's own, so that a slow disk or receiver delays nobody else. The
 /// io_context outlives it and does not run after it is gone.
-class CheckpointServer {
+class CheckpointServer final : public Reception {
  public:
-  struct Options {
-    std::string cluster;
-    std::string node;
-    /// Gives what to send; the node keeps the log behind it until `end`. On the
-    /// io_context's thread. An error is told to whoever asked.
-    std::function<Result<CheckpointSource>(const Hello& hello)> begin;
-    /// Once for each `begin` that gave one, however the stream ended. `whole`:
-    /// all was sent, and taken. On the io_context's thread, or in the destructor.
-    std::function<void(bool whole)> end;
-    /// Where it is not empty, who greets must have it.
-    Secret secret;
-    std::shared_ptr<const TlsIdentity> tls;  // who connects must show a certificate
-    /// Whether who greets may have it. May be empty.
-    std::function<Status(const Hello& hello)> admit;
-    /// Takes over a connection whose greeting asks for replication, with what was
-    /// read of it behind the greeting. May be empty: none is wanted.
-    std::function<void(boost::asio::ip::tcp::socket, Channel, FrameReader, FrameWriter,
-                       const Hello&)>
-        replicate;
-    /// What is answered to who asks who is here. May be empty: nothing is.
-    std::function<Result<Hello>(const Hello& by)> probe;
-    Millis stall_max = std::chrono::seconds(limits::mesh_stall_seconds_max);
-    Millis hello_max = std::chrono::seconds(limits::mesh_hello_seconds_max);
-  };
   CheckpointServer(boost::asio::io_context& io, Options options);
-  ~CheckpointServer();
+  ~CheckpointServer() override;
 
-  /// "HOST:PORT", IPv6 in brackets; port 0 takes any free one.
-  Status listen(std::string_view address, Reach reach = Reach::loopback);
-  std::string address() const;
-  /// Takes no more connections; streams under way go on.
-  void stop_accepting();
-
-  struct Counters {
-    std::uint64_t streams = 0;  // under way
-    std::uint64_t streams_begun = 0;
-    std::uint64_t streams_whole = 0;
-    std::uint64_t refused = 0;  // busy, strangers, and what is no greeting
-    std::uint64_t bytes_sent = 0;
-  };
-  Counters counters() const;
+  Status listen(std::string_view address, Reach reach = Reach::loopback) override;
+  std::string address() const override;
+  void stop_accepting() override;
+  Counters counters() const override;
 
  private:
   struct Connection;

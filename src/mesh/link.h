@@ -15,10 +15,6 @@
 
 namespace holdfast::mesh {
 
-/// From where a listener may be reached: beyond loopback only where nodes sign in
-/// with each other, or whoever runs the node says that the network can be trusted.
-enum class Reach { loopback, anywhere };
-
 struct HostAndPort {
   std::string host;  // without brackets
   std::string port;

@@ -4,18 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/connect.hpp>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/logging.h"
-#include "mesh/link.h"
 
 namespace holdfast::mesh {
 namespace {
-
-using boost::asio::ip::tcp;
-using boost::system::error_code;
 
 constexpr Millis report_interval{50};
 constexpr Millis silence_max{2'000};  // reports come far more often
@@ -38,11 +33,10 @@ constexpr std::size_t output_bytes = 1_MiB;
 }  // namespace
 
 struct Mesh::Dialed {
-  Dialed(boost::asio::io_context& io, std::string to) : address(std::move(to)), resolver(io) {}
+  explicit Dialed(std::string to) : address(std::move(to)) {}
 
   std::string address;
-  tcp::resolver resolver;
-  std::shared_ptr<tcp::socket> connecting;
+  std::unique_ptr<Transport::Attempt> connecting;
   std::shared_ptr<PeerConnection> connection;
   std::string node;                                // that it says it is
   Hello hello;                                     // that it was sent
@@ -87,8 +81,8 @@ struct Mesh::Accepted {
   std::string told;  // the reason it was last stalled for, logged once
 };
 
-Mesh::Mesh(boost::asio::io_context& io, Replication& replication, Options options)
-    : io_(io), replication_(replication), options_(std::move(options)) {}
+Mesh::Mesh(Transport& transport, Replication& replication, Options options)
+    : transport_(transport), replication_(replication), options_(std::move(options)) {}
 
 Mesh::~Mesh() {
   stop();
@@ -98,7 +92,7 @@ void Mesh::stop() {
   stopped_ = true;
   for (auto& [address, peer] : dialed_) {
     peer->dropped = true;
-    if (peer->connecting) peer->connecting->close();
+    peer->connecting.reset();
     if (peer->connection) peer->connection->close();
   }
   for (auto& peer : accepted_) peer->connection->close();
@@ -113,12 +107,12 @@ void Mesh::set_peers(const std::vector<std::string>& addresses) {
       continue;
     }
     it->second->dropped = true;
+    it->second->connecting.reset();
     if (it->second->connection) it->second->connection->close();
     it = dialed_.erase(it);
   }
   for (const std::string& address : addresses) {
-    if (!dialed_.contains(address))
-      dialed_.emplace(address, std::make_shared<Dialed>(io_, address));
+    if (!dialed_.contains(address)) dialed_.emplace(address, std::make_shared<Dialed>(address));
   }
 }
 
@@ -171,32 +165,21 @@ std::vector<Mesh::Peer> Mesh::peers() const {
 // ---- Where this node sends its log
 
 void Mesh::dial(Dialed& peer, Monotonic now) {
-  const auto self = dialed_.at(peer.address);
-  const auto parts = split_address(peer.address);
-  if (!parts) return lost(peer, parts.error().message);
   peer.since = now;
   ++peer.attempts;
-  peer.connecting = std::make_shared<tcp::socket>(io_);
-  peer.resolver.async_resolve(
-      parts->host, parts->port,
-      [this, self, socket = peer.connecting](const error_code& error,
-                                             const tcp::resolver::results_type& found) {
-        if (self->dropped || self->connecting != socket) return;
-        if (error) return lost(*self, error.message());
-        boost::asio::async_connect(
-            *socket, found, [this, self, socket](const error_code& failed, const tcp::endpoint&) {
-              if (self->dropped || self->connecting != socket) return;
-              self->connecting.reset();
-              if (failed) return lost(*self, failed.message());
-              self->took = std::chrono::steady_clock::now() - self->since;
-              dialed(self, std::move(*socket));
-            });
-      });
+  peer.connecting = transport_.dial(peer.address, [this, self = dialed_.at(peer.address)](
+                                                      Result<std::unique_ptr<ByteStream>> stream) {
+    if (self->dropped) return;
+    if (!stream) return lost(*self, stream.error().message);
+    self->connecting.reset();
+    self->took = (*stream)->now() - self->since;
+    dialed(self, std::move(*stream));
+  });
 }
 
-void Mesh::dialed(const std::shared_ptr<Dialed>& peer, tcp::socket socket) {
+void Mesh::dialed(const std::shared_ptr<Dialed>& peer, std::unique_ptr<ByteStream> stream) {
   peer->connection =
-      std::make_shared<PeerConnection>(std::move(socket), Channel(options_.tls, End::dialer));
+      std::make_shared<PeerConnection>(std::move(stream), Channel(options_.tls, End::dialer));
   peer->probing = options_.where != nullptr && !(has_data_ && peer->met && peer->has_data);
   peer->hello = hello(peer->probing ? Purpose::probe : Purpose::replication);
   peer->signed_in = options_.secret.empty();
@@ -315,7 +298,7 @@ void Mesh::lost(Dialed& peer, const std::string& why) {
   if (!peer.begun && options_.where != nullptr) peer.met = false;  // ask first who is there
   peer.begun = false;
   peer.beat = {};
-  if (peer.connecting) std::exchange(peer.connecting, nullptr)->close();
+  peer.connecting.reset();
   if (peer.connection) {
     peer.sent_bytes += peer.connection->sent_bytes();
     std::exchange(peer.connection, nullptr)->close();
@@ -333,8 +316,8 @@ Status Mesh::admits() const {
   return {};
 }
 
-void Mesh::adopt(tcp::socket socket, Channel channel, FrameReader reader, FrameWriter writer,
-                 const Hello& hello) {
+void Mesh::adopt(std::unique_ptr<ByteStream> stream, Channel channel, FrameReader reader,
+                 FrameWriter writer, const Hello& hello) {
   // One that comes again has given up what it had.
   for (const auto& before : std::vector(accepted_)) {
     if (before->node == hello.node) lost(before);
@@ -342,7 +325,7 @@ void Mesh::adopt(tcp::socket socket, Channel channel, FrameReader reader, FrameW
   const auto peer = std::make_shared<Accepted>(replication_);
   peer->node = hello.node;
   peer->since = hello.since;
-  peer->connection = std::make_shared<PeerConnection>(std::move(socket), std::move(channel),
+  peer->connection = std::make_shared<PeerConnection>(std::move(stream), std::move(channel),
                                                       std::move(reader), writer);
   accepted_.push_back(peer);
   if (options_.where != nullptr && !hello.address.empty())
@@ -350,7 +333,7 @@ void Mesh::adopt(tcp::socket socket, Channel channel, FrameReader reader, FrameW
   // So it can be reached again: there is no need to wait for an attempt to say so.
   for (const auto& [address, back] : dialed_) {
     if (back->node != hello.node || back->connection || now_ - back->since < pause_first) continue;
-    if (back->connecting) std::exchange(back->connecting, nullptr)->close();
+    back->connecting.reset();
     back->not_before = {};
   }
   put_hello(peer->connection->frames(), peer->connection->output(),

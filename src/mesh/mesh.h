@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -16,13 +14,14 @@
 #include "mesh/inbound.h"
 #include "mesh/peer_connection.h"
 #include "mesh/replication.h"
+#include "mesh/transport.h"
 #include "mesh/whereabouts.h"
 
 namespace holdfast::mesh {
 
 /// The connections over which nodes replicate: this node dials each peer and
 /// sends it its log there; on those that peers have dialed it takes theirs. On
-/// the thread that runs the io_context.
+/// the transport's thread.
 class Mesh {
  public:
   struct Options {
@@ -37,7 +36,7 @@ class Mesh {
     /// Nothing: set_peers() does.
     Whereabouts* where = nullptr;
   };
-  Mesh(boost::asio::io_context& io, Replication& replication, Options options);
+  Mesh(Transport& transport, Replication& replication, Options options);
   ~Mesh();
 
   /// The others' addresses ("HOST:PORT"); connections to any else end.
@@ -68,7 +67,7 @@ class Mesh {
   /// Whether connections are taken over at present.
   Status admits() const;
   /// Takes over an accepted connection behind its greeting.
-  void adopt(boost::asio::ip::tcp::socket socket, Channel channel, FrameReader reader,
+  void adopt(std::unique_ptr<ByteStream> stream, Channel channel, FrameReader reader,
              FrameWriter writer, const Hello& hello);
 
   /// Sends what there is to send. When no entry is open.
@@ -94,7 +93,7 @@ class Mesh {
   struct Dialed;
   struct Accepted;
   void dial(Dialed& peer, Monotonic now);
-  void dialed(const std::shared_ptr<Dialed>& peer, boost::asio::ip::tcp::socket socket);
+  void dialed(const std::shared_ptr<Dialed>& peer, std::unique_ptr<ByteStream> stream);
   bool on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame);
   bool on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame);
   void lost(Dialed& peer, const std::string& why);
@@ -108,7 +107,7 @@ class Mesh {
   Status heard_places(std::string_view body);
   Status heard(const Report& report, Beat& beat);
 
-  boost::asio::io_context& io_;
+  Transport& transport_;
   Replication& replication_;
   Options options_;
   std::map<std::string, std::shared_ptr<Dialed>> dialed_;  // by address

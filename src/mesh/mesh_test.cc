@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "mesh/checkpoint_server.h"
+#include "mesh/socket_transport.h"
 #include "mesh/test_certificates.h"
 #include "mesh/test_mesh.h"
 
@@ -101,7 +102,9 @@ class Cluster {
     }
     void open(boost::asio::io_context& io) {
       server.reset();
-      mesh = std::make_unique<Mesh>(io, node.replication(),
+      mesh.reset();
+      transport = std::make_unique<SocketTransport>(io);
+      mesh = std::make_unique<Mesh>(*transport, node.replication(),
                                     Mesh::Options{.cluster = cluster,
                                                   .node = node.name,
                                                   .secret = secret,
@@ -120,9 +123,9 @@ class Cluster {
                   .tls = tls,
                   .admit = {},
                   .replicate =
-                      [this](boost::asio::ip::tcp::socket socket, Channel channel,
+                      [this](std::unique_ptr<ByteStream> stream, Channel channel,
                              FrameReader reader, FrameWriter writer, const Hello& hello) {
-                        mesh->adopt(std::move(socket), std::move(channel), std::move(reader),
+                        mesh->adopt(std::move(stream), std::move(channel), std::move(reader),
                                     writer, hello);
                       }});
       HF_ASSERT(server->listen("127.0.0.1:0"));
@@ -133,6 +136,7 @@ class Cluster {
     std::shared_ptr<const TlsIdentity> tls;
     std::uint8_t version = protocol_version;
     std::optional<bool> packs;
+    std::unique_ptr<SocketTransport> transport;
     std::unique_ptr<Mesh> mesh;
     std::unique_ptr<CheckpointServer> server;
   };

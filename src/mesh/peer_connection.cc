@@ -1,36 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/peer_connection.h"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 namespace holdfast::mesh {
-
-using boost::asio::ip::tcp;
-using boost::system::error_code;
-
 namespace {
 
 constexpr std::size_t wire_bytes = 64 * 1024;  // read at once
 
 }  // namespace
 
-PeerConnection::PeerConnection(tcp::socket socket, Channel channel, FrameReader reader,
-                               FrameWriter writer)
-    : socket_(std::move(socket)),
+PeerConnection::PeerConnection(std::unique_ptr<ByteStream> stream, Channel channel,
+                               FrameReader reader, FrameWriter writer)
+    : stream_(std::move(stream)),
       channel_(std::move(channel)),
       wire_(channel_.is_plain() ? 0 : wire_bytes, '\0'),
       reader_(std::move(reader)),
       writer_(writer),
-      heard_at_(std::chrono::steady_clock::now()) {
-  error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(tcp::no_delay(true), ignored);
-  const tcp::endpoint here = socket_.local_endpoint(ignored),
-                      there = socket_.remote_endpoint(ignored);
-  on_this_machine_ = there.address().is_loopback() || there.address() == here.address();
-}
+      heard_at_(stream_->now()) {}
 
 void PeerConnection::start(Handlers handlers) {
   handlers_ = std::move(handlers);
@@ -83,19 +70,18 @@ Result<bool> PeerConnection::read_channel() {
 void PeerConnection::read_more() {
   reading_ = true;
   const std::span<char> room = channel_.is_plain() ? reader_.room() : std::span<char>(wire_);
-  socket_.async_read_some(boost::asio::buffer(room.data(), room.size()),
-                          [self = shared_from_this()](const error_code& error, std::size_t n) {
-                            self->reading_ = false;
-                            if (self->closed_) return;
-                            if (error) return self->end({Code::unavailable, error.message()});
-                            self->heard_at_ = std::chrono::steady_clock::now();
-                            if (self->channel_.is_plain()) {
-                              self->reader_.received(n);
-                            } else {
-                              self->channel_.feed({self->wire_.data(), n});
-                            }
-                            self->read_frames();
-                          });
+  stream_->read(room, [self = shared_from_this()](const Result<std::size_t>& read) {
+    self->reading_ = false;
+    if (self->closed_) return;
+    if (!read) return self->end(read.error());
+    self->heard_at_ = self->stream_->now();
+    if (self->channel_.is_plain()) {
+      self->reader_.received(*read);
+    } else {
+      self->channel_.feed({self->wire_.data(), *read});
+    }
+    self->read_frames();
+  });
 }
 
 void PeerConnection::send() {
@@ -103,14 +89,13 @@ void PeerConnection::send() {
   std::swap(sending_, output_);
   channel_.seal(sending_);
   if (sending_.empty()) return;
-  boost::asio::async_write(socket_, boost::asio::buffer(sending_),
-                           [self = shared_from_this()](const error_code& error, std::size_t n) {
-                             self->sent_bytes_ += n;
-                             self->sending_.clear();
-                             if (self->closed_) return;
-                             if (error) return self->end({Code::unavailable, error.message()});
-                             self->send();
-                           });
+  stream_->write(sending_, [self = shared_from_this()](const Result<std::size_t>& written) {
+    self->sent_bytes_ += written.value_or(0);
+    self->sending_.clear();
+    if (self->closed_) return;
+    if (!written) return self->end(written.error());
+    self->send();
+  });
 }
 
 void PeerConnection::end(const Error& why) {
@@ -122,8 +107,7 @@ void PeerConnection::end(const Error& why) {
 
 void PeerConnection::close() {
   closed_ = true;
-  error_code ignored;
-  socket_.close(ignored);
+  stream_->close();
   // They hold whoever holds this. Not while one of them runs.
   if (!in_frames_) handlers_ = {};
 }

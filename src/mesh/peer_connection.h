@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -12,11 +11,12 @@
 #include "base/units.h"
 #include "mesh/frame.h"
 #include "mesh/tls.h"
+#include "mesh/transport.h"
 
 namespace holdfast::mesh {
 
 /// A connection that carries frames both ways, for as long as both ends live. On
-/// the io_context's thread; whoever holds it is called back until close().
+/// the stream's thread; whoever holds it is called back until close().
 class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
  public:
   struct Handlers {
@@ -28,7 +28,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   };
   /// `channel`, `reader` with what it has read of this connection already, `writer` that has
   /// written on it.
-  explicit PeerConnection(boost::asio::ip::tcp::socket socket, Channel channel = {},
+  explicit PeerConnection(std::unique_ptr<ByteStream> stream, Channel channel = {},
                           FrameReader reader = FrameReader(), FrameWriter writer = {});
 
   void start(Handlers handlers);
@@ -49,7 +49,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   std::size_t unsent_bytes() const { return output_.size() + sending_.size(); }
 
   /// Whether bytes go no further than this machine's memory.
-  bool is_on_this_machine() const { return on_this_machine_; }
+  bool is_on_this_machine() const { return stream_->is_on_this_machine(); }
   /// When bytes last came.
   Monotonic heard_at() const { return heard_at_; }
   void close();
@@ -60,7 +60,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   void read_more();
   void end(const Error& why);
 
-  boost::asio::ip::tcp::socket socket_;
+  std::unique_ptr<ByteStream> stream_;
   Channel channel_;
   std::string wire_;  // as it came, where the channel is not plain
   FrameReader reader_;
@@ -70,7 +70,6 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   std::string sending_;
   Monotonic heard_at_;
   std::uint64_t sent_bytes_ = 0;
-  bool on_this_machine_ = false;
   bool reading_ = false;  // bytes were asked for
   bool in_frames_ = false;
   bool wanted_ = true;  // frames

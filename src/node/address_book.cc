@@ -2,8 +2,9 @@
 #include "node/address_book.h"
 
 #include <optional>
-#include <thread>
 #include <utility>
+
+#include "node/environment.h"
 
 namespace holdfast::node {
 namespace {
@@ -29,7 +30,7 @@ Result<std::vector<std::string>> AddressBook::others(Millis timeout) {
   api_->range({.first = keys_.nodes_begin(), .end = etcd::prefix_end(keys_.nodes_begin())}, timeout,
               [answer](etcd::Answer<etcd::RangeResult> said) { *answer = std::move(said); });
   while (!*answer && api_->now() < give_up) {
-    std::this_thread::sleep_for(Millis(5));
+    environment_.pause(Millis(5));
     api_->deliver();
   }
   if (!*answer) return fail(Code::unavailable, "etcd does not answer");

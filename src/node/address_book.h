@@ -13,13 +13,16 @@
 
 namespace holdfast::node {
 
+class Environment;
+
 /// Where each node of a cluster is reached by the others, kept in etcd beside
 /// the log: a node that has lost its place there knows no members. Best effort;
 /// nothing but finding a peer depends on it. One thread.
 class AddressBook {
  public:
-  AddressBook(std::shared_ptr<etcd::Api> api, std::string_view cluster, std::string node)
-      : api_(std::move(api)), keys_(cluster), node_(std::move(node)) {}
+  AddressBook(Environment& environment, std::shared_ptr<etcd::Api> api, std::string_view cluster,
+              std::string node)
+      : environment_(environment), api_(std::move(api)), keys_(cluster), node_(std::move(node)) {}
 
   /// Says where this node is; again with every call until etcd has it.
   void publish(const std::string& address);
@@ -32,6 +35,7 @@ class AddressBook {
  private:
   std::vector<std::string> others_of(const etcd::RangeResult& nodes) const;
 
+  Environment& environment_;
   std::shared_ptr<etcd::Api> api_;
   etcd::Keys keys_;
   std::string node_;

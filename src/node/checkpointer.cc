@@ -7,21 +7,22 @@
 #include "base/logging.h"
 #include "base/wire.h"
 #include "node/checkpoint_keys.h"
+#include "node/environment.h"
 
 namespace holdfast::node {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // One slice is about a millisecond of work: what a command may have to wait.
 constexpr std::size_t slice_rows = 2'000;
 
 }  // namespace
 
-Checkpointer::Checkpointer(Parts parts, std::function<void()> wake)
-    : parts_(std::move(parts)), wake_(std::move(wake)), thread_([this] { commit_loop(); }) {}
+Checkpointer::Checkpointer(Parts parts) : parts_(std::move(parts)) {
+  if (parts_.environment.has_process()) thread_ = std::thread([this] { commit_loop(); });
+}
 
 Checkpointer::~Checkpointer() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -62,7 +63,7 @@ Result<Checkpointer::Loaded> Checkpointer::load() {
 
 void Checkpointer::begin() {
   wanted_ = false;
-  began_ = Clock::now();
+  began_ = parts_.environment.now();
   rows_ = CheckpointRows();
   strong_position_ = parts_.machine.applied();
   strong_log_bytes_ = parts_.machine.log_bytes();
@@ -115,6 +116,10 @@ bool Checkpointer::encode_slice() {
 
 void Checkpointer::commit() {
   phase_ = Phase::committing;
+  if (!thread_.joinable()) {
+    committed_ = parts_.store.commit(std::exchange(rows_, CheckpointRows()));
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     to_commit_ = std::move(rows_);
@@ -140,7 +145,7 @@ bool Checkpointer::step() {
       // ever get.
       if (parts_.origin_log.synced() < origin_position_ && !parts_.origin_log.lost()) return false;
       commit();
-      return false;
+      return !thread_.joinable();
     case Phase::committing: {
       std::optional<Status> committed;
       {
@@ -168,14 +173,14 @@ void Checkpointer::end(const Status& committed) {
   phase_ = Phase::idle;
   last_failed_ = !ok;
   counters_.last_duration =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
+      std::chrono::duration_cast<std::chrono::milliseconds>(parts_.environment.now() - began_);
   if (!ok) {
     ++counters_.failed;
     logging::error("checkpoint failed, the last one stands: {}", committed.error().message);
     return;
   }
   ++counters_.completed;
-  last_completed_at_ = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+  last_completed_at_ = parts_.environment.wall();
   erased_.clear();
   if (parts_.on_durable) {
     parts_.on_durable(strong_position_, strong_log_bytes_);
@@ -220,7 +225,7 @@ void Checkpointer::commit_loop() {
     lock.lock();
     committed_ = std::move(status);
     changed_.notify_all();
-    wake_();
+    parts_.environment.wake();
   }
 }
 

@@ -21,12 +21,15 @@
 
 namespace holdfast::node {
 
+class Environment;
+
 /// Writes checkpoints: freezes everything at one moment, encodes it in slices
 /// between the turns' work, hands the rows to a thread of its own that commits
-/// them, and then lets the logs forget what they hold of it.
+/// them (where the environment has a process), and then lets the logs forget what they hold of it.
 class Checkpointer {
  public:
   struct Parts {
+    Environment& environment;
     Store& store;
     Catalog& catalog;
     KeyspaceStates& keyspaces;
@@ -45,8 +48,7 @@ class Checkpointer {
     /// look at the next start as if it had. Nothing: always.
     std::function<bool()> has_replica;
   };
-  /// `wake` is called from the commit thread when there is something for step().
-  Checkpointer(Parts parts, std::function<void()> wake);
+  explicit Checkpointer(Parts parts);
   ~Checkpointer();
 
   struct Loaded {
@@ -85,12 +87,11 @@ class Checkpointer {
   void end(const Status& committed);
 
   Parts parts_;
-  std::function<void()> wake_;
   Phase phase_ = Phase::idle;
   bool wanted_ = false;
   bool last_failed_ = false;
   Instant last_completed_at_{};
-  std::chrono::steady_clock::time_point began_;
+  Monotonic began_;
   Position strong_position_;
   std::uint64_t strong_log_bytes_ = 0;
   Position origin_position_;
@@ -109,7 +110,7 @@ class Checkpointer {
   std::optional<CheckpointRows> to_commit_;
   std::optional<Status> committed_;
   bool stop_ = false;
-  std::thread thread_;
+  std::thread thread_;  // where the environment has a process
 };
 
 }  // namespace holdfast::node

@@ -5,6 +5,7 @@
 
 #include "log/memory_log.h"
 #include "node/command_table.h"
+#include "node/real_environment.h"
 
 namespace holdfast::node {
 namespace {
@@ -66,7 +67,8 @@ struct World {
         machine(*commands, states),
         replica(*commands, states, store, {.self = eventual::OriginId{1}}),
         has_replica(the_replica),
-        checkpointer({.store = store,
+        checkpointer({.environment = *environment,
+                      .store = store,
                       .catalog = catalog,
                       .keyspaces = states,
                       .machine = machine,
@@ -76,8 +78,7 @@ struct World {
                       .on_durable = {},
                       .on_origin_durable = {},
                       .log_place = {},
-                      .has_replica = [this] { return has_replica; }},
-                     [] {}) {
+                      .has_replica = [this] { return has_replica; }}) {
     const auto loaded = checkpointer.load();
     EXPECT_TRUE(loaded) << loaded.error().message;
     if (!loaded) return;
@@ -93,6 +94,7 @@ struct World {
 
   FailingStore& store;
   std::unique_ptr<CommandTable> commands;
+  std::unique_ptr<Environment> environment = make_real_environment();
   Catalog catalog;
   KeyspaceStates states;
   MemoryLog log;

@@ -31,7 +31,7 @@ void server_section(Node& node, std::string& out) {
   line(out, "os", "Linux");
   line(out, "arch_bits", 64);
   line(out, "process_id", getpid());
-  line(out, "tcp_port", node.resp().port());
+  line(out, "tcp_port", node.front().port());
   const auto up = std::chrono::duration_cast<std::chrono::seconds>(node.now() - node.started_at());
   line(out, "uptime_in_seconds", up.count());
   line(out, "uptime_in_days", up.count() / 86'400);
@@ -41,9 +41,9 @@ void server_section(Node& node, std::string& out) {
 }
 
 void clients_section(Node& node, std::string& out) {
-  const auto& counters = node.resp().counters();
+  const auto& counters = node.front().counters();
   line(out, "connected_clients", counters.connections);
-  line(out, "maxclients", node.resp().connections_max());
+  line(out, "maxclients", node.front().connections_max());
   line(out, "rejected_connections", counters.refused_connections);
   line(out, "evicted_readers", counters.evicted_readers);
 }
@@ -89,7 +89,7 @@ void persistence_section(Node& node, std::string& out) {
 }
 
 void stats_section(Node& node, std::string& out) {
-  const auto& server = node.resp().counters();
+  const auto& server = node.front().counters();
   const auto& requests = node.requests().counters();
   const auto& strong = node.sequencer().counters();
   const auto& eventual = node.replica().counters();

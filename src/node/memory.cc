@@ -61,7 +61,7 @@ std::uint64_t machine_memory_bytes() {
 }
 
 void MemoryWatch::sample(std::uint64_t tables) {
-  const std::uint64_t allocated = allocated_bytes();
+  const std::uint64_t allocated = counts_process_ ? allocated_bytes() : 0;
   active_ = allocated != 0 ? allocated : tables;
   used_ = allocated != 0 ? resident_bytes() : tables;
   peak_ = std::max(peak_, used_);

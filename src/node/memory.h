@@ -21,6 +21,8 @@ class MemoryWatch {
  public:
   void set_limit(std::uint64_t bytes) { limit_ = bytes; }
   std::uint64_t limit() const { return limit_; }
+  /// Whether this process is the node's alone: else `tables` is what is used.
+  void set_counts_process(bool counts) { counts_process_ = counts; }
   /// Looks again. Costs microseconds. `tables` is what the tables and ids know
   /// they hold: used where resident pages say nothing about us (sanitizers).
   void sample(std::uint64_t tables);
@@ -35,6 +37,7 @@ class MemoryWatch {
   bool worth_releasing() const { return used_ > active_ && used_ - active_ > limit_ / 8; }
 
  private:
+  bool counts_process_ = true;
   std::uint64_t limit_ = 0;
   std::uint64_t used_ = 0;
   std::uint64_t active_ = 0;

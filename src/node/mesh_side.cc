@@ -8,6 +8,7 @@
 
 #include "base/logging.h"
 #include "log/small_file.h"
+#include "node/environment.h"
 
 namespace holdfast::node {
 namespace {
@@ -19,11 +20,6 @@ constexpr Millis missing_max{3'000};
 // another with its id to be gone, such as itself before the start.
 constexpr Millis ask_patience{1'000};
 constexpr Millis id_patience{5'000};
-
-std::uint64_t wall_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<Millis>(now).count());
-}
 
 // Whether it holds, and has at every look for so long. `since` is when it began to.
 bool has_lasted(bool holds, Millis least, Monotonic now, std::optional<Monotonic>& since) {
@@ -48,23 +44,23 @@ std::optional<mesh::Whereabouts> whereabouts_of(const Options& options) {
 
 }  // namespace
 
-MeshSide::MeshSide(boost::asio::io_context& io, FileSystem& files, const Options& options,
-                   const Credentials& credentials, const Incarnation& incarnation,
-                   eventual::Replica& replica, DiskLog& log)
-    : files_(files),
+MeshSide::MeshSide(Environment& environment, const Options& options, const Credentials& credentials,
+                   const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log)
+    : environment_(environment),
+      files_(environment.files()),
       path_(options.data + "/mesh"),
       places_path_(options.data + "/places"),
       log_(log),
       replication_(options.node, incarnation.origin, incarnation.former, {}, replica, log),
       where_(whereabouts_of(options)),
-      mesh_(io, replication_,
+      mesh_(environment.transport(), replication_,
             {.cluster = options.cluster,
              .node = options.node,
              .secret = credentials.secret,
              .tls = credentials.tls,
              .where = where_ ? &*where_ : nullptr}),
       log_bytes_max_(options.mesh_log_bytes),
-      began_(where_ ? wall_ms() : 0) {}
+      began_(where_ ? static_cast<std::uint64_t>(to_ms(environment.wall())) : 0) {}
 
 Status MeshSide::load() {
   auto bytes = read_small_file(files_, path_);
@@ -124,12 +120,12 @@ std::optional<std::string> MeshSide::find_out_who_runs(const std::function<void(
   const bool has_data = this->has_data();
   set_has_data(false);  // it only asks
   set_place({});
-  const Monotonic began = std::chrono::steady_clock::now();
+  const Monotonic began = environment_.now();
   std::optional<std::string> taken;
   while (true) {
     turn();
     taken = mesh_.id_is_taken();
-    const auto waited = std::chrono::steady_clock::now() - began;
+    const auto waited = environment_.now() - began;
     if (waited > (taken ? id_patience : ask_patience)) break;
     if (!taken && mesh_.has_asked_all()) break;
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <optional>
 #include <set>
@@ -24,14 +23,15 @@
 
 namespace holdfast::node {
 
+class Environment;
+
 /// This node's part in the mesh: who its members are, kept in the file `mesh`;
 /// where they are; what goes out at the end of a turn; and how much of the
 /// origin log they still need. One thread.
 class MeshSide {
  public:
-  MeshSide(boost::asio::io_context& io, FileSystem& files, const Options& options,
-           const Credentials& credentials, const Incarnation& incarnation,
-           eventual::Replica& replica, DiskLog& log);
+  MeshSide(Environment& environment, const Options& options, const Credentials& credentials,
+           const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log);
 
   /// Who the members were. Before the origin log is replayed.
   Status load();
@@ -100,6 +100,7 @@ class MeshSide {
   void trim();
   Position let_go();
 
+  Environment& environment_;
   FileSystem& files_;
   std::string path_;
   std::string places_path_;

@@ -2,8 +2,6 @@
 #include "node/node.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <csignal>
 
 #include "base/assert.h"
 #include "base/logging.h"
@@ -14,11 +12,6 @@
 namespace holdfast::node {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-// What the sockets give is taken for so long before a turn ends: a peer that sends
-// without end, as one does to who was away, must not keep others from their replies.
-constexpr Millis turn_max{3};
 constexpr Millis tick_interval{100};
 constexpr std::size_t expire_keys_per_tick = 20'000;
 constexpr int tidy_rounds_per_tick = 64;
@@ -30,61 +23,44 @@ constexpr Millis drain_grace{1'000};
 
 }  // namespace
 
-Node::Node(const Options& options) : options_(options) {}
+Node::Node(const Options& options, std::unique_ptr<Environment> environment)
+    : options_(options), environment_(std::move(environment)) {}
 
 Node::~Node() = default;
 
 Status Node::listen() {
   register_settings(*this);
-  resp_->set_backend(*requests_);
+  front_->set_backend(*requests_);
   const auto reach = options_.trust_network ? server::Reach::anywhere : server::Reach::loopback;
-  if (Status s = resp_->listen(options_.resp, reach); !s) return s;
+  if (Status s = front_->listen(options_.resp, reach); !s) return s;
   if (peers_) {
     if (Status s = peers_->listen(); !s) return s;
   }
-  http_ = std::make_unique<server::HttpServer>(
-      io_, [this](std::string_view path) { return answer_page(*this, path); });
+  http_ =
+      environment_->make_http([this](std::string_view path) { return answer_page(*this, path); });
+  if (!http_) return {};
   if (Status s = http_->listen(options_.http, reach); !s) return s;
-  logging::info("serving RESP on {} and HTTP on {}, data in {}", resp_->address(), http_->address(),
-                options_.data);
+  logging::info("serving RESP on {} and HTTP on {}, data in {}", front_->address(),
+                http_->address(), options_.data);
   return {};
 }
 
-void Node::wake() {
-  // Many wakes before the loop gets to it are one.
-  if (woken_.exchange(true)) return;
-  boost::asio::post(io_, [this] { woken_ = false; });
-}
-
 void Node::stop() {
-  boost::asio::post(io_, [this] { stopping_ = true; });
-}
-
-void Node::schedule_tick() {
-  tick_.expires_after(tick_interval);
-  tick_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    tick_due_ = true;
-    schedule_tick();
-  });
+  stopping_ = true;
+  environment_->wake();
 }
 
 Status Node::run() {
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
-  signals_.async_wait([this](const boost::system::error_code& error, int number) {
-    if (error) return;
-    logging::info("signal {}: stopping", number);
-    stopping_ = true;
-  });
-  schedule_tick();
+  environment_->on_stop([this] { stopping_ = true; });
+  tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
-    io_.run_one();
-    const auto until = Clock::now() + turn_max;
-    while (io_.poll_one() > 0 && Clock::now() < until) {
+    environment_->wait(std::min(tick_at_, gather_until_));
+    if (const Monotonic now = environment_->now(); now >= tick_at_) {
+      tick_at_ = now + tick_interval;
+      tick_due_ = true;
     }
     requests_->end_of_turn();
-    resp_->flush();
+    front_->flush();
   }
   Status closed = close();
   return ended_ ? closed : ended_;
@@ -93,17 +69,14 @@ Status Node::run() {
 void Node::turn() {
   if (membership_) membership_->turn(requests_->monotonic());
   sequencer_->turn(requests_->now(), requests_->monotonic());
-  if (const auto at = sequencer_->wanted_at()) {
-    gather_.expires_at(*at);
-    gather_.async_wait([](const boost::system::error_code&) {});  // a turn follows
-  }
+  gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   eventual_->turn(requests_->monotonic());
   follow_declarations();
   if (mesh_) {
     if (!has_replica_) settle_replica();
     mesh_->turn(requests_->now(), requests_->monotonic());
   }
-  if (checkpointer_->step()) wake();
+  if (checkpointer_->step()) environment_->wake();
   // Between ticks a fast writer adds tens of megabytes.
   if (log_bytes() - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
   if (std::exchange(tick_due_, false)) housekeeping();
@@ -131,7 +104,7 @@ void Node::housekeeping() {
     ended_ = watch_cluster();
   }
   request_checkpoint_if_due();
-  if (checkpointer_->step()) wake();
+  if (checkpointer_->step()) environment_->wake();
 }
 
 // What a start would have to replay, but for the difference to the last checkpoint.
@@ -194,20 +167,20 @@ void Node::request_checkpoint_if_due() {
 }
 
 Status Node::close() {
-  resp_->stop_accepting();
-  http_->stop_accepting();
+  front_->stop_accepting();
+  if (http_) http_->stop_accepting();
   if (peers_) peers_->stop();
   if (mesh_) mesh_->stop();
-  resp_->stop_reading();
-  const auto give_up = Clock::now() + options_.request_timeout + drain_grace;
-  while ((!sequencer_->idle() || !eventual_->idle() || resp_->unsent_bytes() > 0) &&
-         Clock::now() < give_up) {
-    io_.run_one_for(Millis(10));
+  front_->stop_reading();
+  const auto give_up = environment_->now() + options_.request_timeout + drain_grace;
+  while ((!sequencer_->idle() || !eventual_->idle() || front_->unsent_bytes() > 0) &&
+         environment_->now() < give_up) {
+    environment_->wait(environment_->now() + Millis(10));
     requests_->refresh_time();
     requests_->end_of_turn();
-    resp_->flush();
+    front_->flush();
   }
-  resp_->close_all();
+  front_->close_all();
   Status checkpoint = checkpointer_->finish();
   log_->close();
   Status closed = origin_log_->close();

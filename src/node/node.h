@@ -2,23 +2,20 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "catalog/catalog.h"
-#include "log/directory_lock.h"
 #include "log/disk_log.h"
-#include "log/embedded_log.h"
 #include "log/etcd/api.h"
 #include "log/etcd/etcd_log.h"
 #include "log/log.h"
 #include "node/checkpointer.h"
 #include "node/credentials.h"
 #include "node/engine.h"
+#include "node/environment.h"
 #include "node/eventual_side.h"
 #include "node/keyspace_states.h"
 #include "node/membership.h"
@@ -30,8 +27,8 @@
 #include "node/requests.h"
 #include "node/settings.h"
 #include "node/token.h"
+#include "server/front.h"
 #include "server/http_server.h"
-#include "server/resp_server.h"
 #include "strong/sequencer.h"
 
 namespace holdfast::node {
@@ -51,7 +48,10 @@ class Node {
   /// Opens the data, recovers and listens; nothing is served before run(). With
   /// a shared log that has gone on without this node, it first loads a peer's
   /// checkpoint, which can take as long as its data need over the network.
-  static Result<std::unique_ptr<Node>> open(const Options& options, Restart why = Restart::none);
+  using MakeEnvironment = std::function<std::unique_ptr<Environment>()>;
+  static Result<std::unique_ptr<Node>> open(const Options& options,
+                                            const MakeEnvironment& make_environment,
+                                            Restart why = Restart::none);
   ~Node();
 
   /// Serves until SIGTERM, SIGINT or stop(); then answers what is under way,
@@ -108,7 +108,8 @@ class Node {
   const etcd::EtcdLog* etcd_log() const { return etcd_log_; }
   MeshSide* mesh() { return mesh_.get(); }
   Store& store() { return *store_; }
-  server::RespServer& resp() { return *resp_; }
+  server::Front& front() { return *front_; }
+  Environment& environment() { return *environment_; }
   MemoryWatch& memory() { return memory_; }
   Settings& settings() { return settings_; }
   const Options& options() const { return options_; }
@@ -118,7 +119,7 @@ class Node {
   std::optional<std::string> not_ready() const;
 
  private:
-  explicit Node(const Options& options);
+  Node(const Options& options, std::unique_ptr<Environment> environment);
   Status open_data();
   Status open_logs();
   Status follow_strong_log();
@@ -140,27 +141,23 @@ class Node {
   NodeFacts facts() const;
   Status watch_cluster();
   Status listen();
-  void wake();
   void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
   void housekeeping();
   std::uint64_t log_bytes() const;
   std::uint64_t strong_log_bytes() const;
   void watch_memory();
   void request_checkpoint_if_due();
-  void schedule_tick();
   Status close();
 
   Options options_;
+  std::unique_ptr<Environment> environment_;  // what all below stands on
   Engine engine_;
   Credentials credentials_;
   Settings settings_;
   Instant started_at_{};
-  boost::asio::io_context io_{1};
-  boost::asio::steady_timer tick_{io_};
-  boost::asio::steady_timer gather_{io_};
-  boost::asio::signal_set signals_{io_};
-  std::atomic<bool> woken_{false};
   std::atomic<bool> stopping_{false};
+  Monotonic tick_at_{};
+  Monotonic gather_until_ = Monotonic::max();  // the sequencer
   bool tick_due_ = false;
   Restart wants_restart_ = Restart::none;
   Status ended_;              // why run() ends by itself
@@ -168,7 +165,7 @@ class Node {
   bool has_replica_ = false;  // this node has had a part in the eventual keyspaces
 
   std::unique_ptr<CommandTable> commands_;
-  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<Environment::Lock> lock_;
   std::unique_ptr<Store> store_;
   Catalog catalog_;
   std::unique_ptr<KeyspaceStates> keyspaces_;
@@ -187,7 +184,7 @@ class Node {
   std::unique_ptr<Peers> peers_;            // likewise
   std::unique_ptr<Membership> membership_;  // with a shared log only
   std::unique_ptr<Requests> requests_;
-  std::unique_ptr<server::RespServer> resp_;
+  std::unique_ptr<server::Front> front_;
   std::unique_ptr<server::HttpServer> http_;
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now

@@ -143,7 +143,7 @@ Status Node::watch_cluster() {
                  membership_ && membership_->stop() ? &*membership_->stop() : nullptr) {
     stopping_ = true;
     if (stop->diverged) {
-      mark_diverged(options_.data, stop->why);
+      mark_diverged(environment_->files(), options_.data, stop->why);
       return fail(Code::corrupt, stop->why);
     }
     logging::warning("{}: stopping", stop->why);

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a node opens its data, finds its place and recovers.
 #include <algorithm>
-#include <random>
 
 #include "base/logging.h"
 #include "eventual/origin_entry.h"
+#include "log/embedded_log.h"
 #include "node/command_table.h"
 #include "node/diverged.h"
 #include "node/node.h"
 #include "node/origin_identity.h"
 #include "node/peer_checkpoint.h"
-#include "node/shared_log.h"
 
 namespace holdfast::node {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // What is not on every member's disk cannot be folded: it is kept in memory, and
 // costs most where it no longer fits the caches.
@@ -33,20 +30,12 @@ constexpr int base_tries = 20;
 // What a checkpoint of nodes without an engine has for the strong log's place.
 constexpr std::string_view no_place = "none";
 
-Instant wall_clock() {
-  return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
-}
-
-std::uint64_t random_number() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device();
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Node>> Node::open(const Options& options, Restart why) {
+Result<std::unique_ptr<Node>> Node::open(const Options& options,
+                                         const MakeEnvironment& make_environment, Restart why) {
   while (true) {
-    std::unique_ptr<Node> node(new Node(options));
+    std::unique_ptr<Node> node(new Node(options, make_environment()));
     if (Status s = node->open_data(); !s) return tl::unexpected(s.error());
     if (Status s = node->follow_strong_log(); !s) return tl::unexpected(s.error());
     bool load = node->log_->health().state == LogHealth::State::behind || node->needs_base();
@@ -65,7 +54,7 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options, Restart why) {
       return node;
     }
     node.reset();  // closes the table whose place is taken
-    if (Status s = TableFolders(options.data).adopt_incoming(); !s)
+    if (Status s = make_environment()->adopt_incoming(options.data); !s)
       return tl::unexpected(s.error());
   }
 }
@@ -79,47 +68,50 @@ Status Node::open_data() {
   auto credentials = load_credentials(options_);
   if (!credentials) return tl::unexpected(credentials.error());
   credentials_ = std::move(*credentials);
-  FileSystem& files = posix_file_system();
-  if (Status s = files.make_directory(options_.data); !s) return s;
-  auto lock = DirectoryLock::acquire(options_.data);
+  if (Status s = environment_->files().make_directory(options_.data); !s) return s;
+  auto lock = environment_->lock(options_.data);
   if (!lock) return tl::unexpected(lock.error());
   lock_ = std::move(*lock);
-  if (Status s = refuse_diverged(options_.data); !s) return s;
-  const TableFolders folders(options_.data);
-  if (Status s = folders.settle(); !s) return s;
+  if (Status s = refuse_diverged(environment_->files(), options_.data); !s) return s;
+  if (Status s = environment_->settle_tables(options_.data); !s) return s;
 
   commands_ = make_command_table();
-  auto store = open_rocks_store(folders.table);
+  auto store = environment_->open_store(TableFolders(options_.data).table);
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
   keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
-                                                random_number());
+                                                environment_->random());
   if (!engine_.strong()) keyspaces_->use_declarations();
   return open_logs();
 }
 
 Status Node::open_logs() {
-  FileSystem& files = posix_file_system();
-  const auto log_options = [this](const char* name) {
-    return DiskLogOptions{.directory = options_.data + "/" + name,
-                          .sync_interval = options_.sync_interval,
-                          .wake = [this] { wake(); }};
+  const auto open = [this](const char* name, Millis sync_interval) {
+    auto log = DiskLog::open(environment_->files(), {.directory = options_.data + "/" + name,
+                                                     .sync_interval = sync_interval,
+                                                     .wake = [this] { environment_->wake(); },
+                                                     .own_threads = environment_->has_process(),
+                                                     .log_id = environment_->random()});
+    if (log) environment_->show(**log);
+    return log;
   };
   if (engine_.shared()) {
-    auto shared = open_shared_log(options_, engine_, [this] { wake(); });
-    if (!shared) return tl::unexpected(shared.error());
-    etcd_ = std::move(shared->api);
-    etcd_log_ = shared->log.get();
-    log_ = std::move(shared->log);
+    auto api = environment_->connect_etcd(options_, engine_);
+    if (!api) return tl::unexpected(api.error());
+    etcd_ = std::move(*api);
+    auto log = etcd::make_etcd_log(etcd_, {.cluster = options_.cluster,
+                                           .request_timeout = options_.request_timeout,
+                                           .random = [this] { return environment_->random(); }});
+    etcd_log_ = log.get();
+    log_ = std::move(log);
   } else {
-    auto log = open_embedded_log(files, log_options("log"));
+    auto log = open("log", options_.sync_interval);
     if (!log) return tl::unexpected(log.error());
-    log_ = std::move(*log);
+    log_ = make_embedded_log(std::move(*log));
   }
-  auto origin_options = log_options("origin");
-  if (engine_.clustered())
-    origin_options.sync_interval = std::min(origin_options.sync_interval, mesh_sync_interval);
-  auto origin_log = DiskLog::open(files, std::move(origin_options));
+  auto origin_log =
+      open("origin", engine_.clustered() ? std::min(options_.sync_interval, mesh_sync_interval)
+                                         : options_.sync_interval);
   if (!origin_log) return tl::unexpected(origin_log.error());
   origin_log_ = std::move(*origin_log);
   return {};
@@ -129,18 +121,18 @@ Status Node::open_logs() {
 // there are.
 Status Node::follow_strong_log() {
   const auto incarnation =
-      settle_origin(posix_file_system(), options_.data + "/identity", options_.node,
+      settle_origin(environment_->files(), options_.data + "/identity", options_.node,
                     {.closed_cleanly = origin_log_->closed_cleanly(),
                      .tail_was_cut = origin_log_->tail_was_cut()},
-                    kernel_boot_id(), random_number());
+                    environment_->boot_id(), environment_->random());
   if (!incarnation) return tl::unexpected(incarnation.error());
 
   machine_ = std::make_unique<strong::Machine>(*commands_, *keyspaces_);
   replica_ = std::make_unique<eventual::Replica>(
       *commands_, *keyspaces_, *store_, eventual::Replica::Options{.self = incarnation->origin});
   keyspaces_->set_on_dropped([this](KeyspaceId id) { replica_->drop(id); });
-  Checkpointer::Parts parts{*store_,   catalog_, *keyspaces_, *machine_,
-                            *replica_, *log_,    *origin_log_};
+  Checkpointer::Parts parts{*environment_, *store_,   catalog_, *keyspaces_,
+                            *machine_,     *replica_, *log_,    *origin_log_};
   if (engine_.shared()) {
     parts.on_durable = [this](Position position, std::uint64_t log_bytes) {
       membership_->on_durable(position, log_bytes);
@@ -152,7 +144,7 @@ Status Node::follow_strong_log() {
     };
   if (!engine_.strong()) parts.log_place = no_place;
   parts.has_replica = [this] { return has_replica_; };
-  checkpointer_ = std::make_unique<Checkpointer>(std::move(parts), [this] { wake(); });
+  checkpointer_ = std::make_unique<Checkpointer>(std::move(parts));
   const auto loaded = checkpointer_->load();
   if (!loaded) return tl::unexpected(loaded.error());
   if (machine_->applied() != Position{} && loaded->log_place.empty() == engine_.shared()) {
@@ -165,8 +157,8 @@ Status Node::follow_strong_log() {
   has_replica_ = !engine_.clustered() || loaded->replica || origin_log_->last() != Position{};
   make_sequencer();
   if (engine_.clustered()) {
-    mesh_ = std::make_unique<MeshSide>(io_, posix_file_system(), options_, credentials_,
-                                       *incarnation, *replica_, *origin_log_);
+    mesh_ = std::make_unique<MeshSide>(*environment_, options_, credentials_, *incarnation,
+                                       *replica_, *origin_log_);
     if (Status s = mesh_->load(); !s) return s;
     if (engine_.shared()) mesh_->follow(keyspaces_->members());
     make_peers();
@@ -190,7 +182,7 @@ Status Node::another_kind() const {
 }
 
 Status Node::recover() {
-  const auto began = Clock::now();
+  const auto began = environment_->now();
   if (Status s = replay_origin_log(origin_position_); !s)
     return !engine_.clustered() && s.error().code == Code::unavailable ? another_kind() : s;
   if (keyspaces_->met_unknown() && !engine_.shared()) return another_kind();
@@ -203,7 +195,7 @@ Status Node::recover() {
   eventual_ = std::make_unique<EventualSide>(
       *replica_, *origin_log_, *replies_,
       EventualSide::Options{.request_timeout = options_.request_timeout,
-                            .on_broken = [this] { resp_->abort_all(); }});
+                            .on_broken = [this] { front_->abort_all(); }});
   if (mesh_) {
     mesh_->start();
     if (!engine_.shared()) {
@@ -213,8 +205,9 @@ Status Node::recover() {
     }
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
   }
-  requests_ = std::make_unique<Requests>(Requests::Parts{
-      *this, catalog_, *keyspaces_, *sequencer_, *eventual_, *commands_, options_.request_timeout});
+  requests_ = std::make_unique<Requests>(Requests::Parts{*this, *environment_, catalog_,
+                                                         *keyspaces_, *sequencer_, *eventual_,
+                                                         *commands_, options_.request_timeout});
   requests_->refresh_time();
   // From now on it knows what time is too far ahead: before any peer can tell one.
   replica_->tidy(requests_->now());
@@ -223,6 +216,7 @@ Status Node::recover() {
   const std::uint64_t limit = options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
                                                                : machine_memory_bytes() / 4 * 3;
   memory_.set_limit(limit);
+  memory_.set_counts_process(environment_->has_process());
   memory_.sample(keyspaces_->memory_bytes());
   for (KeyspaceState* state : keyspaces_->with_undeclared()) {
     const auto enough = [this, checked = 0]() mutable {
@@ -232,9 +226,9 @@ Status Node::recover() {
     if (Status s = state->table.warm(enough); !s) return s;
     if (Status s = state->ids.warm(enough); !s) return s;
   }
-  next_checkpoint_ = Clock::now() + options_.checkpoint_interval;
-  started_at_ = wall_clock();
-  const auto took = std::chrono::duration_cast<Millis>(Clock::now() - began);
+  next_checkpoint_ = environment_->now() + options_.checkpoint_interval;
+  started_at_ = environment_->wall();
+  const auto took = std::chrono::duration_cast<Millis>(environment_->now() - began);
   logging::info("recovered in {} ms: strong log at {}, origin log at {}", took.count(),
                 machine_->applied().value, origin_log_->last().value);
   return {};
@@ -243,8 +237,7 @@ Status Node::recover() {
 Status Node::find_out_who_runs() {
   if (engine_.strong()) return {};
   const auto taken = mesh_->find_out_who_runs([this] {
-    io_.run_one_for(Millis(10));
-    io_.restart();
+    environment_->wait(environment_->now() + Millis(10));
     requests_->refresh_time();
     mesh_->turn(requests_->now(), requests_->monotonic());
   });
@@ -260,7 +253,7 @@ void Node::make_peers() {
                                                });
     membership_->on_durable(machine_->applied(), machine_->log_bytes());
   }
-  peers_ = std::make_unique<Peers>(Peers::Parts{.io = io_,
+  peers_ = std::make_unique<Peers>(Peers::Parts{.environment = *environment_,
                                                 .options = options_,
                                                 .credentials = credentials_,
                                                 .store = *store_,
@@ -291,16 +284,14 @@ Status Node::replay_origin_log(Position after) {
 }
 
 void Node::make_sequencer() {
-  resp_ = std::make_unique<server::RespServer>(
-      io_, *commands_,
-      server::RespServer::Options{.connections_max = options_.connections_max,
-                                  .output_bytes_max = options_.output_bytes_max,
-                                  .idle_timeout = options_.idle_timeout});
-  replies_ = std::make_unique<Replies>(*resp_);
+  front_ = environment_->make_front(*commands_, {.connections_max = options_.connections_max,
+                                                 .output_bytes_max = options_.output_bytes_max,
+                                                 .idle_timeout = options_.idle_timeout});
+  replies_ = std::make_unique<Replies>(*front_);
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,
       strong::Sequencer::Options{
-          .incarnation = random_number(),
+          .incarnation = environment_->random(),
           .small_appends_in_flight_max =
               engine_.shared() ? small_shared_appends_max : std::size_t{8},
           .gather_max = engine_.shared() ? shared_gather_max : std::chrono::microseconds(0),
@@ -311,21 +302,20 @@ void Node::make_sequencer() {
 // node's, or the engine turns out to be out of reach: then eventual keyspaces and
 // LOCAL reads are served.
 Status Node::catch_up() {
-  const auto began = Clock::now();
+  const auto began = environment_->now();
   const auto give_up = began + engine_patience;
   std::optional<Result<Position>> end;
   bool asked = false;
   while (true) {
-    io_.run_one_for(Millis(10));
-    io_.restart();
-    sequencer_->turn(wall_clock(), Clock::now());
+    environment_->wait(environment_->now() + Millis(10));
+    sequencer_->turn(environment_->wall(), environment_->now());
     peers_->step();
     const LogHealth health = log_->health();
     if (health.state == LogHealth::State::behind) return {};
     if (health.state == LogHealth::State::refused)
       return fail(Code::err, "the strong log: " + health.reason);
     if (health.state == LogHealth::State::cut_off) {
-      if (Clock::now() < give_up) continue;
+      if (environment_->now() < give_up) continue;
       logging::warning("serving without the strong log for now: {}", health.reason);
       return {};
     }
@@ -339,7 +329,7 @@ Status Node::catch_up() {
     if (!end || machine_->applied() < **end) continue;
     if (!peers_->id_is_held()) {
       const auto other = peers_->other_with_id();
-      if (Clock::now() < began + (other ? id_patience : engine_patience)) continue;
+      if (environment_->now() < began + (other ? id_patience : engine_patience)) continue;
       if (other) return fail(Code::err, id_is_taken(*other));
     }
     logging::info("caught up with the strong log at position {}", machine_->applied().value);

@@ -106,7 +106,7 @@ void scan(Node& node, ServiceId, Args args, Reply& reply) {
 
 void random_key(Node& node, ServiceId, Args, Reply& reply) {
   // The first key at or after a place drawn from the clock: cheap, not uniform.
-  const auto nanos = std::chrono::steady_clock::now().time_since_epoch().count();
+  const auto nanos = node.environment().now().time_since_epoch().count();
   const std::uint64_t place = static_cast<std::uint64_t>(nanos) * 0x9E3779B97F4A7C15ULL;
   std::optional<std::string> chosen;
   const auto take = [&](std::string_view key, const Value&) {

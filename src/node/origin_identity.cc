@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <utility>
 
 #include "base/checksum.h"
@@ -77,13 +76,6 @@ Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
   }
   if (Status s = replace_small_file(files, path, encode(now)); !s) return tl::unexpected(s.error());
   return now.incarnation;
-}
-
-std::string kernel_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
 }
 
 }  // namespace holdfast::node

@@ -30,7 +30,4 @@ Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
                                   const std::string& node, LogEnd end, const std::string& boot_id,
                                   std::uint64_t random);
 
-/// The running kernel's identity; empty when it has none.
-std::string kernel_boot_id();
-
 }  // namespace holdfast::node

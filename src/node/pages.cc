@@ -43,7 +43,7 @@ class Page {
 };
 
 void server_metrics(Node& node, Page& page) {
-  const auto& server = node.resp().counters();
+  const auto& server = node.front().counters();
   page.gauge("info", "What runs here.", 1,
              {{"version", std::string(product_version)}, {"node", node.options().node}});
   page.gauge("ready", "1 when writes of every guarantee are taken.", node.not_ready() ? 0 : 1);

@@ -3,16 +3,11 @@
 
 #include <fmt/ranges.h>
 
-#include <boost/asio/ip/host_name.hpp>
-#include <filesystem>
-#include <thread>
 #include <utility>
 
 #include "base/logging.h"
 #include "base/wire.h"
-#include "mesh/checkpoint_client.h"
 #include "node/checkpoint_keys.h"
-#include "node/origin_identity.h"
 #include "node/peer_checkpoint.h"
 
 namespace holdfast::node {
@@ -25,57 +20,53 @@ constexpr Millis look_interval{500};
 // received it has opened it and joined.
 constexpr Millis time_to_join{15'000};
 
-// Legible, for who finds its id taken; the same at this folder's next start, but
-// for one after the machine's. Of processes with one folder the lock lets in one.
-std::string instance(const std::string& data) {
-  std::error_code ignored;
-  const auto path = std::filesystem::absolute(data, ignored);
-  return fmt::format("{} at {} (since boot {})", path.string(), boost::asio::ip::host_name(),
-                     kernel_boot_id());
-}
-
 }  // namespace
 
 Peers::Peers(Parts parts)
-    : options_(parts.options),
+    : environment_(parts.environment),
+      options_(parts.options),
       credentials_(parts.credentials),
       store_(parts.store),
       mesh_(parts.mesh),
       checkpointer_(parts.checkpointer),
       membership_(parts.membership),
-      server_(parts.io, {.cluster = options_.cluster,
-                         .node = options_.node,
-                         .begin = [this](const mesh::Hello& hello) { return begin(hello); },
-                         .end =
-                             [this](bool) {
-                               --streams_;
-                               hold_until_ = std::chrono::steady_clock::now() + time_to_join;
-                             },
-                         .secret = credentials_.secret,
-                         .tls = credentials_.tls,
-                         .admit = {},
-                         .replicate =
-                             [this](boost::asio::ip::tcp::socket socket, mesh::Channel channel,
-                                    mesh::FrameReader reader, mesh::FrameWriter writer,
-                                    const mesh::Hello& hello) {
-                               if (mesh_.mesh().admits() && !mesh_.mesh().is_taken(hello))
-                                 mesh_.mesh().adopt(std::move(socket), std::move(channel),
-                                                    std::move(reader), writer, hello);
-                             },
-                         .probe = [this](const mesh::Hello& by) { return mesh_.asked(by); }}) {
+      reception_(environment_.make_reception(reception())) {
   if (!parts.api) return;
-  addresses_.emplace(parts.api, options_.cluster, options_.node);
-  presence_.emplace(*parts.api, options_.cluster, options_.node, instance(options_.data));
+  addresses_.emplace(environment_, parts.api, options_.cluster, options_.node);
+  presence_.emplace(*parts.api, options_.cluster, options_.node,
+                    environment_.instance(options_.data));
+}
+
+mesh::Reception::Options Peers::reception() {
+  return {.cluster = options_.cluster,
+          .node = options_.node,
+          .begin = [this](const mesh::Hello& hello) { return begin(hello); },
+          .end =
+              [this](bool) {
+                --streams_;
+                hold_until_ = environment_.now() + time_to_join;
+              },
+          .secret = credentials_.secret,
+          .tls = credentials_.tls,
+          .admit = {},
+          .replicate =
+              [this](std::unique_ptr<mesh::ByteStream> stream, mesh::Channel channel,
+                     mesh::FrameReader reader, mesh::FrameWriter writer, const mesh::Hello& hello) {
+                if (mesh_.mesh().admits() && !mesh_.mesh().is_taken(hello))
+                  mesh_.mesh().adopt(std::move(stream), std::move(channel), std::move(reader),
+                                     writer, hello);
+              },
+          .probe = [this](const mesh::Hello& by) { return mesh_.asked(by); }};
 }
 
 Status Peers::listen() {
   const bool safe = options_.trust_network || !credentials_.none();
   if (Status s =
-          server_.listen(options_.mesh, safe ? mesh::Reach::anywhere : mesh::Reach::loopback);
+          reception_->listen(options_.mesh, safe ? mesh::Reach::anywhere : mesh::Reach::loopback);
       !s) {
     return s;
   }
-  mesh_.set_place(server_.address());
+  mesh_.set_place(reception_->address());
   return {};
 }
 
@@ -87,8 +78,8 @@ std::optional<std::string> Peers::other_with_id() const {
 void Peers::tick() {
   step();
   if (!addresses_) return;
-  addresses_->publish(server_.address());
-  const Monotonic now = std::chrono::steady_clock::now();
+  addresses_->publish(reception_->address());
+  const Monotonic now = environment_.now();
   if (streams_ == 0 && now > hold_until_) membership_->release();
   if (now >= look_at_ && mesh_.wants_addresses()) {
     look_at_ = now + look_interval;
@@ -160,19 +151,18 @@ Status Peers::receive(const std::vector<std::string>& peers, bool whole) {
 }
 
 Status Peers::receive_from(const std::string& peer, bool whole) {
-  const TableFolders folders(options_.data);
-  if (Status s = folders.discard_incoming(); !s) return s;
-  auto staging = open_rocks_store(folders.incoming);
+  if (Status s = environment_.discard_incoming(options_.data); !s) return s;
+  auto staging = environment_.open_store(TableFolders(options_.data).incoming);
   if (!staging) return tl::unexpected(staging.error());
-  const auto fetched = mesh::fetch_checkpoint({.peers = {peer},
-                                               .cluster = options_.cluster,
-                                               .node = options_.node,
-                                               .origin = mesh_.origin().value,
-                                               .whole = whole,
-                                               .secret = credentials_.secret,
-                                               .tls = credentials_.tls,
-                                               .rounds_max = 1},
-                                              **staging);
+  const auto fetched = environment_.fetch_checkpoint({.peers = {peer},
+                                                      .cluster = options_.cluster,
+                                                      .node = options_.node,
+                                                      .origin = mesh_.origin().value,
+                                                      .whole = whole,
+                                                      .secret = credentials_.secret,
+                                                      .tls = credentials_.tls,
+                                                      .rounds_max = 1},
+                                                     **staging);
   if (!fetched) return tl::unexpected(fetched.error());
   logging::info("loaded {} rows, {} bytes, from {}: the {} keyspaces up to position {}",
                 fetched->rows, fetched->bytes, fetched->peer,
@@ -212,7 +202,7 @@ Status Peers::load_checkpoint(bool whole, std::optional<int> tries) {
     if (received || tried == tries) return received;
     // Without it there is nothing that this node could serve as it should.
     logging::warning("no checkpoint from a peer yet: {}", received.error().message);
-    std::this_thread::sleep_for(pause_between_tries);
+    environment_.pause(pause_between_tries);
   }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,10 +11,11 @@
 #include "base/error.h"
 #include "log/etcd/api.h"
 #include "log/etcd/presence.h"
-#include "mesh/checkpoint_server.h"
+#include "mesh/reception.h"
 #include "node/address_book.h"
 #include "node/checkpointer.h"
 #include "node/credentials.h"
+#include "node/environment.h"
 #include "node/membership.h"
 #include "node/mesh_side.h"
 #include "node/options.h"
@@ -29,7 +29,7 @@ namespace holdfast::node {
 class Peers {
  public:
   struct Parts {
-    boost::asio::io_context& io;
+    Environment& environment;
     const Options& options;
     const Credentials& credentials;
     Store& store;
@@ -54,8 +54,8 @@ class Peers {
 
   /// Once the node serves: step(), and what else is due. Likewise.
   void tick();
-  void stop() { server_.stop_accepting(); }
-  mesh::CheckpointServer::Counters counters() const { return server_.counters(); }
+  void stop() { reception_->stop_accepting(); }
+  mesh::Reception::Counters counters() const { return reception_->counters(); }
 
   /// Before the node serves: receives some peer's checkpoint into the folder
   /// beside the table's: of the strong keyspaces, with what is this node's own, or
@@ -65,12 +65,14 @@ class Peers {
   Status load_checkpoint(bool whole, std::optional<int> tries = std::nullopt);
 
  private:
+  mesh::Reception::Options reception();
   Result<mesh::CheckpointSource> begin(const mesh::Hello& hello);
   Status admit(const mesh::Hello& hello);
   Result<std::vector<std::string>> others();
   Status receive(const std::vector<std::string>& peers, bool whole);
   Status receive_from(const std::string& peer, bool whole);
 
+  Environment& environment_;
   const Options& options_;
   const Credentials& credentials_;
   Store& store_;
@@ -79,7 +81,7 @@ class Peers {
   Membership* membership_;
   std::optional<AddressBook> addresses_;
   std::optional<etcd::Presence> presence_;
-  mesh::CheckpointServer server_;
+  std::unique_ptr<mesh::Reception> reception_;
   int streams_ = 0;
   // Nodes that come without data, and how many checkpoints must have been written
   // before one holds all that was settled without them.

@@ -21,14 +21,14 @@ Status set_connections_max(Node& node, std::string_view text) {
   if (!number || *number < 1 || *number > 1'000'000) {
     return fail(Code::err, "argument must be between 1 and 1000000 inclusive");
   }
-  node.resp().set_connections_max(static_cast<std::size_t>(*number));
+  node.front().set_connections_max(static_cast<std::size_t>(*number));
   return {};
 }
 
 Status set_idle_timeout(Node& node, std::string_view text) {
   const auto seconds = parse_integer(text);
   if (!seconds || *seconds < 0) return fail(Code::err, "argument must be a number of seconds");
-  node.resp().set_idle_timeout(std::chrono::seconds(*seconds));
+  node.front().set_idle_timeout(std::chrono::seconds(*seconds));
   return {};
 }
 
@@ -54,7 +54,7 @@ void register_settings(Node& node) {
   fixed("engine", options.engine);
   fixed("cluster", options.cluster);
   fixed("node", options.node);
-  fixed("port", fmt::to_string(node.resp().port()));
+  fixed("port", fmt::to_string(node.front().port()));
   fixed("request-timeout", fmt::to_string(options.request_timeout.count()));
   fixed("ids-memory", fmt::to_string(options.ids_memory_bytes));
   fixed("checkpoint-log-size", fmt::to_string(options.checkpoint_log_bytes));
@@ -65,14 +65,14 @@ void register_settings(Node& node) {
   }
   for (const char* name : {"maxclients", "connections-max"}) {
     settings.add(
-        name, [&node] { return fmt::to_string(node.resp().connections_max()); },
+        name, [&node] { return fmt::to_string(node.front().connections_max()); },
         [&node](std::string_view text) { return set_connections_max(node, text); });
   }
   settings.add(
       "timeout",
       [&node] {
         return fmt::to_string(
-            std::chrono::duration_cast<std::chrono::seconds>(node.resp().idle_timeout()).count());
+            std::chrono::duration_cast<std::chrono::seconds>(node.front().idle_timeout()).count());
       },
       [&node](std::string_view text) { return set_idle_timeout(node, text); });
   settings.add(

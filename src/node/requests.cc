@@ -508,8 +508,8 @@ bool Requests::expect(std::span<const server::Ahead> ahead) {
 }
 
 void Requests::refresh_time() const {
-  wall_ = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
-  monotonic_ = std::chrono::steady_clock::now();
+  wall_ = parts_.environment.wall();
+  monotonic_ = parts_.environment.now();
   time_is_fresh_ = true;
 }
 

@@ -15,6 +15,7 @@
 
 namespace holdfast::node {
 
+class Environment;
 class Node;
 
 /// Takes each parsed request to where it belongs: says what cannot be done
@@ -24,6 +25,7 @@ class Requests final : public server::Backend {
  public:
   struct Parts {
     Node& node;
+    Environment& environment;
     Catalog& catalog;
     KeyspaceStates& keyspaces;
     strong::Sequencer& sequencer;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "server/front.h"
 
 namespace holdfast::server {
 
@@ -22,11 +23,6 @@ using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Execut
 using Timer = boost::asio::basic_waitable_timer<
     std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Endpoint = boost::asio::ip::tcp::endpoint;
-
-/// From where a listener may be reached. Whoever reaches it may do everything,
-/// since there is no signing in yet (3-contract section 6): beyond loopback only
-/// where whoever runs the node says that the network can be trusted.
-enum class Reach { loopback, anywhere };
 
 /// "HOST:PORT", IPv6 in brackets; port 0 takes any free one.
 Result<Endpoint> endpoint_of(std::string_view host_and_port, Reach reach);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "command/table.h"
+#include "log/disk_log.h"
+#include "log/etcd/api.h"
+#include "log/file_system.h"
+#include "mesh/checkpoint_client.h"
+#include "mesh/reception.h"
+#include "mesh/transport.h"
+#include "node/engine.h"
+#include "node/options.h"
+#include "server/front.h"
+#include "server/http_server.h"
+#include "table/store.h"
+
+namespace holdfast::node {
+
+/// What a node stands on: its thread and clocks, its disk, and the network to
+/// clients, other nodes and the engine. This machine's (real_environment.h), or
+/// the simulator's. One for each Node, which it outlives.
+class Environment {
+ public:
+  virtual ~Environment() = default;
+
+  // -- Clocks and chance
+
+  virtual Instant wall() = 0;
+  virtual Monotonic now() = 0;
+  virtual std::uint64_t random() = 0;
+  /// Names the kernel that runs: what was written survives the process, not the kernel.
+  virtual std::string boot_id() = 0;
+  /// Names this folder on this machine, for people.
+  virtual std::string instance(const std::string& data) = 0;
+
+  // -- The node's thread
+
+  /// Whether disks are waited for, and memory is counted, by the process: threads
+  /// sync logs and commit checkpoints. If not, the environment syncs the logs it is
+  /// shown, and checkpoints are committed within a turn.
+  virtual bool has_process() const = 0;
+  virtual void show(DiskLog& /*log*/) {}
+  /// Runs what has come in, for a bounded time: returns when something had, after
+  /// wake(), or at `until`.
+  virtual void wait(Monotonic until) = 0;
+  /// Ends wait(), now or next time. Any thread.
+  virtual void wake() = 0;
+  /// Nothing runs meanwhile.
+  virtual void pause(Millis time) = 0;
+  /// `stop` is called, within wait(), when the process is told to end.
+  virtual void on_stop(std::function<void()> stop) = 0;
+
+  // -- The disk
+
+  virtual FileSystem& files() = 0;
+  /// Keeps other nodes out of the folder for as long as it lives.
+  class Lock {
+   public:
+    virtual ~Lock() = default;
+  };
+  virtual Result<std::unique_ptr<Lock>> lock(const std::string& data) = 0;
+  virtual Result<std::unique_ptr<Store>> open_store(const std::string& directory) = 0;
+  // Of a node's folders of tables, see TableFolders.
+  virtual Status settle_tables(const std::string& data) = 0;
+  virtual Status discard_incoming(const std::string& data) = 0;
+  virtual Status adopt_incoming(const std::string& data) = 0;
+
+  // -- The network
+
+  virtual std::unique_ptr<server::Front> make_front(const CommandTable& commands,
+                                                    server::Front::Options options) = 0;
+  /// Serves the pages; nullptr where there is no HTTP.
+  virtual std::unique_ptr<server::HttpServer> make_http(server::HttpPages pages) = 0;
+  virtual mesh::Transport& transport() = 0;
+  virtual std::unique_ptr<mesh::Reception> make_reception(mesh::Reception::Options options) = 0;
+  /// mesh::fetch_checkpoint(), which waits.
+  virtual Result<mesh::FetchedCheckpoint> fetch_checkpoint(const mesh::FetchOptions& options,
+                                                           Store& staging) = 0;
+  virtual Result<std::shared_ptr<etcd::Api>> connect_etcd(const Options& options,
+                                                          const Engine& engine) = 0;
+};
+
+}  // namespace holdfast::node
