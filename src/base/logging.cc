@@ -12,6 +12,7 @@ namespace holdfast::logging {
 namespace {
 
 std::atomic<bool> as_json{false};
+std::atomic<void (*)(Level, std::string_view)> redirected{nullptr};
 std::atomic<Level> least_level{Level::info};
 
 constexpr std::array<std::string_view, 4> level_names{"debug", "info", "warning", "error"};
@@ -70,7 +71,15 @@ bool enabled(Level level) {
   return logger().should_log(level_of(level));
 }
 
+void redirect(void (*to)(Level level, std::string_view message)) {
+  redirected = to;
+}
+
 void write(Level level, std::string_view message) {
+  if (const auto to = redirected.load(std::memory_order_relaxed)) {
+    if (enabled(level)) to(level, message);
+    return;
+  }
   if (!as_json) {
     logger().log(level_of(level), message);
     return;

@@ -15,6 +15,9 @@ enum class Level { debug, info, warning, error };
 enum class Format { text, json };
 
 void configure(Level least, Format format);
+/// Lines go here instead of to standard error; nullptr: no more. For the simulator,
+/// whose lines have the simulated time.
+void redirect(void (*to)(Level level, std::string_view message));
 void write(Level level, std::string_view message);
 bool enabled(Level level);
 /// What configure() was last given.

@@ -283,6 +283,10 @@ void Replica::observe(HybridTime time) {
   if (impl_->check_clock(time)) impl_->clock.observe(time);
 }
 
+HybridTime Replica::tell_time(Instant wall) {
+  return impl_->clock.tick(wall);
+}
+
 std::uint64_t Replica::digest(KeyspaceId keyspace, Instant now) {
   State* state = impl_->host.eventual_state(keyspace);
   return state == nullptr ? 0 : state->table.digest(now);

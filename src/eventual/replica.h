@@ -137,6 +137,9 @@ class Replica {
   /// The hybrid clock's last time, and a time to observe (heartbeats).
   HybridTime clock() const;
   void observe(HybridTime time);
+  /// A time to tell others: later than any before it, whatever the wall clock does, and
+  /// earlier than whatever is decided here from now on.
+  HybridTime tell_time(Instant wall);
 
   /// Equal for replicas of equal content: keyspace by keyspace, values as
   /// readers see them. O(n).

@@ -65,8 +65,6 @@ void Replication::tell_replica() {
 
 const Report& Replication::report(Instant wall) {
   HF_ASSERT(replica_.open_bytes() == 0);
-  // What this node writes from now on is later than what it tells.
-  replica_.observe(HybridTime::at(wall));
   report_.merged = replica_.merged();
   const eventual::View view = holdings_.view();
   if (syncing_.empty() || syncing_.back().until < log_.last() || !(syncing_.back().view == view))
@@ -77,7 +75,9 @@ const Report& Replication::report(Instant wall) {
     word.view = syncing_.front().view;
     syncing_.pop_front();
   }
-  holdings_.set_self(word.disk, word.view, replica_.clock());
+  // What this node writes from now on is later than what it tells, and what it tells
+  // next is heard, though its wall clock be set back.
+  holdings_.set_self(word.disk, word.view, replica_.tell_time(wall));
 
   report_.hears.clear();
   for (const auto& [node, origin] : hears_) {

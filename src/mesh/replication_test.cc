@@ -321,6 +321,35 @@ TEST(Replication, ANodeBuildsOnNothingThatLacksWhatItBuiltOnBefore) {
   EXPECT_FALSE(n0.may_adopt(n1)) << "after a start, too";
 }
 
+// Else bookkeeping would be kept, and the log, for as long as the clock was set back.
+TEST(Replication, ANodeIsHeardWhoseClockWasSetBack) {
+  TestNode n0("n0", 1, {"n0", "n1"}, 1), n1("n1", 2, {"n0", "n1"}, 2);
+  TestLink forth(n0, n1), back(n1, n0);
+  const auto exchange = [&] {
+    for (int i = 0; i < 6; ++i) {
+      for (TestNode* node : {&n0, &n1}) {
+        node->wall += Millis(50);
+        node->turn();
+        node->log().sync_now();
+      }
+      for (TestLink* link : {&forth, &back}) {
+        if (!link->is_up()) link->connect();
+        link->tell();
+        link->pump(SIZE_MAX);
+        for (const bool way : {true, false}) ASSERT_TRUE(link->deliver(way, SIZE_MAX));
+      }
+    }
+  };
+  n1.wall += Millis(600'000);
+  exchange();
+  n1.wall -= Millis(600'000);
+  n0.run({"EFFECTS", "1", "k", "e", "after that", "0", "0"}, {});
+  exchange();
+  EXPECT_TRUE(n1.replica().merged() == n0.replica().merged());
+  n0.replica().tidy(n0.wall);
+  EXPECT_EQ(n0.replica().counters().unstable, 0U) << "n1 wrote nothing, and is heard all the same";
+}
+
 /// A word of a node that has all of that on its disk, later than those before it.
 Report has_all(TestNode& node, const VersionVector& all) {
   node.wall += Millis(1);

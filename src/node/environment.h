@@ -43,10 +43,14 @@ class Environment {
   // -- The node's thread
 
   /// Whether disks are waited for, and memory is counted, by the process: threads
-  /// sync logs and commit checkpoints. If not, the environment syncs the logs it is
-  /// shown, and checkpoints are committed within a turn.
+  /// sync logs and commit checkpoints. If not, the environment syncs the logs that it
+  /// is given, and checkpoints are committed within a turn.
   virtual bool has_process() const = 0;
-  virtual void show(DiskLog& /*log*/) {}
+  /// The node uses what it gets back.
+  virtual std::unique_ptr<DiskLog> adopt(std::unique_ptr<DiskLog> log,
+                                         const std::string& /*directory*/) {
+    return log;
+  }
   /// Runs what has come in, for a bounded time: returns when something had, after
   /// wake(), or at `until`.
   virtual void wait(Monotonic until) = 0;

@@ -86,14 +86,16 @@ Status Node::open_data() {
 }
 
 Status Node::open_logs() {
-  const auto open = [this](const char* name, Millis sync_interval) {
-    auto log = DiskLog::open(environment_->files(), {.directory = options_.data + "/" + name,
+  const auto open = [this](const char* name,
+                           Millis sync_interval) -> Result<std::unique_ptr<DiskLog>> {
+    const std::string directory = options_.data + "/" + name;
+    auto log = DiskLog::open(environment_->files(), {.directory = directory,
                                                      .sync_interval = sync_interval,
                                                      .wake = [this] { environment_->wake(); },
                                                      .own_threads = environment_->has_process(),
                                                      .log_id = environment_->random()});
-    if (log) environment_->show(**log);
-    return log;
+    if (!log) return log;
+    return environment_->adopt(std::move(*log), directory);
   };
   if (engine_.shared()) {
     auto api = environment_->connect_etcd(options_, engine_);
@@ -304,7 +306,8 @@ void Node::make_sequencer() {
 Status Node::catch_up() {
   const auto began = environment_->now();
   const auto give_up = began + engine_patience;
-  std::optional<Result<Position>> end;
+  // Shared with the question: it may be answered when nobody waits here any more.
+  const auto end = std::make_shared<std::optional<Result<Position>>>();
   bool asked = false;
   while (true) {
     environment_->wait(environment_->now() + Millis(10));
@@ -320,13 +323,13 @@ Status Node::catch_up() {
       return {};
     }
     if (!std::exchange(asked, true)) {
-      log_->end(options_.request_timeout, [&end](Result<Position> answer) { end = answer; });
+      log_->end(options_.request_timeout, [end](Result<Position> answer) { *end = answer; });
     }
-    if (end && !end->has_value()) {
-      end.reset();
+    if (*end && !(*end)->has_value()) {
+      end->reset();
       asked = false;
     }
-    if (!end || machine_->applied() < **end) continue;
+    if (!*end || machine_->applied() < ***end) continue;
     if (!peers_->id_is_held()) {
       const auto other = peers_->other_with_id();
       if (environment_->now() < began + (other ? id_patience : engine_patience)) continue;

@@ -64,6 +64,8 @@ class FakeEtcd {
   std::function<void(const Put&, const Version&)> on_put;
 
   Monotonic now() const { return now_; }
+  /// When something happens next; never: nothing will.
+  Monotonic next() const { return agenda_.empty() ? Monotonic::max() : agenda_.top().at; }
   /// What happens meanwhile, happens; clients are told at their deliver().
   void advance(Millis time);
 
@@ -137,6 +139,9 @@ class FakeClient final : public Api {
   explicit FakeClient(FakeEtcd& etcd);
   ~FakeClient() override;
 
+  /// Called when deliver() has something to do.
+  std::function<void()> wake;
+
   /// Nothing comes through, in either direction; nothing tells so, either.
   void cut(bool is_cut) { cut_ = is_cut; }
   /// From the next events on the watch leaves out so many revisions' events.
@@ -177,7 +182,10 @@ class FakeClient final : public Api {
   void ask(Millis timeout, Done<T> done, std::function<Answer<T>()> run);
   void pump();
   void send(const std::shared_ptr<Watch>& watch, WatchEvents events, Millis more = Millis(0));
-  void inbox(std::function<void()> work) { inbox_.push_back(std::move(work)); }
+  void inbox(std::function<void()> work) {
+    inbox_.push_back(std::move(work));
+    if (wake) wake();
+  }
 
   FakeEtcd& etcd_;
   std::shared_ptr<FakeClient*> alive_;  // what is under way when it ends, is let go of

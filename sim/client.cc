@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/client.h"
+
+#include <charconv>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace holdfast::sim {
+namespace {
+
+constexpr int tries_max = 8;
+constexpr std::uint64_t patience_min_ms = 300, patience_max_ms = 3'000;
+
+void encode(const verify::Command& command, std::string& out) {
+  out += "*" + std::to_string(command.size()) + "\r\n";
+  for (const std::string& word : command)
+    out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+}
+
+std::optional<verify::Answer> read_reply(std::string_view bytes, std::size_t& at) {
+  const std::size_t end = bytes.find("\r\n", at);
+  if (end == std::string_view::npos) return std::nullopt;
+  const char type = bytes[at];
+  const std::string_view line = bytes.substr(at + 1, end - at - 1);
+  at = end + 2;
+  std::int64_t number = 0;
+  std::from_chars(line.data(), line.data() + line.size(), number);
+  switch (type) {
+    case '+':
+      return verify::Answer::of(line);
+    case '-':
+      return verify::Answer{verify::Answer::Kind::error, 0, std::string(line), {}};
+    case ':':
+      return verify::Answer::of(number);
+    case '$': {
+      if (number < 0) return verify::Answer{};
+      const auto size = static_cast<std::size_t>(number);
+      if (bytes.size() < at + size + 2) return std::nullopt;
+      at += size + 2;
+      return verify::Answer::of(bytes.substr(at - size - 2, size));
+    }
+    case '*': {
+      if (number < 0) return verify::Answer{};
+      verify::Answer array{verify::Answer::Kind::array, 0, {}, {}};
+      for (std::int64_t i = 0; i < number; ++i) {
+        auto item = read_reply(bytes, at);
+        if (!item) return std::nullopt;
+        array.items.push_back(std::move(*item));
+      }
+      return array;
+    }
+    default:
+      HF_ASSERT(false && "a reply that is none");
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::optional<verify::Answer> take_reply(std::string& bytes) {
+  std::size_t at = 0;
+  auto reply = read_reply(bytes, at);
+  if (reply) bytes.erase(0, at);
+  return reply;
+}
+
+void Client::post(std::function<void()> run) {
+  parts_.agenda.after(Millis(0), [self = shared_from_this(), run = std::move(run)] { run(); });
+}
+
+void Client::think() {
+  idle_ = parts_.left == 0;
+  if (idle_) return hang_up();
+  --parts_.left;
+  parts_.agenda.after(Millis(parts_.random.below(parts_.plan.think_ms_max + 1)),
+                      [self = shared_from_this()] { self->begin(self->parts_.workload.next()); });
+}
+
+void Client::insist(const verify::Command& command, std::function<void()> done) {
+  insisted_ = std::move(done);
+  begin({.commands = {command}});
+}
+
+void Client::begin(Call call) {
+  idle_ = false;
+  call_ = std::move(call);
+  tries_ = 0;
+  node_ = parts_.random.below(parts_.addresses.size());
+  attempt();
+}
+
+void Client::attempt() {
+  ++tries_;
+  const std::uint64_t number = ++attempt_;
+  output_.clear();
+  std::vector<verify::Command> lines;
+  if (call_.multi) {
+    lines.push_back({"MULTI"});
+    lines.insert(lines.end(), call_.commands.begin(), call_.commands.end());
+    lines.push_back({"EXEC"});
+  } else {
+    lines.push_back(call_.commands.front());
+  }
+  if (!call_.id.empty()) lines.back().insert(lines.back().begin(), {"ONCE", call_.id});
+  for (const verify::Command& line : lines) encode(line, output_);
+  replies_wanted_ = lines.size();
+  input_.clear();
+  if (!call_.tally_key.empty() && !call_.probe)
+    parts_.workload.tallies()[call_.tally_key].entries[call_.tally_place].sent = true;
+
+  parts_.note([&] {
+    std::string text = name_ + " to " + (stream_ != nullptr ? at_ : parts_.addresses[node_]) + ":";
+    for (const std::string& word : lines.back()) text += " " + word;
+    return text;
+  });
+  parts_.agenda.after(parts_.random.millis(patience_min_ms, patience_max_ms),
+                      [self = shared_from_this(), number] {
+                        if (number == self->attempt_) self->no_answer();
+                      });
+  sent_at_ = parts_.agenda.stamp();
+  if (stream_ != nullptr) return connected(nullptr);
+  at_ = parts_.addresses[node_];
+  dialing_ = parts_.network.dial(
+      shared_from_this(), at_,
+      [self = shared_from_this(), number](Result<std::unique_ptr<mesh::ByteStream>> stream) {
+        if (number != self->attempt_) return;
+        if (!stream) {
+          // Nothing was sent: not soon again.
+          self->sent_at_ = 0;
+          self->parts_.agenda.after(Millis(20), [self, number] {
+            if (number == self->attempt_) self->no_answer();
+          });
+          return;
+        }
+        self->connected(std::move(*stream));
+      });
+}
+
+void Client::connected(std::unique_ptr<mesh::ByteStream> stream) {
+  dialing_.reset();
+  if (stream != nullptr) {
+    stream_ = std::move(stream);
+    read();
+  }
+  stream_->write(output_, [self = shared_from_this(), stream = stream_](const auto&) {});
+}
+
+void Client::read() {
+  stream_->read(room_, [self = shared_from_this(), stream = stream_](Result<std::size_t> bytes) {
+    if (stream != self->stream_) return;
+    if (!bytes) return self->replies_wanted_ > 0 ? self->no_answer() : self->hang_up();
+    self->came(*bytes);
+  });
+}
+
+void Client::came(std::size_t bytes) {
+  input_.append(room_.data(), bytes);
+  const auto stream = stream_;
+  while (auto reply = take_reply(input_)) {
+    if (replies_wanted_ == 0 || --replies_wanted_ > 0) continue;
+    answered_with(*reply);
+    break;
+  }
+  if (stream_ != nullptr && stream == stream_) read();
+}
+
+// What stands for all that this node has: another that answers behind it must show the
+// increment, too.
+void Client::ask_for_token() {
+  Call token{.commands = {{"TOKEN"}}, .tally_key = call_.tally_key, .probe = true};
+  token.tally_place = call_.tally_place;
+  call_ = std::move(token);
+  tries_ = tries_max;
+  attempt();
+}
+
+void Client::probed(const verify::Answer& answer) {
+  if (answer.kind != verify::Answer::Kind::text) return finish();
+  if (call_.commands.front().front() == "TOKEN") {
+    call_.commands = {{"AFTER", answer.text, "GET", call_.tally_key}};
+    if (parts_.random.percent(50)) hang_up();
+    node_ = parts_.random.below(parts_.addresses.size());
+    return attempt();
+  }
+  ++probes_;
+  const std::uint64_t holds = std::stoull(answer.text);
+  if ((holds >> (tally_bits * call_.tally_place) & ((1U << tally_bits) - 1)) == 0) {
+    parts_.broken(call_.tally_key + ": " + at_ + " answered behind a token without what was " +
+                  "acknowledged before it");
+  }
+  finish();
+}
+
+void Client::answered_with(const verify::Answer& answer) {
+  ++attempt_;
+  ++answered_;
+  parts_.note([&] { return name_ + " is answered " + verify::to_text(answer); });
+  record(&answer);
+  if (call_.probe) return probed(answer);
+  const bool error = answer.kind == verify::Answer::Kind::error;
+  if (insisted_) {
+    if (!error || answer.text.find("exists") != std::string::npos) {
+      idle_ = true;
+      return std::exchange(insisted_, nullptr)();
+    }
+    parts_.agenda.after(Millis(100), [self = shared_from_this()] { self->begin(self->call_); });
+    return;
+  }
+  if (!call_.tally_key.empty() && answer.kind == verify::Answer::Kind::integer) {
+    Tally::Entry& entry =
+        parts_.workload.tallies()[call_.tally_key].entries[call_.tally_place];
+    entry.acknowledged_by.insert(at_);
+    entry.durably = call_.tally_key[0] == 's' || call_.tally_key[0] == 'e';
+    if (!call_.strong && parts_.random.percent(10)) return ask_for_token();
+  }
+  const bool again = error ? !call_.id.empty() && tries_ < tries_max
+                           : !call_.id.empty() &&
+                                 parts_.random.percent(parts_.plan.retries_everywhere_percent);
+  again ? no_answer() : finish();
+}
+
+// Tries again where that is safe, or leaves it.
+void Client::no_answer() {
+  if (attempt_ != 0 && replies_wanted_ > 0) {
+    ++attempt_;
+    ++unanswered_;
+    parts_.note([&] { return name_ + " is not answered"; });
+    record(nullptr);
+  }
+  hang_up();
+  const bool safe = insisted_ || !call_.id.empty();
+  if (!safe || (!insisted_ && tries_ >= tries_max)) return finish();
+  node_ = parts_.random.below(parts_.addresses.size());
+  const std::uint64_t number = attempt_;
+  parts_.agenda.after(Millis(parts_.random.below(100)), [self = shared_from_this(), number] {
+    if (number == self->attempt_) self->attempt();
+  });
+}
+
+void Client::finish() {
+  if (parts_.random.percent(20)) hang_up();
+  think();
+}
+
+void Client::hang_up() {
+  dialing_.reset();
+  if (stream_ != nullptr) stream_->close();
+  stream_ = nullptr;
+}
+
+void Client::record(const verify::Answer* answer) {
+  if (!call_.strong || (answer == nullptr && sent_at_ == 0)) return;
+  verify::Operation one{.client = name_,
+                        .node = at_,
+                        .id = call_.id,
+                        .commands = call_.commands,
+                        .multi = call_.multi,
+                        .start = sent_at_};
+  if (answer != nullptr) {
+    one.end = parts_.agenda.stamp();
+    if (answer->kind == verify::Answer::Kind::error) {
+      one.error = answer->text;
+      one.outcome = answer->text.starts_with("UNKNOWN") ? verify::Outcome::unknown
+                                                        : verify::Outcome::refused;
+    } else {
+      one.outcome = verify::Outcome::applied;
+      one.answer = *answer;
+    }
+  }
+  parts_.workload.history().operations.push_back(std::move(one));
+}
+
+}  // namespace holdfast::sim

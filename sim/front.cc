@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/front.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/session.h"
+
+namespace holdfast::sim {
+namespace {
+
+class ProcessFront final : public server::Front, public server::Clients {
+ public:
+  ProcessFront(Network& network, std::shared_ptr<Party> party, const CommandTable& commands,
+               Options options, std::function<void()> wake)
+      : network_(network),
+        party_(std::move(party)),
+        options_(options),
+        context_(commands),
+        wake_(std::move(wake)) {
+    context_.clients = this;
+    context_.output_bytes_max = options_.output_bytes_max;
+  }
+  ~ProcessFront() override {
+    *alive_ = false;
+    ProcessFront::stop_accepting();
+  }
+
+  void set_backend(server::Backend& backend) override { context_.backend = &backend; }
+  Status listen(std::string_view address, server::Reach) override {
+    address_ = address;
+    network_.listen(address_, party_,
+                    [this, alive = alive_](std::unique_ptr<mesh::ByteStream> stream) {
+                      if (*alive) add(std::move(stream));
+                    });
+    return {};
+  }
+  std::string address() const override { return address_; }
+  std::uint16_t port() const override { return 0; }
+
+  void flush() override {
+    bool more = false;
+    for (const auto& [number, talk] : std::map(talks_)) {
+      settle(talk);
+      more = more || (!talk->over && (talk->session.can_resume() || talk->session.waits_for_node()));
+    }
+    if (more) wake_();
+  }
+
+  void complete(Ticket ticket, std::string_view reply, Replay replay) override {
+    const auto found = talks_.find(ticket.connection);
+    if (found != talks_.end()) found->second->session.complete(ticket.sequence, reply, replay);
+  }
+
+  void stop_accepting() override {
+    if (!address_.empty()) network_.stop_listening(std::exchange(address_, {}));
+  }
+  void stop_reading() override {
+    for (auto& [number, talk] : talks_) talk->session.stop();
+  }
+  std::size_t unsent_bytes() const override {
+    std::size_t bytes = 0;
+    for (const auto& [number, talk] : talks_)
+      bytes += talk->session.unsent_bytes() + talk->sending.size();
+    return bytes;
+  }
+  void close_all() override {
+    flush();
+    for (const auto& [number, talk] : std::map(talks_)) close(talk);
+  }
+  void abort_all() override {
+    for (auto& [number, talk] : talks_) talk->session.cut("what it was told may not last");
+  }
+  std::size_t connections_max() const override { return options_.connections_max; }
+  void set_connections_max(std::size_t connections) override {
+    options_.connections_max = connections;
+  }
+  Millis idle_timeout() const override { return options_.idle_timeout; }
+  void set_idle_timeout(Millis timeout) override { options_.idle_timeout = timeout; }
+  Counters counters() const override { return {}; }
+
+  void for_each(absl::FunctionRef<void(server::Session&)> each) override {
+    for (auto& [number, talk] : talks_) each(talk->session);
+  }
+  void kill(server::Session& session) override { session.cut("CLIENT KILL"); }
+
+ private:
+  struct Talk {
+    Talk(server::SessionContext& context, std::uint64_t number,
+         std::unique_ptr<mesh::ByteStream> connected)
+        : session(context, {.id = number, .address = "client", .local_address = "node"}, number),
+          stream(std::move(connected)) {}
+    server::Session session;
+    std::unique_ptr<mesh::ByteStream> stream;
+    std::string sending;
+    bool reading = false;
+    bool over = false;
+  };
+  using Held = std::shared_ptr<Talk>;
+
+  void add(std::unique_ptr<mesh::ByteStream> stream) {
+    const std::uint64_t number = ++last_;
+    talks_.emplace(number, std::make_shared<Talk>(context_, number, std::move(stream)));
+    wake_();
+  }
+
+  void settle(const Held& talk) {
+    server::Session& session = talk->session;
+    if (session.can_resume() || session.waits_for_node()) session.resume();
+    if (session.cut_off()) return close(talk);
+    if (talk->sending.empty() && session.has_output()) {
+      talk->sending = session.has_chunk() ? session.take_chunk() : std::exchange(session.output(), {});
+      session.sent(talk->sending.size(), 0);
+      talk->stream->write(talk->sending, [this, talk, alive = alive_](const Result<std::size_t>& n) {
+        talk->sending.clear();
+        if (!*alive || talk->over) return;
+        if (!n) talk->session.cut({});
+        wake_();
+      });
+    }
+    if (session.finished() && talk->sending.empty() && !session.has_output()) return close(talk);
+    if (talk->reading || !session.wants_input()) return;
+    talk->reading = true;
+    talk->stream->read(session.room(), [this, talk, alive = alive_](const Result<std::size_t>& n) {
+      talk->reading = false;
+      if (!*alive || talk->over) return;
+      if (n) {
+        talk->session.received(*n);
+      } else {
+        talk->session.end_of_input();
+      }
+      wake_();
+    });
+  }
+
+  void close(const Held& talk) {
+    talk->over = true;
+    talk->stream->close();
+    talks_.erase(talk->session.ticket_connection());
+  }
+
+  Network& network_;
+  std::shared_ptr<Party> party_;
+  Options options_;
+  server::SessionContext context_;
+  std::function<void()> wake_;
+  std::string address_;
+  std::map<std::uint64_t, Held> talks_;
+  std::uint64_t last_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace
+
+std::unique_ptr<server::Front> make_process_front(Network& network, std::shared_ptr<Party> party,
+                                                  const CommandTable& commands,
+                                                  server::Front::Options options,
+                                                  std::function<void()> wake) {
+  return std::make_unique<ProcessFront>(network, std::move(party), commands, options,
+                                        std::move(wake));
+}
+
+}  // namespace holdfast::sim

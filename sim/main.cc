@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast-sim: runs simulated clusters, a process for each so that one that ends
+// badly is known by its seed, and so that each begins with the same memory.
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/logging.h"
+#include "sim/world.h"
+
+namespace holdfast::sim {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Wanted {
+  std::uint64_t first = 1;
+  std::uint64_t runs = 100;
+  std::uint64_t operations = 1'000;
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  unsigned seconds_max = 120;  // of one run
+  std::set<std::size_t> without;
+  bool traced = false;
+  bool shrinks = false;
+  std::string report;
+};
+
+struct Ran {
+  std::string failure;
+  Json counts = Json::object();
+  Json faults = Json::object();
+};
+
+struct Child {
+  std::uint64_t seed;
+  int result;  // descriptors of what it says
+  int words;
+};
+
+std::string content_of(int descriptor) {
+  std::string text;
+  char room[4096];
+  lseek(descriptor, 0, SEEK_SET);
+  for (ssize_t n = 0; (n = read(descriptor, room, sizeof(room))) > 0;)
+    text.append(room, static_cast<std::size_t>(n));
+  close(descriptor);
+  return text;
+}
+
+[[noreturn]] void run_here(const Plan& plan, const Wanted& wanted, int result) {
+  logging::configure(wanted.traced ? logging::Level::info : logging::Level::error,
+                     logging::Format::text);
+  alarm(wanted.seconds_max);
+  Json said;
+  {
+    World world(plan, wanted.traced);
+    const Findings findings = world.run();
+    said["failure"] = findings.failure;
+    for (const auto& [name, count] : findings.counts) said["counts"][name] = count;
+    for (std::size_t i = 0; i < fault_kinds; ++i)
+      said["faults"][std::string(name_of(static_cast<FaultKind>(i)))] = findings.faults[i];
+  }
+  const std::string text = said.dump();
+  [[maybe_unused]] const auto written = write(result, text.data(), text.size());
+  _exit(0);
+}
+
+std::map<pid_t, Child>& children() {
+  static std::map<pid_t, Child> all;
+  return all;
+}
+
+void begin(const Plan& plan, const Wanted& wanted) {
+  Child child{.seed = plan.seed,
+              .result = memfd_create("result", 0),
+              .words = memfd_create("words", 0)};
+  std::fflush(nullptr);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    if (!wanted.traced) dup2(child.words, STDERR_FILENO);
+    run_here(plan, wanted, child.result);
+  }
+  children().emplace(pid, child);
+}
+
+/// The next that has ended.
+std::pair<std::uint64_t, Ran> await() {
+  int status = 0;
+  const pid_t pid = wait(&status);
+  const Child child = children().at(pid);
+  children().erase(pid);
+  const std::string result = content_of(child.result);
+  const std::string words = content_of(child.words);
+  Ran ran;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !result.empty()) {
+    const Json said = Json::parse(result);
+    ran.failure = said["failure"];
+    ran.counts = said.value("counts", Json::object());
+    ran.faults = said.value("faults", Json::object());
+  } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+    ran.failure = "it took too long";
+  } else {
+    ran.failure = fmt::format("it ended with status {:x}: {}", status,
+                              words.substr(words.size() - std::min<std::size_t>(words.size(), 2'000)));
+  }
+  return {child.seed, std::move(ran)};
+}
+
+void add(const Json& more, std::map<std::string, std::uint64_t>& to) {
+  for (const auto& [name, count] : more.items()) to[name] += count.get<std::uint64_t>();
+}
+
+bool fails(const Plan& plan, const Wanted& wanted) {
+  begin(plan, wanted);
+  return !await().second.failure.empty();
+}
+
+/// Leaves out what the failure does not need: faults one at a time, then operations.
+void shrink(std::uint64_t seed, Wanted wanted) {
+  wanted.traced = false;
+  const auto plan = [&] { return plan_of(seed, wanted.operations, wanted.without); };
+  const std::size_t faults = plan_of(seed, wanted.operations, {}).faults.size();
+  for (bool smaller = true; smaller;) {
+    smaller = false;
+    for (std::size_t i = 0; i < faults; ++i) {
+      if (!wanted.without.insert(i).second) continue;
+      if (fails(plan(), wanted)) {
+        smaller = true;
+      } else {
+        wanted.without.erase(i);
+      }
+    }
+  }
+  for (std::uint64_t fewer = wanted.operations / 2; fewer >= 10; fewer /= 2) {
+    std::swap(wanted.operations, fewer);
+    if (fails(plan(), wanted)) continue;
+    std::swap(wanted.operations, fewer);
+    break;
+  }
+  std::string left_out;
+  for (const std::size_t i : wanted.without) left_out += fmt::format("{}{}", left_out.empty() ? "" : ",", i);
+  fmt::print("the smallest that fails: ./dev sim --seed {} --operations {}{}{}\n{}\n", seed,
+             wanted.operations, left_out.empty() ? "" : " --without ", left_out, to_text(plan()));
+}
+
+int run_all(const Wanted& wanted) {
+  std::map<std::string, std::uint64_t> counts, faults;
+  std::map<std::uint64_t, std::string> failures;
+  std::uint64_t next = wanted.first;
+  const std::uint64_t end = wanted.first + wanted.runs;
+  std::uint64_t done = 0;
+  while (done < wanted.runs) {
+    while (next < end && children().size() < wanted.jobs)
+      begin(plan_of(next++, wanted.operations, wanted.without), wanted);
+    const auto [seed, ran] = await();
+    ++done;
+    add(ran.counts, counts);
+    add(ran.faults, faults);
+    if (!ran.failure.empty()) {
+      failures[seed] = ran.failure;
+      fmt::print("seed {} FAILS: {}\n", seed, ran.failure);
+    }
+    if (isatty(STDOUT_FILENO) != 0 && done % 20 == 0) fmt::print("{} of {}\r", done, wanted.runs);
+    std::fflush(stdout);
+  }
+  fmt::print("{} runs of {} operations, {} failed\n", wanted.runs, wanted.operations,
+             failures.size());
+  fmt::print("faults:");
+  for (const auto& [name, count] : faults) fmt::print(" {} {}", name, count);
+  fmt::print("\ncounts:");
+  for (const auto& [name, count] : counts) fmt::print(" {}: {};", name, count);
+  fmt::print("\n");
+  if (!wanted.report.empty()) {
+    Json report{{"runs", wanted.runs}, {"operations", wanted.operations}, {"faults", faults},
+                {"counts", counts}};
+    for (const auto& [seed, failure] : failures) report["failures"][std::to_string(seed)] = failure;
+    std::FILE* const file = std::fopen(wanted.report.c_str(), "w");
+    if (file != nullptr) {
+      fmt::print(file, "{}\n", report.dump(2));
+      std::fclose(file);
+    }
+  }
+  for (const auto& [seed, failure] : failures)
+    fmt::print("again, with every step: ./dev sim --seed {} --operations {}\n", seed,
+               wanted.operations);
+  if (wanted.shrinks && !failures.empty()) shrink(failures.begin()->first, wanted);
+  // Kinds of faults that many runs never met would be tested by none.
+  return failures.empty() ? 0 : 1;
+}
+
+// Where a table lies decides in which order it is walked: for one seed to be one run,
+// memory must lie where it lay before.
+void keep_addresses(char** argv) {
+  const int now = personality(0xFFFFFFFF);
+  if (now == -1 || (now & ADDR_NO_RANDOMIZE) != 0) return;
+  if (personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE) == -1) return;
+  execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char** argv) {
+  keep_addresses(argv);
+  Wanted wanted;
+  std::uint64_t seed = 0;
+  std::vector<std::size_t> without;
+  CLI::App app{"Runs whole Holdfast clusters in simulation, each decided by its seed"};
+  app.add_option("--seed", seed, "one run, with every step shown");
+  app.add_option("--first", wanted.first, "the first seed");
+  app.add_option("--runs", wanted.runs, "how many seeds");
+  app.add_option("--operations", wanted.operations, "of all clients of a run");
+  app.add_option("--jobs", wanted.jobs, "runs at once");
+  app.add_option("--without", without, "faults to leave out, by number")->delimiter(',');
+  app.add_option("--report", wanted.report, "a JSON file to write");
+  app.add_option("--seconds-max", wanted.seconds_max, "that a run may take");
+  app.add_flag("--shrink", wanted.shrinks, "find the smallest run that still fails");
+  CLI11_PARSE(app, argc, argv);
+  wanted.without.insert(without.begin(), without.end());
+  if (seed != 0) {
+    wanted.first = seed;
+    wanted.runs = 1;
+    wanted.traced = !wanted.shrinks;
+  }
+  return run_all(wanted);
+}
+
+}  // namespace
+}  // namespace holdfast::sim
+
+int main(int argc, char** argv) {
+  return holdfast::sim::main(argc, argv);
+}

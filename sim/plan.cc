@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sim/agenda.h"
+
+namespace holdfast::sim {
+namespace {
+
+constexpr std::array<std::string_view, fault_kinds> names = {
+    "kill",         "kill_mid_write", "power_cut",         "stop",        "pause",
+    "cut",          "cut_one_way",    "isolate",           "cut_etcd",    "break_connections",
+    "slow_network", "etcd_outage",    "etcd_unreliable",   "etcd_watches", "etcd_moved",
+    "clock_jump",   "clock_drift",    "slow_disk",         "full_disk",   "failed_sync",
+    "failed_commit", "join",           "leave",             "bit_flip"};
+
+bool fits(FaultKind kind, const Plan& plan) {
+  switch (kind) {
+    case FaultKind::cut:
+    case FaultKind::cut_one_way:
+    case FaultKind::break_connections:
+      return plan.nodes > 1;
+    case FaultKind::cut_etcd:
+    case FaultKind::etcd_outage:
+    case FaultKind::etcd_unreliable:
+    case FaultKind::etcd_watches:
+    case FaultKind::etcd_moved:
+      return plan.engine == Engine::etcd;
+    case FaultKind::join:
+    case FaultKind::bit_flip:
+      return plan.engine != Engine::embedded && plan.nodes > 1;
+    case FaultKind::leave:
+      return plan.engine != Engine::embedded && plan.nodes > 2;
+    default:
+      return true;
+  }
+}
+
+Fault draw(FaultKind kind, Random& random, const Plan& plan, std::uint64_t load_ms) {
+  Fault fault{.kind = kind, .at = random.millis(0, load_ms), .lasts = random.millis(10, 6'000)};
+  fault.a = random.below(plan.nodes);
+  fault.b = plan.nodes > 1 ? (fault.a + 1 + random.below(plan.nodes - 1)) % plan.nodes : 0;
+  fault.amount = random.number();
+  if (random.percent(20)) fault.lasts = random.millis(6'000, 30'000);
+  return fault;
+}
+
+}  // namespace
+
+std::string_view name_of(FaultKind kind) {
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string to_text(const Fault& fault) {
+  return fmt::format("{} n{} (n{}) at {} ms for {} ms", name_of(fault.kind), fault.a + 1,
+                     fault.b + 1, fault.at.count(), fault.lasts.count());
+}
+
+bool Plan::has_power_cuts() const {
+  return std::ranges::any_of(
+      faults, [](const Fault& fault) { return fault.kind == FaultKind::power_cut; });
+}
+
+Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::size_t>& without) {
+  Random random(seed);
+  Plan plan{.seed = seed, .operations = operations};
+  const auto engine = random.below(10);
+  plan.engine = engine < 6 ? Engine::etcd : engine < 9 ? Engine::none : Engine::embedded;
+  plan.nodes = plan.engine == Engine::embedded ? 1 : random.between(1, 4);
+  if (plan.engine == Engine::none) plan.nodes = std::max<std::size_t>(plan.nodes, 2);
+  plan.clients = random.between(2, 8);
+  plan.checkpoint_interval = random.millis(300, 10'000);
+  plan.request_timeout = random.millis(500, 5'000);
+  plan.think_ms_max = random.percent(50) ? 10 : 200;
+  plan.network_ms_max = random.percent(70) ? 2 : 40;
+  plan.retries_everywhere_percent = random.percent(50) ? 20 : 0;
+
+  // Few kinds at a time: what one hides another does not.
+  std::vector<FaultKind> kinds;
+  const std::uint64_t wanted = random.percent(5) ? 0 : random.between(1, 5);
+  while (kinds.size() < wanted) {
+    const auto kind = static_cast<FaultKind>(random.below(fault_kinds));
+    if (fits(kind, plan)) kinds.push_back(kind);
+  }
+  const std::uint64_t load_ms =
+      plan.operations / plan.clients * (plan.think_ms_max / 2 + 3 * plan.network_ms_max + 2);
+  const std::uint64_t count = kinds.empty() ? 0 : random.between(1, 12);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Fault fault = draw(kinds[random.below(kinds.size())], random, plan, load_ms);
+    if (!without.contains(i)) plan.faults.push_back(fault);
+  }
+  return plan;
+}
+
+std::string to_text(const Plan& plan) {
+  static constexpr std::array engines = {"etcd", "embedded", "none"};
+  std::string text = fmt::format(
+      "seed {}: engine {}, {} nodes, {} clients, {} operations, checkpoints every {} ms, request "
+      "timeout {} ms, think {} ms, network {} ms",
+      plan.seed, engines[static_cast<std::size_t>(plan.engine)], plan.nodes, plan.clients,
+      plan.operations, plan.checkpoint_interval.count(), plan.request_timeout.count(),
+      plan.think_ms_max, plan.network_ms_max);
+  for (std::size_t i = 0; i < plan.faults.size(); ++i)
+    text += fmt::format("\n  {}: {}", i, to_text(plan.faults[i]));
+  return text;
+}
+
+}  // namespace holdfast::sim

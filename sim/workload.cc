@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/workload.h"
+
+#include <array>
+#include <utility>
+
+namespace holdfast::sim {
+
+std::vector<verify::Command> Workload::declarations() const {
+  std::vector<verify::Command> all;
+  if (plan_.engine != Engine::none) {
+    all.push_back({"KEYSPACE", "CREATE", "s", "GUARANTEE", "strong", "DURABILITY", "always"});
+    all.push_back({"KEYSPACE", "CREATE", "w", "GUARANTEE", "strong", "DURABILITY", "everysec"});
+  }
+  all.push_back({"KEYSPACE", "CREATE", "e", "GUARANTEE", "eventual", "DURABILITY", "always"});
+  all.push_back({"KEYSPACE", "CREATE", "f", "GUARANTEE", "eventual", "DURABILITY", "everysec"});
+  return all;
+}
+
+Call Workload::next() {
+  if (!past_.empty() && random_.percent(3)) return past_[random_.below(past_.size())];
+  const bool strong = plan_.engine != Engine::none && random_.percent(50);
+  Call call = strong ? strong_call() : eventual_call();
+  // A copy that comes much later; the checker of histories has no use for those.
+  if (!call.id.empty() && !strong && past_.size() < 50 && random_.percent(10))
+    past_.push_back(call);
+  return call;
+}
+
+Call Workload::tally_call(const char* keyspace) {
+  std::uint64_t& number = tally_numbers_[keyspace];
+  auto name = [&] { return std::string(keyspace) + ":tally" + text(number); };
+  if (tallies_[name()].entries.size() == tally_entries_max) ++number;
+  Tally& tally = tallies_[name()];
+  Call call{.id = new_id(), .tally_key = name(), .tally_place = tally.entries.size()};
+  call.commands = {{"INCRBY", call.tally_key,
+                    std::to_string(std::int64_t{1} << (tally_bits * call.tally_place))}};
+  tally.entries.emplace_back();
+  return call;
+}
+
+Call Workload::strong_call() {
+  const char* const keyspace = random_.percent(70) ? "s" : "w";
+  const std::string prefix = std::string(keyspace) + ":";
+  Call call;
+  const auto dice = random_.below(100);
+  if (dice < 25) {
+    call = tally_call(keyspace);
+  } else if (dice < 40) {
+    call.commands = {{"GET", key((prefix + "r").c_str(), 3)}};
+    call.read = true;
+  } else if (dice < 60) {
+    call.commands = {{"SET", key((prefix + "r").c_str(), 3), "v" + text(++values_)}};
+    if (random_.percent(60)) call.id = new_id();
+  } else if (dice < 70) {
+    call.commands = {{"GET", key((prefix + "c").c_str(), 3)}};
+    call.read = true;
+  } else if (dice < 85) {
+    call.commands = {{"INCRBY", key((prefix + "c").c_str(), 3), text(1 + random_.below(9))}};
+    if (random_.percent(60)) call.id = new_id();
+  } else {
+    const std::string amount = text(1 + random_.below(50));
+    const auto from = random_.below(4);
+    call.commands = {{"DECRBY", prefix + "a" + text(from), amount},
+                     {"INCRBY", prefix + "a" + text((from + 1 + random_.below(3)) % 4), amount}};
+    call.multi = true;
+    if (random_.percent(70)) call.id = new_id();
+  }
+  call.strong = true;
+  return call;
+}
+
+Call Workload::eventual_call() {
+  const char* const keyspace = random_.percent(60) ? "e" : "f";
+  if (random_.percent(35)) return tally_call(keyspace);
+  const auto kind = random_.below(14);
+  // Mostly each key has one type; where it has several, one hides the others.
+  static constexpr std::array types = {"t", "t", "t", "t", "t", "h", "h",
+                                       "h", "m", "m", "m", "t", "h", "t"};
+  const std::string k = std::string(keyspace) + ":" +
+                        key(random_.percent(15) ? "x" : types[kind], 3);
+  const std::string field = key("m", 3);
+  const std::string number = text(random_.below(20));
+  Call call;
+  switch (kind) {
+    case 0:
+    case 1:
+      call.commands = {{"SET", k, "v" + text(++values_)}};
+      break;
+    case 2:
+    case 3:
+      call.commands = {{"INCRBY", k, number}};
+      break;
+    case 4:
+      call.commands = {{"DEL", k}};
+      break;
+    case 5:
+      call.commands = {{"HSET", k, field, "v" + text(++values_)}};
+      break;
+    case 6:
+      call.commands = {{"HINCRBY", k, field, number}};
+      break;
+    case 7:
+      call.commands = {{"HDEL", k, field}};
+      break;
+    case 8:
+    case 9:
+      call.commands = {{"SADD", k, field}};
+      break;
+    case 10:
+      call.commands = {{"SREM", k, field}};
+      break;
+    case 11:
+      call.commands = {{"PEXPIRE", k, text(200 + random_.below(20'000))}};
+      break;
+    case 12:
+      call.commands = {{"PERSIST", k}};
+      break;
+    default:
+      call.commands = {{"GET", k}};
+      call.read = true;
+      break;
+  }
+  if (!call.read && random_.percent(60)) call.id = new_id();
+  return call;
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/agenda.h"
+#include "sim/plan.h"
+#include "verify/history.h"
+
+namespace holdfast::sim {
+
+/// One operation of a client: what it sends until it is answered.
+struct Call {
+  std::vector<verify::Command> commands;
+  bool multi = false;
+  std::string id;
+  bool strong = false;
+  bool read = false;
+  std::string tally_key;        // where it is one of a tally's
+  std::uint64_t tally_place = 0;
+  bool probe = false;  // a read, elsewhere, that must show the tally's place
+};
+
+/// A key that each of its increments changes in three bits of its own: what it
+/// holds in the end says how often each took effect.
+struct Tally {
+  struct Entry {
+    bool sent = false;
+    std::set<std::string> acknowledged_by;  // nodes
+    bool durably = false;                   // by a keyspace of durability `always`
+  };
+  std::vector<Entry> entries;
+};
+inline constexpr std::size_t tally_entries_max = 20;
+inline constexpr unsigned tally_bits = 3;
+
+/// Keyspaces: s strong and w strong everysec, e eventual and f eventual everysec.
+/// Draws what clients do, and remembers what the checks need.
+class Workload {
+ public:
+  Workload(Random& random, const Plan& plan) : random_(random), plan_(plan) {}
+
+  std::vector<verify::Command> declarations() const;
+  Call next();
+  std::map<std::string, Tally>& tallies() { return tallies_; }
+  verify::History& history() { return history_; }
+
+ private:
+  Call strong_call();
+  Call eventual_call();
+  Call tally_call(const char* keyspace);
+  std::string new_id() { return "i" + std::to_string(++ids_); }
+  std::string key(const char* prefix, std::uint64_t count) {
+    return prefix + std::to_string(random_.below(count));
+  }
+  std::string text(std::uint64_t n) { return std::to_string(n); }
+
+  Random& random_;
+  const Plan& plan_;
+  std::uint64_t ids_ = 0;
+  std::uint64_t values_ = 0;
+  std::map<std::string, Tally> tallies_;
+  std::map<std::string, std::uint64_t> tally_numbers_;  // the one in use, of each keyspace
+  std::vector<Call> past_;                              // with ids, to be sent again much later
+  verify::History history_;
+};
+
+}  // namespace holdfast::sim

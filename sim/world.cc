@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/assert.h"
+#include "base/logging.h"
+#include "mesh/test_mesh.h"
+
+namespace holdfast::sim {
+namespace {
+
+// How long all may take to come together once nothing is broken any more, by the
+// simulated clock.
+constexpr std::chrono::seconds settle_max{300};
+constexpr std::chrono::seconds setup_max{120};
+constexpr std::chrono::minutes load_max{60};
+// A run that does not end.
+constexpr std::uint64_t events_max = 40'000'000;
+
+World* current = nullptr;  // whose lines are shown
+
+}  // namespace
+
+World::World(Plan plan, bool traced)
+    : plan_(std::move(plan)),
+      traced_(traced),
+      random_(plan_.seed * 2 + 1),
+      network_(agenda_, random_),
+      etcd_(random_.number()),
+      around_{agenda_, random_, network_, etcd_, *this},
+      workload_(random_, plan_) {
+  network_.delay_max = Millis(plan_.network_ms_max);
+  etcd_.faults.delay_max = Millis(1 + plan_.network_ms_max);
+  current = this;
+  logging::redirect([](logging::Level, std::string_view line) {
+    if (current == nullptr) return;
+    const Process* const process = Process::running();
+    current->note("    " + (process == nullptr ? std::string() : process->host() + ": ") +
+                  std::string(line));
+  });
+}
+
+World::~World() {
+  clients_.clear();
+  operators_.clear();
+  logging::redirect(nullptr);
+  current = nullptr;
+  for (Node& node : nodes_) {
+    if (node.process != nullptr) node.process->kill(false);
+  }
+}
+
+void World::note(const std::string& what) {
+  if (!traced_) return;
+  std::fprintf(stderr, "%9lld ms  %s\n",
+               static_cast<long long>(
+                   std::chrono::duration_cast<Millis>(agenda_.now().time_since_epoch()).count() -
+                   3'600'000),
+               what.c_str());
+}
+
+// ---- Nodes
+
+void World::add_node(bool is_new) {
+  const std::string name = "n" + std::to_string(nodes_.size() + 1);
+  Node node{.host = std::make_unique<Host>(name, random_.number())};
+  node.options = {.data = "/data",
+                  .resp = name + ":1",
+                  .mesh = name + ":2",
+                  .trust_network = true,
+                  .engine = plan_.engine == Engine::etcd ? "etcd://etcd:1" : "embedded",
+                  .cluster = "sim",
+                  .node = name,
+                  .memory_limit_bytes = 4_GiB,
+                  .request_timeout = plan_.request_timeout,
+                  .checkpoint_interval = plan_.checkpoint_interval};
+  if (plan_.engine == Engine::none) {
+    const std::size_t count = is_new ? nodes_.size() : plan_.nodes;
+    for (std::size_t i = 1; i <= count; ++i) {
+      if (i != nodes_.size() + 1) node.options.peers.push_back(fmt::format("n{}:2", i));
+    }
+  }
+  node.host->clock_ahead = random_.millis(0, 500);
+  nodes_.push_back(std::move(node));
+  start(nodes_.back());
+  addresses_.push_back(name + ":1");
+}
+
+void World::start(Node& node) {
+  note(node.host->name + " starts");
+  ++findings_.counts["starts"];
+  node.process = std::make_shared<Process>(around_, *node.host, node.options);
+  node.process->start();
+}
+
+// Until everything is mended at once, at the end.
+void World::after(Millis time, std::function<void()> mend) {
+  agenda_.after(time, [this, mend = std::move(mend)] {
+    if (!calm_) mend();
+  });
+}
+
+void World::raise(Node& node) {
+  if (--node.down == 0 && node.process->ended() && !node.gone) start(node);
+}
+
+void World::on_exit(Host& host, const std::optional<Error>& why) {
+  const std::string text = why ? why->message : "as it was told";
+  note(host.name + " has ended: " + text);
+  const auto found =
+      std::ranges::find_if(nodes_, [&](const Node& node) { return node.host.get() == &host; });
+  found->why_ended = text;
+  if (over_ || found->down > 0 || found->gone) return;
+  ++findings_.counts["ended by itself"];
+  // As an operator would, or what watches over processes.
+  if (why && why->code == Code::corrupt && flipped_ == host.name) wipe(*found);
+  const auto index = static_cast<std::size_t>(found - nodes_.begin());
+  agenda_.after(Millis(500), [this, index] {
+    Node& node = nodes_[index];
+    if (node.down == 0 && !node.gone && node.process->ended() && !over_) start(node);
+  });
+}
+
+void World::on_end(node::Node& node) {
+  const auto count = [&](const char* name, std::uint64_t more) { findings_.counts[name] += more; };
+  count("checkpoints", node.checkpointer().counters().completed);
+  count("checkpoints failed", node.checkpointer().counters().failed);
+  count("replayed strong", node.sequencer().counters().replayed);
+  count("timeouts strong", node.sequencer().counters().timeouts);
+  count("replayed eventual", node.replica().counters().replayed);
+  count("merged", node.replica().counters().merged);
+  count("mismatched ids", node.replica().counters().mismatched_ids);
+  count("starts anew", node.wants_restart() != node::Restart::none ? 1 : 0);
+  if (const etcd::EtcdLog* log = node.etcd_log()) {
+    count("appends again", log->counters().appends_again);
+    count("appends given up", log->counters().appends_given_up);
+    count("appends overtaken", log->counters().appends_overtaken);
+    count("watch gaps", log->counters().watch_gaps);
+    count("watch repeats", log->counters().watch_repeats);
+    count("watch silences", log->counters().watch_silences);
+    count("watches refetched", log->counters().refetches);
+  }
+}
+
+void World::kill(Node& node, bool power, Millis lasts) {
+  lower(node);
+  node.process->kill(power && random_.percent(50));
+  if (power) {
+    node.host->files.power_cut();
+    ++node.host->boots;
+  }
+  after(lasts, [this, index = static_cast<std::size_t>(&node - nodes_.data())] {
+    raise(nodes_[index]);
+  });
+}
+
+// ---- What breaks
+
+void World::cut(const std::string& a, const std::string& b, bool both, Millis lasts) {
+  network_.cut(a, b);
+  if (both) network_.cut(b, a);
+  after(lasts, [this, a, b, both] {
+    network_.heal(a, b);
+    if (both) network_.heal(b, a);
+  });
+}
+
+void World::strike(const Fault& fault) {
+  if (nodes_[fault.a].gone || nodes_[fault.b].gone) return;
+  note("fault: " + to_text(fault));
+  ++findings_.faults[static_cast<std::size_t>(fault.kind)];
+  Node& a = nodes_[fault.a];
+  Host& host = *a.host;
+  const std::string& name = host.name;
+  const auto later = [&](std::function<void()> mend) { after(fault.lasts, std::move(mend)); };
+  const auto cut_etcd = [&] {
+    if (etcd::FakeClient* client = a.process->etcd_client()) client->cut(true);
+    later([this, i = fault.a] {
+      if (etcd::FakeClient* client = nodes_[i].process->etcd_client()) client->cut(false);
+    });
+  };
+  switch (fault.kind) {
+    case FaultKind::kill:
+      return kill(a, false, fault.lasts);
+    case FaultKind::kill_mid_write:
+      a.process->kill_after(fault.amount % 30);
+      lower(a);
+      return later([this, i = fault.a] {
+        Node& node = nodes_[i];
+        if (!node.process->ended()) node.process->kill(false);
+        raise(node);
+      });
+    case FaultKind::power_cut:
+      return kill(a, true, fault.lasts);
+    case FaultKind::stop:
+      lower(a);
+      a.process->terminate();
+      return later([this, i = fault.a] {
+        Node& node = nodes_[i];
+        if (!node.process->ended()) node.process->kill(false);
+        raise(node);
+      });
+    case FaultKind::pause:
+      host.paused_until = agenda_.now() + fault.lasts;
+      return;
+    case FaultKind::cut:
+    case FaultKind::cut_one_way:
+      return cut(name, nodes_[fault.b].host->name, fault.kind == FaultKind::cut, fault.lasts);
+    case FaultKind::isolate:
+      for (const Node& other : nodes_) {
+        if (&other != &a) cut(name, other.host->name, true, fault.lasts);
+      }
+      return cut_etcd();
+    case FaultKind::cut_etcd:
+      return cut_etcd();
+    case FaultKind::break_connections:
+      for (std::uint64_t i = 0; i <= fault.amount % 10; ++i) network_.break_some();
+      return;
+    case FaultKind::slow_network:
+      network_.delay_max = Millis(20 + fault.amount % 400);
+      return later([this] { network_.delay_max = Millis(plan_.network_ms_max); });
+    case FaultKind::etcd_outage:
+      return etcd_.outage(std::min(fault.lasts, Millis(15'000)));
+    case FaultKind::etcd_unreliable:
+      etcd_.faults.refused = 0.05;
+      etcd_.faults.request_lost = 0.05;
+      etcd_.faults.reply_lost = 0.1;
+      etcd_.faults.late = 0.05;
+      return later([this] {
+        etcd_.faults.refused = etcd_.faults.request_lost = etcd_.faults.reply_lost =
+            etcd_.faults.late = 0;
+      });
+    case FaultKind::etcd_watches:
+      etcd_.faults.event_lost = 0.02;
+      etcd_.faults.events_repeated = 0.05;
+      etcd_.faults.events_reordered = 0.02;
+      etcd_.faults.events_split = 0.2;
+      etcd_.faults.watch_ended = 0.02;
+      etcd_.faults.watch_silent = 0.01;
+      return later([this] {
+        etcd_.faults.event_lost = etcd_.faults.events_repeated = etcd_.faults.events_reordered =
+            etcd_.faults.events_split = etcd_.faults.watch_ended = etcd_.faults.watch_silent = 0;
+      });
+    case FaultKind::etcd_moved:
+      return etcd_.end_watches();
+    case FaultKind::clock_jump: {
+      const auto by = Millis(static_cast<Millis::rep>(fault.amount % 7'200'000)) - Millis(3'600'000);
+      host.clock_ahead += fault.amount % 3 == 0 ? by : by / 500;
+      return;
+    }
+    case FaultKind::clock_drift:
+      host.set_clock_rate(0.5 + static_cast<double>(fault.amount % 100) / 50, agenda_.now());
+      return later([this, i = fault.a] { nodes_[i].host->set_clock_rate(1, agenda_.now()); });
+    case FaultKind::slow_disk:
+      host.sync_min = Millis(100);
+      host.sync_max = Millis(100 + fault.amount % 3'000);
+      return later([this, i = fault.a] {
+        nodes_[i].host->sync_min = Millis(1);
+        nodes_[i].host->sync_max = Millis(10);
+      });
+    case FaultKind::full_disk:
+      host.files.set_capacity(host.files.used_bytes());
+      host.commits_fail = true;
+      return later([this, i = fault.a] {
+        nodes_[i].host->files.set_capacity(UINT64_MAX);
+        nodes_[i].host->commits_fail = false;
+      });
+    case FaultKind::failed_sync:
+      // What failed may be gone though a later sync says yes: only a restart helps,
+      // and the machine's, since the kernel holds for written what is not.
+      host.files.fail_sync_after(fault.amount % 4);
+      return later([this, i = fault.a] {
+        Node& node = nodes_[i];
+        node.host->files.heal();
+        if (!node.process->ended()) kill(node, false, Millis(100));
+      });
+    case FaultKind::failed_commit:
+      host.commits_fail = true;
+      return later([this, i = fault.a] { nodes_[i].host->commits_fail = false; });
+    case FaultKind::join:
+      return add_node(true);
+    case FaultKind::leave:
+      return leave(fault.a);
+    case FaultKind::bit_flip:
+      return flip_bit(a, fault.lasts);
+    case FaultKind::count:
+      break;
+  }
+  HF_ASSERT(false);
+}
+
+// The node's machine is lost, and whoever runs the cluster says so.
+void World::leave(std::size_t index) {
+  if (members().size() < 3 || nodes_[index].gone) return;
+  Node& node = nodes_[index];
+  node.gone = true;
+  if (!node.process->ended()) node.process->kill(true);
+  const std::string address = node.options.resp;
+  lost_.insert(address);
+  std::erase(addresses_, address);
+  operators_.push_back(std::make_shared<Client>(client_parts(), "operator"));
+  operators_.back()->insist({"NODE", "REMOVE", node.host->name}, [] {});
+}
+
+void World::flip_bit(Node& node, Millis lasts) {
+  if (!flipped_.empty() || node.gone) return;
+  flipped_ = node.host->name;
+  kill(node, false, lasts);
+  std::vector<std::string> paths = node.host->files.paths();
+  std::erase_if(paths, [&](const auto& path) { return node.host->files.content(path).empty(); });
+  if (paths.empty()) return;
+  const std::string& path = paths[random_.below(paths.size())];
+  const std::uint64_t size = node.host->files.content(path).size();
+  // Most of a segment is room that nothing was written to yet.
+  const std::uint64_t within = random_.percent(80) ? std::min<std::uint64_t>(size, 8'192) : size;
+  node.host->files.flip_bit(path, random_.below(within * 8));
+  note("a bit of " + path + " is another");
+}
+
+// What a node that refuses its damaged data asks for.
+void World::wipe(Node& node) {
+  note(node.host->name + " loses its folder");
+  ++findings_.counts["wiped"];
+  lost_.insert(node.options.resp);
+  node.host->wipe();
+}
+
+std::vector<World::Node*> World::members() {
+  std::vector<Node*> all;
+  for (Node& node : nodes_) {
+    if (!node.gone) all.push_back(&node);
+  }
+  return all;
+}
+
+void World::heal() {
+  calm_ = true;
+  network_.heal_all();
+  network_.delay_max = Millis(plan_.network_ms_max);
+  const Millis delay_max = etcd_.faults.delay_max;
+  etcd_.faults = {};
+  etcd_.faults.delay_max = delay_max;
+  etcd_.outage(Millis(0));
+  for (Node& node : nodes_) {
+    Host& host = *node.host;
+    host.files.heal();
+    host.files.set_capacity(UINT64_MAX);
+    host.commits_fail = false;
+    host.sync_min = Millis(1);
+    host.sync_max = Millis(10);
+    host.set_clock_rate(1, agenda_.now());
+    host.paused_until = {};
+    if (etcd::FakeClient* client = node.process->etcd_client()) client->cut(false);
+  }
+}
+
+// ---- Running
+
+void World::step() {
+  // Two agendas, one time.
+  const Monotonic next = std::min(agenda_.next(), etcd_.next());
+  if (etcd_.now() < next) {
+    const auto ahead = std::chrono::duration_cast<Millis>(next - etcd_.now());
+    agenda_.pass(etcd_.now() + ahead);
+    etcd_.advance(ahead);
+  }
+  if (agenda_.next() <= next) agenda_.run_next();
+}
+
+bool World::run_until(Monotonic limit, const std::function<bool()>& holds) {
+  std::uint64_t looked = 0;
+  while (broken_.empty()) {
+    if (agenda_.ran() > events_max) {
+      broken_ = "it does not come to an end";
+      return false;
+    }
+    if (looked++ % 16 == 0 && holds()) return true;
+    if (agenda_.now() > limit) return holds();
+    step();
+  }
+  return false;
+}
+
+bool World::is_settled() {
+  const auto all = members();
+  for (Node* node : all) {
+    if (node->process->node() == nullptr || node->process->node()->not_ready()) return false;
+  }
+  if (!std::ranges::all_of(operators_, [](const auto& one) { return one->idle(); })) return false;
+  node::Node& first = *all.front()->process->node();
+  return std::ranges::all_of(all, [&](Node* one) {
+    node::Node& node = *one->process->node();
+    return node.machine().applied() == first.machine().applied() &&
+           node.replica().merged() == first.replica().merged() &&
+           node.replica().counters().unstable == 0 && node.sequencer().idle();
+  });
+}
+
+std::string World::settle() {
+  heal();
+  note("everything is mended");
+  for (Node* one : members()) {
+    Node& node = *one;
+    if (node.down > 0 && !node.process->ended()) node.process->kill(false);
+    node.down = 0;
+    if (node.process->ended()) {
+      start(node);
+    } else if (node.process->node() != nullptr &&
+               (!node.process->node()->origin_log().health() ||
+                (plan_.engine == Engine::embedded && !node.process->node()->sequencer().writable()))) {
+      // A disk that failed: its node serves no more until it is started anew.
+      node.process->kill(false);
+      start(node);
+    }
+  }
+  if (run_until(agenda_.now() + settle_max, [this] { return is_settled(); })) return {};
+  if (!broken_.empty()) return broken_;
+  std::string why = "nodes do not come together:";
+  for (Node* one : members()) {
+    node::Node* const node = one->process->node();
+    why += " " + one->host->name + ": ";
+    if (node == nullptr) {
+      why += "does not serve (" + one->why_ended + ");";
+      continue;
+    }
+    why += fmt::format("{}, strong log at {}, {} unstable, merged", node->not_ready().value_or("ok"),
+                       node->machine().applied().value, node->replica().counters().unstable);
+    for (const auto& part : node->replica().merged().parts())
+      why += fmt::format(" {}:{}", part.origin.value % 10'000, part.sequence);
+    why += ";";
+  }
+  return why;
+}
+
+Client::Parts World::client_parts() {
+  return {.agenda = agenda_,
+          .random = random_,
+          .network = network_,
+          .workload = workload_,
+          .plan = plan_,
+          .addresses = addresses_,
+          .broken = [this](const std::string& what) { broken_ = what; },
+          .left = operations_left_,
+          .note = [this](absl::FunctionRef<std::string()> what) {
+            if (traced_) note(what());
+          }};
+}
+
+Findings World::run() {
+  note(to_text(plan_));
+  for (std::size_t i = 0; i < plan_.nodes; ++i) add_node(false);
+  for (std::size_t i = 0; i < plan_.clients; ++i)
+    clients_.push_back(std::make_shared<Client>(client_parts(), "c" + std::to_string(i + 1)));
+
+  bool declared = true;
+  for (const verify::Command& command : workload_.declarations()) {
+    bool done = false;
+    clients_.front()->insist(command, [&done] { done = true; });
+    declared = declared && run_until(agenda_.now() + setup_max, [&] { return done; });
+    if (!declared) break;
+  }
+  if (!declared) {
+    findings_.failure = broken_.empty() ? "the keyspaces could not be declared" : broken_;
+    return findings_;
+  }
+  note("the load begins");
+  operations_left_ = plan_.operations;
+  for (const Fault& fault : plan_.faults)
+    after(fault.at, [this, fault] { strike(fault); });
+  for (const auto& client : clients_) client->start();
+  const bool ended = run_until(agenda_.now() + load_max, [this] {
+    return std::ranges::all_of(clients_, [](const auto& client) { return client->idle(); });
+  });
+  note("the load has ended");
+  std::string failure = ended ? std::string() : broken_;
+  if (failure.empty() && !ended) failure = "clients do not come to an end";
+  if (failure.empty()) failure = settle();
+  if (failure.empty()) failure = check();
+  findings_.failure = failure;
+  over_ = true;
+  for (const auto& client : clients_) {
+    findings_.counts["answered"] += client->answered();
+    findings_.counts["unanswered"] += client->unanswered();
+    findings_.counts["probes behind tokens"] += client->probes();
+  }
+  findings_.counts["events"] = agenda_.ran();
+  findings_.counts["simulated ms"] = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<Millis>(agenda_.now().time_since_epoch()).count() - 3'600'000);
+  findings_.counts["connections broken"] = network_.broken();
+  findings_.counts["bytes sent"] = network_.bytes();
+  return findings_;
+}
+
+void World::on_origin_entry(const std::string& host, std::string_view payload) {
+  const auto read = eventual::EntryReader::open(payload);
+  if (!read) {
+    broken_ = host + " logs what is no entry";
+    return;
+  }
+  const auto [entry, is_new] =
+      entries_.try_emplace({read->origin().value, read->first_sequence()}, payload);
+  if (!is_new) {
+    if (entry->second != payload)
+      broken_ = fmt::format("two entries of origin {} are named {}", read->origin().value,
+                            read->first_sequence());
+    return;
+  }
+  for (auto& one : mesh::testing::tries_of(payload)) model_.add(std::move(one));
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "eventual/brute_force_model.h"
+#include "sim/client.h"
+#include "sim/plan.h"
+#include "sim/process.h"
+#include "sim/workload.h"
+
+namespace holdfast::sim {
+
+/// What a run came to, and what it was made of: a run that tests nothing is seen.
+struct Findings {
+  std::string failure;  // empty: everything held
+  std::array<std::uint64_t, fault_kinds> faults{};
+  std::map<std::string, std::uint64_t> counts;
+};
+
+/// A whole cluster, its engine, its clients and what breaks, on one thread. The same
+/// plan runs the same way every time.
+class World final : public Witness {
+ public:
+  World(Plan plan, bool traced);
+  ~World() override;
+
+  Findings run();
+
+  // Witness
+  void on_origin_entry(const std::string& host, std::string_view payload) override;
+  void on_exit(Host& host, const std::optional<Error>& why) override;
+  void on_end(node::Node& node) override;
+  void note(const std::string& what) override;
+
+ private:
+  struct Node {
+    std::unique_ptr<Host> host;
+    node::Options options;
+    std::shared_ptr<Process> process;
+    std::uint64_t down = 0;  // faults that keep it from running
+    bool gone = false;       // for good
+    std::string why_ended;   // by itself, the last time
+  };
+
+  void add_node(bool is_new);
+  void start(Node& node);
+  void raise(Node& node);
+  void lower(Node& node) { ++node.down; }
+  void after(Millis time, std::function<void()> mend);
+  void strike(const Fault& fault);
+  void cut(const std::string& a, const std::string& b, bool both, Millis lasts);
+  void kill(Node& node, bool power, Millis lasts);
+  Client::Parts client_parts();
+  void step();
+  bool run_until(Monotonic limit, const std::function<bool()>& holds);
+  void leave(std::size_t index);
+  void flip_bit(Node& node, Millis lasts);
+  void wipe(Node& node);
+  void heal();
+  std::vector<Node*> members();
+  std::string settle();
+  bool is_settled();
+  // checks.cc
+  std::string check();
+  std::string check_history();
+  std::string check_tallies();
+  std::string check_agreement();
+  std::string check_model();
+
+  Plan plan_;
+  bool traced_;
+  Agenda agenda_;
+  Random random_;
+  Network network_;
+  etcd::FakeEtcd etcd_;
+  Surroundings around_;
+  std::vector<Node> nodes_;
+  std::vector<std::string> addresses_;  // of nodes that clients ask
+  std::set<std::string> lost_;          // nodes whose disk is gone, by address
+  Workload workload_;
+  std::vector<std::shared_ptr<Client>> clients_;
+  std::vector<std::shared_ptr<Client>> operators_;
+  std::string flipped_;  // the host whose disk lost a bit
+  std::uint64_t operations_left_ = 0;
+  Findings findings_;
+  // Every operation that any node decided, under its name.
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> entries_;
+  eventual::testing::BruteForceModel model_;
+  std::string broken_;  // found while it ran
+  bool calm_ = false;  // nothing breaks any more
+  bool over_ = false;
+};
+
+}  // namespace holdfast::sim
