@@ -212,6 +212,15 @@ std::vector<std::string_view> keys_of(const Row& row, Args args) {
   return keys;
 }
 
+Error keyspace_dropped() {
+  return {Code::unavailable, "the keyspace was dropped"};
+}
+
+Error keyspace_made_meanwhile() {
+  return {Code::unavailable,
+          "a keyspace of the key's name was made while this was under way: try again"};
+}
+
 Error unsupported_on_eventual(const Row& row) {
   return {Code::unsupported, std::string(row.name) + " " + std::string(row.on_eventual)};
 }

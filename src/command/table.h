@@ -65,6 +65,11 @@ std::vector<std::string_view> keys_of(const Row& row, Args args);
 /// The refusal of a write that has no meaning in an eventual keyspace.
 Error unsupported_on_eventual(const Row& row);
 
+/// The refusals of an operation whose keyspace is another since it was asked for: it
+/// did nothing.
+Error keyspace_dropped();
+Error keyspace_made_meanwhile();
+
 /// The part of a key before its first ':'; the whole key names no keyspace
 /// when it has none (then "default").
 std::string_view keyspace_of(std::string_view key);

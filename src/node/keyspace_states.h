@@ -95,6 +95,9 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
 
   // strong::Host
   strong::State* strong_state(KeyspaceId keyspace) override;
+  bool holds(KeyspaceId keyspace, std::string_view key) override {
+    return keyspace != catalog_.default_keyspace().id || catalog_.of_key(key).id == keyspace;
+  }
   void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                      Reply& reply) override;
   IdTable& catalog_ids() override { return catalog_ids_; }

@@ -30,10 +30,6 @@ bool has_writes(const Request& request) {
                      [](const server::QueuedCommand& c) { return c.row->access == Access::write; });
 }
 
-Error dropped() {
-  return {Code::unavailable, "the keyspace was dropped"};
-}
-
 Status no_such_keyspace(std::string_view name) {
   return fail(Code::err, fmt::format("no such keyspace '{}'", name));
 }
@@ -237,7 +233,7 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
     keyspace = keyspace_of_request(request).value_or(nullptr);
   }
   if (keyspace == nullptr && request.row->access != Access::catalog) {
-    reply.error(dropped());  // since it was routed
+    reply.error(keyspace_dropped());  // since it was routed
     return true;
   }
   const auto grows = [](const Row& row) { return (row.flags & flag_denyoom) != 0; };
@@ -351,8 +347,12 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
     if (row.access == Access::catalog) return run_catalog(row, caller, args, out);
     const Instant time = std::max(now(), parts_.node.strong_time());
     KeyspaceState* state = parts_.keyspaces.find(keyspace);
-    if (state == nullptr) {
-      out.error(dropped());
+    bool moved = false;
+    for_each_key(row, args, [&](std::string_view key) {
+      moved = moved || !parts_.keyspaces.holds(keyspace, key);
+    });
+    if (state == nullptr || moved) {
+      out.error(moved ? keyspace_made_meanwhile() : keyspace_dropped());
     } else if (row.access == Access::ids) {
       IdContext context{state->ids, caller, time};
       row.ids(context, args, out);
@@ -364,7 +364,7 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
   if (is_watch(request)) {
     const auto run = [&](Reply& out) {
       KeyspaceState* state = parts_.keyspaces.find(keyspace);
-      if (state == nullptr) return out.error(dropped());
+      if (state == nullptr) return out.error(keyspace_dropped());
       watch(request, *state);
       out.ok();
     };
@@ -374,7 +374,7 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
       set_views(kept->calls[0]);
       return [this, keyspace, kept, row = request.row, watched = request.watched](Reply& out) {
         KeyspaceState* state = parts_.keyspaces.find(keyspace);
-        if (state == nullptr) return out.error(dropped());
+        if (state == nullptr) return out.error(keyspace_dropped());
         Request again;
         again.row = row;
         again.args = kept->calls[0].args;
@@ -409,7 +409,7 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
   kept->watched = request.watched;
   const auto run_all = [this, kept, run_call, keyspace](Reply& out) {
     KeyspaceState* state = parts_.keyspaces.find(keyspace);
-    if (state == nullptr) return out.error(dropped());
+    if (state == nullptr) return out.error(keyspace_dropped());
     if (kept->watched != nullptr) {
       for (const auto& key : kept->watched->keys) {
         if (state->table.read(key.key, now()).version != key.version) return out.null_array();

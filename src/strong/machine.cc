@@ -68,6 +68,7 @@ struct Machine::Impl {
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);
   Status read_through(EntryReader reader);
   void fill(EntryReader& reader, Slot& slot);
+  bool has_moved(const Operation& operation) const;
   void look_up(Slot& slot);
   void forget_lookup() {
     last_keyspace = {};
@@ -189,10 +190,26 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
   return true;
 }
 
+// Whether an operation's keys are no longer those of the keyspace that it was made for.
+bool Machine::Impl::has_moved(const Operation& operation) const {
+  if (operation.keyspace.value == 0) return false;
+  bool moved = false;
+  for (const Call& call : operation.calls) {
+    for_each_key(*call.row, call.args, [&](std::string_view key) {
+      moved = moved || !host.holds(operation.keyspace, key);
+    });
+  }
+  return moved;
+}
+
 Replay Machine::Impl::run(const Slot& slot, std::uint64_t version) {
   const Operation& operation = slot.operation;
   if (slot.state == nullptr && operation.keyspace.value != 0) {
-    Reply(reply_bytes).error({Code::unavailable, "the keyspace was dropped"});
+    Reply(reply_bytes).error(keyspace_dropped());
+    return Replay::none;
+  }
+  if (has_moved(operation)) {
+    Reply(reply_bytes).error(keyspace_made_meanwhile());
     return Replay::none;
   }
   // VOID is safe to repeat as it is: what it settles is its own record.

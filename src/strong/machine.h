@@ -41,6 +41,9 @@ class Host {
   virtual ~Host() = default;
   /// The keyspace's state; nothing when it was dropped.
   virtual State* strong_state(KeyspaceId keyspace) = 0;
+  /// Whether the key is the keyspace's, as the catalog is now: of the default one's it
+  /// may have become another's since the operation was made.
+  virtual bool holds(KeyspaceId keyspace, std::string_view key) = 0;
   /// Runs a catalog command that changes.
   virtual void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                              Reply& reply) = 0;

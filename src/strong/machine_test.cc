@@ -94,6 +94,21 @@ TEST(Machine, AnIdUsedForAnotherOperationIsRefused) {
   EXPECT_EQ(world.run({"INCRBY", "k", "2"}, "id"), ":2\r\n");
 }
 
+// Its node had yet to hear of a keyspace that was made before it in the log: what it would
+// write to the default one nobody would ever see.
+TEST(Machine, AnOperationIsRefusedWhoseKeysBecameAnotherKeyspaces) {
+  World world;
+  world.host.moved = {"shop:1"};
+  EXPECT_THAT(world.run({"SET", "shop:1", "v"}, "id"), StartsWith("-UNAVAILABLE"));
+  EXPECT_THAT(world.run({"MSET", "a", "1", "shop:1", "2"}), StartsWith("-UNAVAILABLE"));
+  EXPECT_THAT(world.transact({{"SET", "a", "1"}, {"SET", "shop:1", "v"}}),
+              StartsWith("-UNAVAILABLE"));
+  EXPECT_EQ(world.get("shop:1"), "(none)");
+  EXPECT_EQ(world.get("a"), "(none)");
+  world.host.moved.clear();
+  EXPECT_EQ(world.run({"SET", "shop:1", "v"}, "id"), "+OK\r\n") << "it never ran";
+}
+
 TEST(Machine, IdsAreOfOneKeyspaceAndOneCaller) {
   World world;
   EXPECT_EQ(world.run({"INCR", "k"}, "id"), ":1\r\n");

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,9 @@ class TestHost final : public Host {
     if (keyspace == stock && !stock_dropped_) return &stock_.state;
     return nullptr;
   }
+  bool holds(KeyspaceId, std::string_view key) override {
+    return !moved.contains(std::string(key));
+  }
   void apply_catalog(const Row&, Args args, ServiceId, Instant, Reply& reply) override {
     ++catalog_changes;
     if (args[1] == "DROP") {
@@ -129,6 +133,7 @@ class TestHost final : public Host {
   }
 
   int catalog_changes = 0;
+  std::set<std::string> moved;  // keys that became another keyspace's
 
  private:
   struct Keyspace {
