@@ -200,7 +200,8 @@ void Client::answered_with(const verify::Answer& answer) {
   if (call_.probe) return probed(answer);
   const bool error = answer.kind == verify::Answer::Kind::error;
   if (insisted_) {
-    if (!error || answer.text.find("exists") != std::string::npos) {
+    if (!error || answer.text.find("exists") != std::string::npos ||
+        answer.text.find("no member") != std::string::npos) {
       idle_ = true;
       return std::exchange(insisted_, nullptr)();
     }

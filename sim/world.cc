@@ -302,8 +302,12 @@ void World::leave(std::size_t index) {
   const std::string address = node.options.resp;
   lost_.insert(address);
   std::erase(addresses_, address);
+  remove(node);
+}
+
+void World::remove(const Node& gone) {
   operators_.push_back(std::make_shared<Client>(client_parts(), "operator"));
-  operators_.back()->insist({"NODE", "REMOVE", node.host->name}, [] {});
+  operators_.back()->insist({"NODE", "REMOVE", gone.host->name}, [] {});
 }
 
 void World::flip_bit(Node& node, Millis lasts) {
@@ -417,6 +421,10 @@ std::string World::settle() {
       start(node);
     }
   }
+  // The node that was told so may have been lost before it told others.
+  for (const Node& node : nodes_) {
+    if (node.gone) remove(node);
+  }
   if (run_until(agenda_.now() + settle_max, [this] { return is_settled(); })) return {};
   if (!broken_.empty()) return broken_;
   std::string why = "nodes do not come together:";
@@ -431,6 +439,11 @@ std::string World::settle() {
                        node->machine().applied().value, node->replica().counters().unstable);
     for (const auto& part : node->replica().merged().parts())
       why += fmt::format(" {}:{}", part.origin.value % 10'000, part.sequence);
+    if (node->mesh() != nullptr) {
+      why += ", members";
+      for (const auto& [id, holding] : node->mesh()->replication().holdings().all())
+        why += fmt::format(" {}={}", id, holding.origin.value % 10'000);
+    }
     why += ";";
   }
   return why;
@@ -486,6 +499,9 @@ Findings World::run() {
     findings_.counts["answered"] += client->answered();
     findings_.counts["unanswered"] += client->unanswered();
     findings_.counts["probes behind tokens"] += client->probes();
+  }
+  for (Node* one : members()) {
+    if (node::Node* const node = one->process->node()) on_end(*node);
   }
   findings_.counts["events"] = agenda_.ran();
   findings_.counts["simulated ms"] = static_cast<std::uint64_t>(

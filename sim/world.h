@@ -62,6 +62,7 @@ class World final : public Witness {
   void step();
   bool run_until(Monotonic limit, const std::function<bool()>& holds);
   void leave(std::size_t index);
+  void remove(const Node& gone);
   void flip_bit(Node& node, Millis lasts);
   void wipe(Node& node);
   void heal();

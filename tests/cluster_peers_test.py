@@ -144,7 +144,8 @@ def new_and_removed_nodes():
             for i in range(200):
                 client("INCR", f"likes:{i % 5}")
         new = cluster.add_node()
-        cluster.peers[new] = [cluster.nodes[0].mesh]
+        nobody = f"127.0.0.1:{holdfast.free_port()}"  # listed by mistake: what it loads says who is there
+        cluster.peers[new] = [cluster.nodes[0].mesh, nobody]
         new.launch()
         new.wait_ready()
         keys = [f"likes:{i}" for i in range(5)]

@@ -47,6 +47,15 @@ void Holdings::expect(const std::string& node) {
   if (added) changed_members();
 }
 
+void Holdings::meet(const std::string& node, eventual::OriginId origin) {
+  if (origin.value == 0 || has_ended(origin)) return;
+  expect(node);
+  Holding& holding = known_.at(node);
+  if (holding.origin.value != 0) return;  // its reports say more
+  holding.origin = origin;
+  changed_members();
+}
+
 void Holdings::begins_anew(const std::string& node, eventual::OriginId origin) {
   if (node == self_) return;
   Holding& holding = known_[node];

@@ -31,6 +31,9 @@ class Holdings {
 
   /// A node is, or is to be, a member.
   void expect(const std::string& node);
+  /// As expect(), of a node that has said what its log's incarnation is: so whoever hears
+  /// that this has ended knows that it is out. One that has ended is no member.
+  void meet(const std::string& node, eventual::OriginId origin);
   /// A member has lost its data and comes anew, with this incarnation: until it
   /// says otherwise, it has nothing.
   void begins_anew(const std::string& node, eventual::OriginId origin);

@@ -145,6 +145,22 @@ TEST(Holdings, MoreMembersThanThereCanBeAreRefused) {
   EXPECT_FALSE(world.holdings.heard(report_of({holding_of("one more", 1'000, 1, 1)})));
 }
 
+// One that was taken out before it ever reported: a member that has none of its words
+// would wait for them for ever.
+TEST(Holdings, WhoWasMetAndTakenOutElsewhereIsOut) {
+  World world;
+  world.holdings.meet("n3", {33});
+  EXPECT_TRUE(world.holdings.all().contains("n3"));
+  Report report = report_of({holding_of("n2", 2, 1, 1)});
+  report.ended = {{33}};
+  ASSERT_TRUE(world.holdings.heard(report));
+  EXPECT_FALSE(world.holdings.all().contains("n3"));
+  world.holdings.meet("n3", {33});
+  EXPECT_FALSE(world.holdings.all().contains("n3")) << "it is still there, and out";
+  world.holdings.meet("n3", {34});
+  EXPECT_TRUE(world.holdings.all().contains("n3")) << "under its name comes another";
+}
+
 TEST(Report, ComesBackAsItWas) {
   const Report report{.merged = vector_of(1, 9),
                       .hears = {{2}, {3}},

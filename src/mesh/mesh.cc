@@ -257,6 +257,7 @@ bool Mesh::greeted(const std::shared_ptr<Dialed>& peer, const Hello& hello) {
   }
   peer->node = hello.node;
   if (options_.where != nullptr) {
+    replication_.meet(hello.node, {hello.origin});
     options_.where->answered(peer->address, hello.node, {hello.address, hello.since});
     tell_places(*peer->connection, peer->beat);
   }
@@ -281,6 +282,7 @@ void Mesh::probed(Dialed& peer, const Hello& hello) {
   if (peer.is_self) return options_.where->is_self(peer.address);
   peer.trouble = hello.has_data ? "being connected to" : "it has no data yet";
   if (hello.has_data && has_data_) peer.not_before = now_;
+  replication_.meet(hello.node, {hello.origin});
   options_.where->answered(peer.address, hello.node, {hello.address, hello.since});
 }
 

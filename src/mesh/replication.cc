@@ -42,6 +42,11 @@ void Replication::expect(const std::string& node) {
   tell_replica();
 }
 
+void Replication::meet(const std::string& node, eventual::OriginId origin) {
+  holdings_.meet(node, origin);
+  tell_replica();
+}
+
 void Replication::begins_anew(const std::string& node, eventual::OriginId origin) {
   holdings_.begins_anew(node, origin);
   tell_replica();

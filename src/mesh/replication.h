@@ -41,7 +41,8 @@ class Replication {
   void start();
 
   void expect(const std::string& node);
-  /// Holdings::begins_anew().
+  /// Holdings::meet() and begins_anew().
+  void meet(const std::string& node, eventual::OriginId origin);
   void begins_anew(const std::string& node, eventual::OriginId origin);
   void remove(const std::string& node);
 

@@ -62,7 +62,8 @@ MeshSide::MeshSide(Environment& environment, const Options& options, const Crede
       log_bytes_max_(options.mesh_log_bytes),
       began_(where_ ? static_cast<std::uint64_t>(to_ms(environment.wall())) : 0) {}
 
-Status MeshSide::load() {
+Status MeshSide::load(bool has_data) {
+  begun_ = has_data;
   auto bytes = read_small_file(files_, path_);
   if (!bytes) return tl::unexpected(bytes.error());
   saved_ = std::move(*bytes);
@@ -84,21 +85,21 @@ Status MeshSide::load() {
   return {};
 }
 
-// Who answered at a listed address is a member, and no longer "whoever is there".
+// A node without data must count whoever is at an address that it was given: it may begin
+// with none together with them. Who has answered is a member by its name. A node with
+// data knows the members from those it has them of.
 void MeshSide::settle_listed() {
   if (std::exchange(settled_places_, where_->changes()) == where_->changes()) return;
   std::set<std::string> unmet;
   for (const std::string& address : where_->never_met()) unmet.insert(placeholder(address));
   for (const std::string& one : unmet) {
-    if (!placeholders_.contains(one)) replication_.expect(one);  // NODE REMOVE may take it out
+    if (!begun_ && placeholders_.insert(one).second) replication_.expect(one);
   }
-  for (const std::string& one : placeholders_) {
-    if (unmet.contains(one)) continue;
-    const std::string node = where_->met_at(std::string_view(one).substr(1));
-    if (!node.empty()) replication_.expect(node);
+  std::erase_if(placeholders_, [&](const std::string& one) {
+    if (unmet.contains(one)) return false;
     replication_.remove(one);
-  }
-  placeholders_ = std::move(unmet);
+    return true;
+  });
   // Only so that they are found more easily after a start: nothing depends on it.
   if (Status s = replace_small_file(files_, places_path_, where_->encode()); !s)
     logging::warning("{} cannot be written: {}", places_path_, s.error().message);
@@ -146,7 +147,7 @@ Result<mesh::Hello> MeshSide::asked(const mesh::Hello& by) {
   answer.has_of_you = replication_.has_of({by.origin});
   if (answer.id_is_taken) return answer;
   if (by.has_data || has_data() || by.node == answer.node) return answer;
-  replication_.expect(by.node);
+  replication_.meet(by.node, {by.origin});
   if (Status s = save(); !s) return tl::unexpected(s.error());
   where_->told(by.node, {.address = by.address, .since = by.since});
   return answer;
@@ -288,6 +289,8 @@ Status MeshSide::builds_on(const eventual::VersionVector& merged) {
   if (!replication_.can_build_on(merged))
     return fail(Code::unavailable, "it lacks what this node's log no longer has, too");
   replication_.builds_on(merged);
+  // Whoever gives it knows the members.
+  for (const std::string& one : std::exchange(placeholders_, {})) replication_.remove(one);
   return save();
 }
 

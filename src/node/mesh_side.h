@@ -33,8 +33,9 @@ class MeshSide {
   MeshSide(Environment& environment, const Options& options, const Credentials& credentials,
            const Incarnation& incarnation, eventual::Replica& replica, DiskLog& log);
 
-  /// Who the members were. Before the origin log is replayed.
-  Status load();
+  /// Who the members were. Before the origin log is replayed. `has_data`: it has
+  /// had a part in the eventual keyspaces.
+  Status load(bool has_data);
   /// After that.
   void start() { replication_.start(); }
 
@@ -112,6 +113,7 @@ class MeshSide {
   std::uint64_t saved_changes_ = 0;
   std::uint64_t settled_places_ = 0;  // Whereabouts::changes()
   std::set<std::string> placeholders_;
+  bool begun_ = false;  // with data, or none, of its own
   Monotonic forget_at_{};
   std::set<std::string, std::less<>> members_;  // of the strong log, this node not among them
   std::uint64_t log_bytes_max_;

@@ -161,7 +161,7 @@ Status Node::follow_strong_log() {
   if (engine_.clustered()) {
     mesh_ = std::make_unique<MeshSide>(*environment_, options_, credentials_, *incarnation,
                                        *replica_, *origin_log_);
-    if (Status s = mesh_->load(); !s) return s;
+    if (Status s = mesh_->load(has_replica_); !s) return s;
     if (engine_.shared()) mesh_->follow(keyspaces_->members());
     make_peers();
   }
