@@ -53,8 +53,7 @@ std::string World::check_tallies() {
     const Value* const value =
         node.keyspaces().find(keyspace.id)->table.find(name, node.eventual_time());
     IntegerText room;
-    const std::uint64_t holds =
-        value == nullptr ? 0 : std::stoull(std::string(value->text(room)));
+    const std::uint64_t holds = value == nullptr ? 0 : std::stoull(std::string(value->text(room)));
     for (std::size_t i = 0; i < tally.entries.size(); ++i) {
       const Tally::Entry& entry = tally.entries[i];
       const std::uint64_t times = holds >> (tally_bits * i) & ((1U << tally_bits) - 1);
@@ -62,8 +61,7 @@ std::string World::check_tallies() {
       const bool acknowledged = std::ranges::any_of(
           entry.acknowledged_by, [&](const auto& by) { return !lost_.contains(by); });
       const bool must_last = acknowledged && (entry.durably || !plan_.has_power_cuts());
-      if (times > 1)
-        return fmt::format("{}: increment {} took effect {} times", name, i, times);
+      if (times > 1) return fmt::format("{}: increment {} took effect {} times", name, i, times);
       if (times == 0 && must_last)
         return fmt::format("{}: increment {} was acknowledged and is lost", name, i);
       if (times == 1 && !entry.sent)
@@ -98,8 +96,7 @@ std::string World::check_history() {
     });
   }
   if (traced_) {
-    for (const verify::Operation& operation : history.operations)
-      note(verify::to_text(operation));
+    for (const verify::Operation& operation : history.operations) note(verify::to_text(operation));
   }
   history.finals.push_back(std::move(last));
   const auto report = verify::check(std::move(history), {.steps_max = 2'000'000});

@@ -209,15 +209,14 @@ void Client::answered_with(const verify::Answer& answer) {
     return;
   }
   if (!call_.tally_key.empty() && answer.kind == verify::Answer::Kind::integer) {
-    Tally::Entry& entry =
-        parts_.workload.tallies()[call_.tally_key].entries[call_.tally_place];
+    Tally::Entry& entry = parts_.workload.tallies()[call_.tally_key].entries[call_.tally_place];
     entry.acknowledged_by.insert(at_);
     entry.durably = call_.tally_key[0] == 's' || call_.tally_key[0] == 'e';
     if (!call_.strong && parts_.random.percent(10)) return ask_for_token();
   }
-  const bool again = error ? !call_.id.empty() && tries_ < tries_max
-                           : !call_.id.empty() &&
-                                 parts_.random.percent(parts_.plan.retries_everywhere_percent);
+  const bool again =
+      error ? !call_.id.empty() && tries_ < tries_max
+            : !call_.id.empty() && parts_.random.percent(parts_.plan.retries_everywhere_percent);
   again ? no_answer() : finish();
 }
 
@@ -262,8 +261,8 @@ void Client::record(const verify::Answer* answer) {
     one.end = parts_.agenda.stamp();
     if (answer->kind == verify::Answer::Kind::error) {
       one.error = answer->text;
-      one.outcome = answer->text.starts_with("UNKNOWN") ? verify::Outcome::unknown
-                                                        : verify::Outcome::refused;
+      one.outcome =
+          answer->text.starts_with("UNKNOWN") ? verify::Outcome::unknown : verify::Outcome::refused;
     } else {
       one.outcome = verify::Outcome::applied;
       one.answer = *answer;

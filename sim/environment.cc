@@ -35,8 +35,7 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
   bool has_process() const override { return false; }
   std::unique_ptr<DiskLog> adopt(std::unique_ptr<DiskLog> log,
                                  const std::string& directory) override {
-    return std::make_unique<RecordingLog>(process_, std::move(log),
-                                          directory.ends_with("/origin"));
+    return std::make_unique<RecordingLog>(process_, std::move(log), directory.ends_with("/origin"));
   }
   void wait(Monotonic until) override { process_.wait(until); }
   void wake() override {
@@ -119,8 +118,8 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
     CheckpointRows rows;
     for (std::size_t i = 0; i < family_count; ++i) {
       const auto family = static_cast<Family>(i);
-      const Status scanned = source->snapshot->scan(
-          family, {}, [&](std::string_view key, std::string_view value) {
+      const Status scanned =
+          source->snapshot->scan(family, {}, [&](std::string_view key, std::string_view value) {
             if (source->wanted(family, key)) {
               rows.put(family, key, value);
               ++fetched.rows;

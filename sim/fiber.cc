@@ -31,8 +31,8 @@ Fiber::Fiber(std::function<void()> body) : body_(std::move(body)) {
   inside_.uc_stack.ss_size = stack_bytes;
   inside_.uc_link = nullptr;
   const auto self = reinterpret_cast<std::uintptr_t>(this);
-  makecontext(&inside_, reinterpret_cast<void (*)()>(&Fiber::start), 2,
-              static_cast<unsigned>(self), static_cast<unsigned>(self >> 32));
+  makecontext(&inside_, reinterpret_cast<void (*)()>(&Fiber::start), 2, static_cast<unsigned>(self),
+              static_cast<unsigned>(self >> 32));
 }
 
 Fiber::~Fiber() {

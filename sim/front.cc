@@ -44,7 +44,8 @@ class ProcessFront final : public server::Front, public server::Clients {
     bool more = false;
     for (const auto& [number, talk] : std::map(talks_)) {
       settle(talk);
-      more = more || (!talk->over && (talk->session.can_resume() || talk->session.waits_for_node()));
+      more =
+          more || (!talk->over && (talk->session.can_resume() || talk->session.waits_for_node()));
     }
     if (more) wake_();
   }
@@ -111,14 +112,16 @@ class ProcessFront final : public server::Front, public server::Clients {
     if (session.can_resume() || session.waits_for_node()) session.resume();
     if (session.cut_off()) return close(talk);
     if (talk->sending.empty() && session.has_output()) {
-      talk->sending = session.has_chunk() ? session.take_chunk() : std::exchange(session.output(), {});
+      talk->sending =
+          session.has_chunk() ? session.take_chunk() : std::exchange(session.output(), {});
       session.sent(talk->sending.size(), 0);
-      talk->stream->write(talk->sending, [this, talk, alive = alive_](const Result<std::size_t>& n) {
-        talk->sending.clear();
-        if (!*alive || talk->over) return;
-        if (!n) talk->session.cut({});
-        wake_();
-      });
+      talk->stream->write(talk->sending,
+                          [this, talk, alive = alive_](const Result<std::size_t>& n) {
+                            talk->sending.clear();
+                            if (!*alive || talk->over) return;
+                            if (!n) talk->session.cut({});
+                            wake_();
+                          });
     }
     if (session.finished() && talk->sending.empty() && !session.has_output()) return close(talk);
     if (talk->reading || !session.wants_input()) return;

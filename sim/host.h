@@ -36,9 +36,8 @@ struct Host {
   Instant wall(Monotonic now) const {
     const auto passed = now.time_since_epoch();
     return began + clock_ahead +
-           std::chrono::duration_cast<Millis>(
-               std::chrono::duration<double, std::nano>(static_cast<double>(passed.count()) *
-                                                        clock_rate));
+           std::chrono::duration_cast<Millis>(std::chrono::duration<double, std::nano>(
+               static_cast<double>(passed.count()) * clock_rate));
   }
   /// Begins to go at another rate, without a jump.
   void set_clock_rate(double rate, Monotonic now) {

@@ -56,8 +56,8 @@ class Network::Trying final : public mesh::Transport::Attempt {
   std::shared_ptr<bool> given_up = std::make_shared<bool>(false);
 };
 
-void Network::listen(const std::string& address, std::shared_ptr<Party> party,
-                     Connected connected, ProcessReception* reception) {
+void Network::listen(const std::string& address, std::shared_ptr<Party> party, Connected connected,
+                     ProcessReception* reception) {
   listeners_[address] = {std::move(party), std::move(connected), reception};
 }
 
@@ -95,9 +95,8 @@ std::unique_ptr<mesh::Transport::Attempt> Network::dial(std::shared_ptr<Party> f
         std::make_unique<Stream>(*this, connection, 0));
     const auto accepted = std::make_shared<std::unique_ptr<mesh::ByteStream>>(
         std::make_unique<Stream>(*this, connection, 1));
-    found->second.party->post([connected = found->second.connected, accepted] {
-      connected(std::move(*accepted));
-    });
+    found->second.party->post(
+        [connected = found->second.connected, accepted] { connected(std::move(*accepted)); });
     from->post([done, given_up, dialed] {
       if (!*given_up) done(std::move(*dialed));
     });

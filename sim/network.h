@@ -75,9 +75,9 @@ class Network {
     mesh::ByteStream::Done reading;
     mesh::ByteStream::Done writing;  // its last write, which waits for room
     std::size_t writing_bytes = 0;
-    bool closed = false;     // by this end
-    bool over = false;       // the other end has closed, or it is broken
-    bool ending = false;     // the other end has closed, which is on its way
+    bool closed = false;  // by this end
+    bool over = false;    // the other end has closed, or it is broken
+    bool ending = false;  // the other end has closed, which is on its way
     bool delivering = false;
   };
   struct Connection {

@@ -12,11 +12,11 @@ namespace holdfast::sim {
 namespace {
 
 constexpr std::array<std::string_view, fault_kinds> names = {
-    "kill",         "kill_mid_write", "power_cut",         "stop",        "pause",
-    "cut",          "cut_one_way",    "isolate",           "cut_etcd",    "break_connections",
-    "slow_network", "etcd_outage",    "etcd_unreliable",   "etcd_watches", "etcd_moved",
-    "clock_jump",   "clock_drift",    "slow_disk",         "full_disk",   "failed_sync",
-    "failed_commit", "join",           "leave",             "bit_flip"};
+    "kill",          "kill_mid_write", "power_cut",       "stop",         "pause",
+    "cut",           "cut_one_way",    "isolate",         "cut_etcd",     "break_connections",
+    "slow_network",  "etcd_outage",    "etcd_unreliable", "etcd_watches", "etcd_moved",
+    "clock_jump",    "clock_drift",    "slow_disk",       "full_disk",    "failed_sync",
+    "failed_commit", "join",           "leave",           "bit_flip"};
 
 bool fits(FaultKind kind, const Plan& plan) {
   switch (kind) {
@@ -61,8 +61,8 @@ std::string to_text(const Fault& fault) {
 }
 
 bool Plan::has_power_cuts() const {
-  return std::ranges::any_of(
-      faults, [](const Fault& fault) { return fault.kind == FaultKind::power_cut; });
+  return std::ranges::any_of(faults,
+                             [](const Fault& fault) { return fault.kind == FaultKind::power_cut; });
 }
 
 Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::size_t>& without) {

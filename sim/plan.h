@@ -12,15 +12,15 @@
 namespace holdfast::sim {
 
 enum class FaultKind : std::uint8_t {
-  kill,           // a process, kill -9, and started again
+  kill,            // a process, kill -9, and started again
   kill_mid_write,  // the same between two changes of the disk
-  power_cut,      // what was not synced is there or not
-  stop,           // SIGTERM
-  pause,          // SIGSTOP
-  cut,            // two nodes from each other
-  cut_one_way,    // one direction of it
-  isolate,        // a node from all, the engine too
-  cut_etcd,       // a node from the engine
+  power_cut,       // what was not synced is there or not
+  stop,            // SIGTERM
+  pause,           // SIGSTOP
+  cut,             // two nodes from each other
+  cut_one_way,     // one direction of it
+  isolate,         // a node from all, the engine too
+  cut_etcd,        // a node from the engine
   break_connections,
   slow_network,
   etcd_outage,      // nothing is answered, as in an election
@@ -43,8 +43,8 @@ std::string_view name_of(FaultKind kind);
 
 struct Fault {
   FaultKind kind{};
-  Millis at{};      // since the load began
-  Millis lasts{};   // until it is mended, or the process started again
+  Millis at{};               // since the load began
+  Millis lasts{};            // until it is mended, or the process started again
   std::size_t a = 0, b = 0;  // nodes
   std::uint64_t amount = 0;
 };

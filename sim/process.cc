@@ -163,16 +163,15 @@ bool Process::spend_change() {
 
 // What the threads of a real process do.
 void Process::sync_disks() {
-  around_.agenda.after(
-      around_.random.millis(static_cast<std::uint64_t>(host_.sync_min.count()),
-                            static_cast<std::uint64_t>(host_.sync_max.count())),
-      [self = shared_from_this()] {
-        if (self->ended_ || self->dead_) return;
-        if (self->host_.paused_until <= self->around_.agenda.now()) {
-          for (RecordingLog* log : std::set(self->logs_)) log->sync_now();
-        }
-        self->sync_disks();
-      });
+  around_.agenda.after(around_.random.millis(static_cast<std::uint64_t>(host_.sync_min.count()),
+                                             static_cast<std::uint64_t>(host_.sync_max.count())),
+                       [self = shared_from_this()] {
+                         if (self->ended_ || self->dead_) return;
+                         if (self->host_.paused_until <= self->around_.agenda.now()) {
+                           for (RecordingLog* log : std::set(self->logs_)) log->sync_now();
+                         }
+                         self->sync_disks();
+                       });
 }
 
 }  // namespace holdfast::sim

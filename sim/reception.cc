@@ -29,14 +29,15 @@ class Receiver final : public ProcessReception {
   const Options& options() const override { return options_; }
   Status listen(std::string_view address, mesh::Reach) override {
     address_ = address;
-    network_.listen(address_, party_,
-                    [this, alive = alive_](std::unique_ptr<mesh::ByteStream> stream) {
-                      if (!*alive) return;
-                      const auto guest = std::make_shared<Guest>();
-                      guest->stream = std::move(stream);
-                      read(guest);
-                    },
-                    this);
+    network_.listen(
+        address_, party_,
+        [this, alive = alive_](std::unique_ptr<mesh::ByteStream> stream) {
+          if (!*alive) return;
+          const auto guest = std::make_shared<Guest>();
+          guest->stream = std::move(stream);
+          read(guest);
+        },
+        this);
     return {};
   }
   std::string address() const override { return address_; }
@@ -63,8 +64,8 @@ class Receiver final : public ProcessReception {
     if (!hello || hello->cluster != options_.cluster || !mesh::common_version(*hello)) return;
     if (hello->purpose == mesh::Purpose::replication) {
       guest->frames.allow(limits::mesh_frame_bytes_max);
-      return options_.replicate(std::move(guest->stream), mesh::Channel(),
-                                std::move(guest->frames), guest->writer, *hello);
+      return options_.replicate(std::move(guest->stream), mesh::Channel(), std::move(guest->frames),
+                                guest->writer, *hello);
     }
     if (hello->purpose != mesh::Purpose::probe) return;
     const auto answer = options_.probe(*hello);

@@ -77,8 +77,8 @@ Call Workload::eventual_call() {
   // Mostly each key has one type; where it has several, one hides the others.
   static constexpr std::array types = {"t", "t", "t", "t", "t", "h", "h",
                                        "h", "m", "m", "m", "t", "h", "t"};
-  const std::string k = std::string(keyspace) + ":" +
-                        key(random_.percent(15) ? "x" : types[kind], 3);
+  const std::string k =
+      std::string(keyspace) + ":" + key(random_.percent(15) ? "x" : types[kind], 3);
   const std::string field = key("m", 3);
   const std::string number = text(random_.below(20));
   Call call;

@@ -21,7 +21,7 @@ struct Call {
   std::string id;
   bool strong = false;
   bool read = false;
-  std::string tally_key;        // where it is one of a tally's
+  std::string tally_key;  // where it is one of a tally's
   std::uint64_t tally_place = 0;
   bool probe = false;  // a read, elsewhere, that must show the tally's place
 };

@@ -56,11 +56,11 @@ World::~World() {
 
 void World::note(const std::string& what) {
   if (!traced_) return;
-  std::fprintf(stderr, "%9lld ms  %s\n",
-               static_cast<long long>(
-                   std::chrono::duration_cast<Millis>(agenda_.now().time_since_epoch()).count() -
-                   3'600'000),
-               what.c_str());
+  std::fprintf(
+      stderr, "%9lld ms  %s\n",
+      static_cast<long long>(
+          std::chrono::duration_cast<Millis>(agenda_.now().time_since_epoch()).count() - 3'600'000),
+      what.c_str());
 }
 
 // ---- Nodes
@@ -153,9 +153,8 @@ void World::kill(Node& node, bool power, Millis lasts) {
     node.host->files.power_cut();
     ++node.host->boots;
   }
-  after(lasts, [this, index = static_cast<std::size_t>(&node - nodes_.data())] {
-    raise(nodes_[index]);
-  });
+  after(lasts,
+        [this, index = static_cast<std::size_t>(&node - nodes_.data())] { raise(nodes_[index]); });
 }
 
 // ---- What breaks
@@ -248,7 +247,8 @@ void World::strike(const Fault& fault) {
     case FaultKind::etcd_moved:
       return etcd_.end_watches();
     case FaultKind::clock_jump: {
-      const auto by = Millis(static_cast<Millis::rep>(fault.amount % 7'200'000)) - Millis(3'600'000);
+      const auto by =
+          Millis(static_cast<Millis::rep>(fault.amount % 7'200'000)) - Millis(3'600'000);
       host.clock_ahead += fault.amount % 3 == 0 ? by : by / 500;
       return;
     }
@@ -415,7 +415,8 @@ std::string World::settle() {
       start(node);
     } else if (node.process->node() != nullptr &&
                (!node.process->node()->origin_log().health() ||
-                (plan_.engine == Engine::embedded && !node.process->node()->sequencer().writable()))) {
+                (plan_.engine == Engine::embedded &&
+                 !node.process->node()->sequencer().writable()))) {
       // A disk that failed: its node serves no more until it is started anew.
       node.process->kill(false);
       start(node);
@@ -435,8 +436,9 @@ std::string World::settle() {
       why += "does not serve (" + one->why_ended + ");";
       continue;
     }
-    why += fmt::format("{}, strong log at {}, {} unstable, merged", node->not_ready().value_or("ok"),
-                       node->machine().applied().value, node->replica().counters().unstable);
+    why +=
+        fmt::format("{}, strong log at {}, {} unstable, merged", node->not_ready().value_or("ok"),
+                    node->machine().applied().value, node->replica().counters().unstable);
     for (const auto& part : node->replica().merged().parts())
       why += fmt::format(" {}:{}", part.origin.value % 10'000, part.sequence);
     if (node->mesh() != nullptr) {
@@ -458,9 +460,10 @@ Client::Parts World::client_parts() {
           .addresses = addresses_,
           .broken = [this](const std::string& what) { broken_ = what; },
           .left = operations_left_,
-          .note = [this](absl::FunctionRef<std::string()> what) {
-            if (traced_) note(what());
-          }};
+          .note =
+              [this](absl::FunctionRef<std::string()> what) {
+                if (traced_) note(what());
+              }};
 }
 
 Findings World::run() {
@@ -482,8 +485,7 @@ Findings World::run() {
   }
   note("the load begins");
   operations_left_ = plan_.operations;
-  for (const Fault& fault : plan_.faults)
-    after(fault.at, [this, fault] { strike(fault); });
+  for (const Fault& fault : plan_.faults) after(fault.at, [this, fault] { strike(fault); });
   for (const auto& client : clients_) client->start();
   const bool ended = run_until(agenda_.now() + load_max, [this] {
     return std::ranges::all_of(clients_, [](const auto& client) { return client->idle(); });

@@ -96,7 +96,7 @@ class World final : public Witness {
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> entries_;
   eventual::testing::BruteForceModel model_;
   std::string broken_;  // found while it ran
-  bool calm_ = false;  // nothing breaks any more
+  bool calm_ = false;   // nothing breaks any more
   bool over_ = false;
 };
 
