@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -35,6 +36,7 @@ struct Wanted {
   std::set<std::size_t> without;
   bool traced = false;
   bool shrinks = false;
+  bool fails_fast = false;
   std::string report;
 };
 
@@ -200,6 +202,7 @@ int run_all(const Wanted& wanted) {
   const std::uint64_t end = wanted.first + wanted.runs;
   std::uint64_t done = 0;
   while (done < wanted.runs) {
+    if (wanted.fails_fast && !failures.empty()) break;
     while (next < end && children().size() < wanted.jobs)
       begin(plan_of(next++, wanted.operations, wanted.without), wanted);
     const auto [seed, ran] = await();
@@ -213,8 +216,8 @@ int run_all(const Wanted& wanted) {
     if (isatty(STDOUT_FILENO) != 0 && done % 20 == 0) fmt::print("{} of {}\r", done, wanted.runs);
     std::fflush(stdout);
   }
-  fmt::print("{} runs of {} operations, {} failed\n", wanted.runs, wanted.operations,
-             failures.size());
+  for (const auto& [pid, child] : children()) kill(pid, SIGKILL);
+  fmt::print("{} runs of {} operations, {} failed\n", done, wanted.operations, failures.size());
   fmt::print("faults:");
   for (const auto& [name, count] : faults) fmt::print(" {} {}", name, count);
   fmt::print("\ncounts:");
@@ -265,6 +268,7 @@ int main(int argc, char** argv) {
   app.add_option("--without", without, "faults to leave out, by number")->delimiter(',');
   app.add_option("--report", wanted.report, "a JSON file to write");
   app.add_option("--seconds-max", wanted.seconds_max, "that a run may take");
+  app.add_flag("--fail-fast", wanted.fails_fast, "end with the first that fails");
   app.add_flag("--shrink", wanted.shrinks, "find the smallest run that still fails");
   CLI11_PARSE(app, argc, argv);
   wanted.without.insert(without.begin(), without.end());

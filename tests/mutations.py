@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the tests: bugs that are planted in a copy of the sources, one at a time, must be caught.
+
+    mutations.py [--tree build/mutations] [--only NAME …] [--results FILE] [--table]
+
+Each bug is built (with what uses it) and given first to the unit tests of its folder, then to the simulator.
+One that nobody catches is a hole in the tests: the exit code is 1. --table prints docs/mutations.md's table
+from the results.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SIM_RUNS = 3000
+SIM_SECONDS = 240
+
+# name, file, the text and what it becomes, what that breaks, whose unit tests may see it.
+MUTATIONS = [
+    # Order and the strong log
+    ("copies-of-entries", "src/strong/appenders.cc", "name.counter > found->second.counter",
+     "name.counter >= found->second.counter", "an entry that landed twice is applied twice", "strong"),
+    ("stale-reads", "src/strong/sequencer.cc", "if (*end <= s.machine.applied() && (!behind || nothing_before)) {",
+     "if (!behind || nothing_before) {", "a read does not wait for what was acknowledged before it", "strong"),
+    ("joined-question", "src/strong/sequencer.cc", "read.barrier = Barrier::unasked;", "read.barrier = Barrier::asked;",
+     "a read takes the answer to a question that was asked before it began", "strong"),
+    ("timeout-says-no", "src/strong/sequencer.cc", 'answer(entry, late, {Code::unknown, "the log did not answer in time"});',
+     'answer(entry, late, {Code::unavailable, "the log did not answer in time"});',
+     "a write that may have landed is said not to have", "strong"),
+    ("given-up-says-no", "src/log/etcd/appends.cc", "if (perhaps && sent(own)) error.code = Code::unknown;", "",
+     "an append that may yet land is said not to have", "log_etcd"),
+    ("forgets-perhaps", "src/log/etcd/appends.cc", "      own.perhaps = true;\n", "",
+     "a try without an answer is taken for one that did not land", "log_etcd"),
+    ("watch-gaps", "src/log/etcd/follow.cc", "if (whole && *first->second.ordinal == ordinal_ + 1) {",
+     "if (whole && *first->second.ordinal >= ordinal_ + 1) {", "events that a watch lost are not missed", "log_etcd"),
+    ("watch-repeats", "src/log/etcd/follow.cc", "if (revision <= position_) {", "if (revision < position_) {",
+     "an event that a watch repeats is taken again", "log_etcd"),
+    ("watch-silent", "src/log/etcd/follow.cc", "if (stage_ == Stage::watching && known_end_ > position_ && now - moved_ > silence_max) {",
+     "if (false) {", "a watch that brings nothing more is believed", "log_etcd"),
+    ("restored-engine", "src/log/etcd/follow.cc", "if (unsigned_of(asked_revision_) < position_) {", "if (false) {",
+     "an engine that went back is followed", "log_etcd"),
+    ("another-log", "src/log/etcd/follow.cc", "if (id != log_id_) {", "if (false) {",
+     "another cluster's log is followed", "log_etcd"),
+    ("moved-keys", "src/strong/machine.cc", "  if (has_moved(operation)) {", "  if (false) {",
+     "a write lands in a keyspace that its key left", "strong"),
+    ("watched-keys", "src/strong/machine.cc", "if (state.table.read(watched.key, time).version != watched.version) {",
+     "if (false) {", "EXEC runs although a watched key has changed", "strong"),
+    # De-duplication
+    ("no-record", "src/strong/machine.cc", "  ids.record(id, operation.fingerprint, time, reply_bytes);\n", "",
+     "a request id is not remembered", "strong"),
+    ("any-operation", "src/strong/machine.cc", "if (outcome->fingerprint != operation.fingerprint) {", "if (false) {",
+     "an id used for another operation is answered with the first one's reply", "strong"),
+    ("past-the-window", "src/strong/machine.cc",
+     "  if (const auto refused = refuse_by_time(operation.request_id, time, time - retain)) {\n    reply.error(*refused);\n"
+     "    return Replay::none;\n  }\n  if (state != nullptr && over_budget(slot)) {\n    reply.error({Code::busy, \"the keyspace's MAX-IDS-BYTES is reached\"});\n"
+     "    return Replay::none;\n  }\n  execute(slot, version);",
+     "  if (state != nullptr && over_budget(slot)) {\n    reply.error({Code::busy, \"the keyspace's MAX-IDS-BYTES is reached\"});\n"
+     "    return Replay::none;\n  }\n  execute(slot, version);", "an id older than what is remembered runs again", "strong"),
+    ("merged-id-unknown", "src/eventual/replica.cc", "    state.ids.record(head.id, head.fingerprint, time, one.reply);\n", "    static_cast<void>(time);\n",
+     "what another replica ran is run again when it is retried here", "eventual"),
+    ("every-try-counts", "src/eventual/replica.cc", "    if (!saw_it) {", "    if (saw_it) {",
+     "two tries at two replicas are two operations", "eventual"),
+    ("first-to-arrive", "src/eventual/open_state.cc", "  if (operation.stamp() < stamp) return false;\n", "  if (operation.stamp() != stamp) return false;\n",
+     "of two tries the one that came first counts, not the first by clock", "eventual"),
+    ("ids-on-disk", "src/dedup/id_table.cc", "if (auto outcome = find_in_segment(generation, segment, id, its_spread)) return outcome;",
+     "static_cast<void>(its_spread);", "ids past the memory budget are forgotten", "dedup"),
+    # Causal delivery, merge, stability
+    ("causes-missing", "src/eventual/replica.cc", "if (entry.is_open() || !is_ready(*read, merged)) {", "if (entry.is_open()) {",
+     "an entry is merged before what it saw", "eventual"),
+    ("unseen-removed", "src/eventual/element.cc", "    if (!act.saw(item)) return false;\n", "",
+     "a removal takes what it had not seen", "eventual"),
+    ("later-put-loses", "src/eventual/element.cc", "if (base.has_put && (!has_put || stamp < base.stamp)) {",
+     "if (base.has_put && !has_put) {", "a stable write loses to an earlier one", "eventual"),
+    ("folds-under-removals", "src/eventual/element.cc", "!is_stable(*item.operation) || !removers.all_saw(item))",
+     "!is_stable(*item.operation))", "what a removal did not see is folded under it", "eventual"),
+    ("no-limbo", "src/eventual/open_state.cc", "if (!stability_.alone() && !stability_.frontier().includes(first.merged)) return false;", "",
+     "an expiry is forgotten that a write on its way would keep", "eventual"),
+    ("stable-too-soon", "src/eventual/stability.cc", "    return other_member || merged.at(part.origin) >= part.sequence;",
+     "    return other_member || part.sequence > 0;", "an acknowledgement counts before what it tells of has come", "eventual,mesh"),
+    ("views-ignored", "src/eventual/stability.cc", "  if (!all_in_view()) return;\n  bool first", "  bool first",
+     "things are settled while an ended incarnation's words are on their way", "eventual,mesh"),
+    ("no-majority", "src/mesh/holdings.cc", "return count >= known_.size() / 2 + 1;", "return count >= 1;",
+     "a log is given up that only one node has", "mesh"),
+    ("old-words", "src/mesh/holdings.cc", "    if (!holding.node.empty() && told.clock <= holding.clock) continue;\n", "",
+     "an earlier word replaces a later one", "mesh"),
+    ("lost-node", "src/mesh/outbound.cc", "  if (lost_one) rewind();\n", "  static_cast<void>(lost_one);\n",
+     "what was left to a node that went is sent by nobody", "mesh"),
+    ("merged-for-disk", "src/mesh/outbound.cc", "while (merged_count_ > 0 && disk_.includes(watched_.front().last)) {",
+     "while (merged_count_ > 0 && merged_.includes(watched_.front().last)) {",
+     "what a peer has merged is taken for what its disk has", "mesh"),
+    ("old-view-received", "src/mesh/replication.cc", '  if (!(view == holdings_.view())) return fail(Code::err, "it began before a node began anew");\n',
+     "  static_cast<void>(view);\n", "what an ended incarnation left on its way is taken", "mesh"),
+    ("feeds-itself", "src/mesh/replication.cc", "         (told == told_.end() || replica_.merged().includes(told->second.trimmed));",
+     "         (told == told_.end() || told->second.trimmed == told->second.trimmed);",
+     "a peer whose log lacks something is waited for", "mesh"),
+    ("silent-clock", "src/mesh/replication.cc", "replica_.tell_time(wall)", "(replica_.observe(HybridTime::at(wall)), replica_.clock())",
+     "a node whose clock was set back is not heard", "mesh"),
+    ("token-ignored", "src/node/requests.cc", "    if (!parts_.node.has_seen(*token)) {", "    if (false && !parts_.node.has_seen(*token)) {",
+     "AFTER does not wait", "node"),
+    ("far-ahead", "src/eventual/replica.cc", "if (Status sane = check_clock(read->last_time()); !sane) {",
+     "if (Status sane = check_clock(read->last_time()); false && !sane) {", "a clock days ahead drags all along", "eventual"),
+    # Recovery and checkpoints
+    ("not-on-disk", "src/node/eventual_side.cc", "  if (keyspace.durability == Durability::always) {", "  if (false) {",
+     "`always` is acknowledged before the disk has it", "node"),
+    ("one-too-many", "src/node/checkpointer.cc", "  origin_position_ = parts_.origin_log.last();", "  origin_position_ = parts_.origin_log.last().next();",
+     "a checkpoint says that it holds an entry it does not", "node"),
+    ("log-behind-checkpoint", "src/node/checkpointer.cc",
+     "      if (parts_.origin_log.synced() < origin_position_ && !parts_.origin_log.lost()) return false;\n", "",
+     "a checkpoint outlives log entries that peers have yet to get", "node"),
+    ("name-used-again", "src/node/origin_identity.cc", "const bool kept = !end.tail_was_cut && (end.closed_cleanly || same_kernel);",
+     "const bool kept = end.closed_cleanly || same_kernel || !end.tail_was_cut;", "names of operations that a power cut took are used again", "node"),
+    ("broken-log-replies", "src/node/eventual_side.cc", "    if (open_replied_) options_.on_broken();\n", "",
+     "replies leave whose entry could not be written", "node"),
+    ("frozen-values", "src/table/table.cc", "  before_change(place);\n  Entry& erased", "  Entry& erased", "a checkpoint mixes two moments", "table"),
+    ("record-checksums", "src/log/record.cc", "  return payload_checksum(payload, header.position) == header.payload_checksum &&",
+     "  return payload_checksum(payload, header.position) != 0 &&", "a damaged entry is read", "log"),
+    ("synced-too-soon", "src/log/disk_log.cc", "  for (std::size_t i = 0; i < files.size() && s; ++i) s = files[i]->sync();\n",
+     "  for (std::size_t i = 1; i < files.size() && s; ++i) s = files[i]->sync();\n", "what was not synced is said to be on disk", "log"),
+    ("failed-sync-forgiven", "src/log/disk_log.cc", "  if (!s) lose(std::move(s.error()));\n", "",
+     "a sync that failed is believed to have worked", "log"),
+    ("renamed-unsynced", "src/log/small_file.cc", "  if (Status s = (*file)->sync(); !s) return s;\n", "",
+     "a small file is replaced by one whose bytes are not on disk", "log"),
+    ("trims-unsynced", "src/log/disk_log.cc", "         segments_.front().last < synced()) {", "         true) {",
+     "a log forgets how far its positions had come", "log"),
+    # Members and fencing
+    ("held-checkpoint", "src/node/membership.cc", "  if (held_) report.durable = std::min(report.durable, *held_);\n", "",
+     "the log forgets what a node that loads a checkpoint still needs", "node"),
+    ("dissent", "src/node/membership.cc", "} else if (auto why = members_.dissent(self_.id)) {", "} else if (auto why = members_.dissent(self_.id); false && why) {",
+     "a node whose state differs goes on", "node"),
+    ("newcomer-uncounted", "src/node/peers.cc", "  if (written >= newcomer->second) {", "  if (written + 2 >= newcomer->second) {",
+     "a new node gets a checkpoint from before it was counted in", "node"),
+    ("no-base", "src/node/node_cluster.cc", "  if (has_replica_ || log_->health().state != LogHealth::State::ok) return false;\n", "  if (true) return false;\n",
+     "a new node writes beside data that it has not got", "node"),
+    ("removed-by-name", "src/node/mesh_side.cc", "  replication_.meet(by.node, {by.origin});\n", "  replication_.expect(by.node);\n",
+     "a member that was removed before it was heard of stays one elsewhere", "node"),
+]
+
+
+def run(command, cwd, seconds, env=None):
+    try:
+        done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
+                              env=env, text=True, errors="replace", check=False)
+    except subprocess.TimeoutExpired:
+        return 124, "it took too long"
+    return done.returncode, done.stdout
+
+
+def prepare(tree):
+    source, build = tree / "tree", tree / "build"
+    tree.mkdir(parents=True, exist_ok=True)
+    if not source.exists():
+        subprocess.run(["git", "worktree", "prune"], cwd=ROOT, check=True)
+        subprocess.run(["git", "worktree", "add", "--detach", str(source), "HEAD"], cwd=ROOT, check=True)
+    else:
+        subprocess.run(["git", "checkout", "--detach", "-f", "-q",
+                        subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, text=True,
+                                       stdout=subprocess.PIPE).stdout.strip()], cwd=source, check=True)
+    env = {**os.environ, "CCACHE_BASEDIR": str(source), "CCACHE_NOHASHDIR": "1"}
+    subprocess.run(["cmake", "--preset", "release", "-B", str(build)], cwd=source, env=env, check=True,
+                   stdout=subprocess.DEVNULL)
+    return source, build, env
+
+
+def targets_of(folders):
+    return [f"{folder}_test" for folder in folders.split(",")] + ["holdfast-sim"]
+
+
+def test_binary(build, folder):
+    path = {"log_etcd": "log/etcd"}.get(folder, folder)
+    return build / "src" / path / f"{folder}_test"
+
+
+def try_one(mutation, source, build, env):
+    name, file, old, new, _, folders = mutation
+    path = source / file
+    before = path.read_text()
+    if before.count(old) != 1:
+        return {"name": name, "caught": None, "why": f"its text is there {before.count(old)} times"}
+    began = time.monotonic()
+    path.write_text(before.replace(old, new))
+    try:
+        code, said = run(["ninja", "-C", str(build), *targets_of(folders)], source, 900, env)
+        if code != 0:
+            return {"name": name, "caught": None, "why": "it does not build: " + said[-1500:]}
+        built = time.monotonic()
+        for folder in folders.split(","):
+            code, said = run([str(test_binary(build, folder)), "--gtest_brief=1"], source, 300)
+            if code != 0:
+                failed = [line.split()[-1] for line in said.splitlines() if line.startswith("[  FAILED  ]")]
+                return {"name": name, "caught": f"{folder}_test" + (f": {failed[0]}" if failed else ""),
+                        "seconds": round(time.monotonic() - built, 1)}
+        code, said = run([str(build / "holdfast-sim"), "--runs", str(SIM_RUNS), "--fail-fast"], source, SIM_SECONDS)
+        if code == 1:
+            seeds = [line for line in said.splitlines() if " FAILS: " in line]
+            return {"name": name, "caught": "sim: " + (seeds[0][:160] if seeds else said[-300:]),
+                    "seconds": round(time.monotonic() - built, 1)}
+        return {"name": name, "caught": "", "seconds": round(time.monotonic() - began, 1)}
+    finally:
+        path.write_text(before)
+
+
+def table(results):
+    rows = {row["name"]: row for row in map(json.loads, results.read_text().splitlines())}
+    print("| bug | what it breaks | caught by | after |\n| --- | --- | --- | --- |")
+    for name, file, _, _, what, _ in MUTATIONS:
+        row = rows.get(name, {})
+        caught = row.get("caught") or "nobody"
+        by = caught.split(": ")[0] if caught.startswith("sim") else caught
+        print(f"| `{name}` in `{file}` | {what} | {by.replace('|', '')} | {row.get('seconds', '')} s |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--tree", type=Path, default=ROOT / "build" / "mutations")
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutations.jsonl")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    if options.table:
+        return table(options.results)
+    source, build, env = prepare(options.tree.resolve())
+    holes = []
+    for mutation in MUTATIONS:
+        if options.only and mutation[0] not in options.only:
+            continue
+        row = try_one(mutation, source, build, env)
+        print(f"{row['name']}: {row.get('caught') or 'NOT CAUGHT ' + row.get('why', '')} {row.get('seconds', '')}", flush=True)
+        with options.results.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        if not row.get("caught"):
+            holes.append(row["name"])
+    if holes:
+        print("nobody caught: " + ", ".join(holes))
+    return 1 if holes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
