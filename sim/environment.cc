@@ -23,6 +23,7 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
  public:
   explicit ProcessEnvironment(Process& process)
       : process_(process), files_(make_process_files(process)) {}
+  ~ProcessEnvironment() override { process_.stop_ = nullptr; }
 
   Instant wall() override { return process_.host_.wall(now()); }
   Monotonic now() override { return process_.around_.agenda.now(); }

@@ -115,6 +115,7 @@ void Process::post(std::function<void()> run) {
 }
 
 void Process::terminate() {
+  if (!stop_) return kill(false);  // nobody heeds it yet
   post([self = shared_from_this()] {
     if (self->stop_) self->stop_();
   });

@@ -19,6 +19,7 @@ std::vector<verify::Command> Workload::declarations() const {
 
 Call Workload::next() {
   if (!past_.empty() && random_.percent(3)) return past_[random_.below(past_.size())];
+  if (random_.percent(6)) return passing_call();
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call = strong ? strong_call() : eventual_call();
   // A copy that comes much later; the checker of histories has no use for those.
@@ -70,58 +71,88 @@ Call Workload::strong_call() {
   return call;
 }
 
-Call Workload::eventual_call() {
-  const char* const keyspace = random_.percent(60) ? "e" : "f";
-  if (random_.percent(35)) return tally_call(keyspace);
-  const auto kind = random_.below(14);
+verify::Command Workload::data_command(const std::string& keyspace) {
+  const auto kind = random_.below(15);
   // Mostly each key has one type; where it has several, one hides the others.
-  static constexpr std::array types = {"t", "t", "t", "t", "t", "h", "h",
-                                       "h", "m", "m", "m", "t", "h", "t"};
-  const std::string k =
-      std::string(keyspace) + ":" + key(random_.percent(15) ? "x" : types[kind], 3);
+  static constexpr std::array types = {"t", "t", "t", "t", "t", "h", "h", "h",
+                                       "m", "m", "m", "t", "h", "t", "t"};
+  const std::string k = keyspace + ":" + key(random_.percent(15) ? "o" : types[kind], 3);
   const std::string field = key("m", 3);
   const std::string number = text(random_.below(20));
-  Call call;
   switch (kind) {
     case 0:
     case 1:
-      call.commands = {{"SET", k, "v" + text(++values_)}};
-      break;
+      return {"SET", k, "v" + text(++values_)};
     case 2:
     case 3:
-      call.commands = {{"INCRBY", k, number}};
-      break;
+      return {"INCRBY", k, number};
     case 4:
-      call.commands = {{"DEL", k}};
-      break;
+      return {"DEL", k};
     case 5:
-      call.commands = {{"HSET", k, field, "v" + text(++values_)}};
-      break;
+      return {"HSET", k, field, "v" + text(++values_)};
     case 6:
-      call.commands = {{"HINCRBY", k, field, number}};
-      break;
+      return {"HINCRBY", k, field, number};
     case 7:
-      call.commands = {{"HDEL", k, field}};
-      break;
+      return {"HDEL", k, field};
     case 8:
     case 9:
-      call.commands = {{"SADD", k, field}};
-      break;
+      return {"SADD", k, field};
     case 10:
-      call.commands = {{"SREM", k, field}};
-      break;
+      return {"SREM", k, field};
     case 11:
-      call.commands = {{"PEXPIRE", k, text(200 + random_.below(20'000))}};
-      break;
+      return {"PEXPIRE", k, text(200 + random_.below(20'000))};
     case 12:
-      call.commands = {{"PERSIST", k}};
+      return {"PERSIST", k};
+    case 13:
+      return {"SET", k, "v" + text(++values_), "PX", text(200 + random_.below(20'000))};
+    default:
+      return {"GET", k};
+  }
+}
+
+Call Workload::eventual_call() {
+  const char* const keyspace = random_.percent(60) ? "e" : "f";
+  if (random_.percent(35)) return tally_call(keyspace);
+  Call call;
+  const std::size_t commands = random_.percent(8) ? 2 + random_.below(3) : 1;
+  for (std::size_t i = 0; i < commands; ++i) call.commands.push_back(data_command(keyspace));
+  call.multi = commands > 1;
+  if (random_.percent(60)) call.id = new_id();
+  // Against the rules: an id for two operations. The first by clock counts.
+  if (!ids_of_others_.empty() && random_.percent(1))
+    call.id = ids_of_others_[random_.below(ids_of_others_.size())];
+  if (!call.id.empty() && random_.percent(10)) ids_of_others_.push_back(call.id);
+  return call;
+}
+
+Call Workload::keyspace_call() {
+  const char* const name = random_.percent(50) ? "x" : "y";
+  if (random_.percent(40)) return {.commands = {{"KEYSPACE", "DROP", name}}};
+  const bool strong = plan_.engine != Engine::none && random_.percent(50);
+  Call call{
+      .commands = {{"KEYSPACE", "CREATE", name, "GUARANTEE", strong ? "strong" : "eventual"}}};
+  if (random_.percent(30)) call.id = new_id();
+  return call;
+}
+
+// What no check asks for but that all nodes agree.
+Call Workload::passing_call() {
+  Call call;
+  switch (random_.below(4)) {
+    case 0:
+      return keyspace_call();
+    case 1:
+      call.commands = {data_command(random_.percent(50) ? "s" : "w")};
+      break;
+    case 2:
+      call.commands = {data_command(random_.percent(50) ? "x" : "y")};
       break;
     default:
-      call.commands = {{"GET", k}};
-      call.read = true;
-      break;
+      call.commands = {{"LOCAL", "GET", "s:r1"}};
+      if (random_.percent(50)) call.commands = {{"FRESH", "200", "GET", "e:t1"}};
+      return call;
   }
-  if (!call.read && random_.percent(60)) call.id = new_id();
+  if (random_.percent(40)) call.id = new_id();
   return call;
 }
 

@@ -39,8 +39,9 @@ struct Tally {
 inline constexpr std::size_t tally_entries_max = 20;
 inline constexpr unsigned tally_bits = 3;
 
-/// Keyspaces: s strong and w strong everysec, e eventual and f eventual everysec.
-/// Draws what clients do, and remembers what the checks need.
+/// Keyspaces: s strong and w strong everysec, e eventual and f eventual everysec; x and
+/// y are made, dropped and made again, with the other guarantee perhaps, so that only
+/// agreement is asked of them. Draws what clients do, and remembers what the checks need.
 class Workload {
  public:
   Workload(Random& random, const Plan& plan) : random_(random), plan_(plan) {}
@@ -52,6 +53,10 @@ class Workload {
 
  private:
   Call strong_call();
+  Call keyspace_call();
+  Call passing_call();
+  /// A command on a key of some type, most of them changing it.
+  verify::Command data_command(const std::string& keyspace);
   Call eventual_call();
   Call tally_call(const char* keyspace);
   std::string new_id() { return "i" + std::to_string(++ids_); }
@@ -67,6 +72,7 @@ class Workload {
   std::map<std::string, Tally> tallies_;
   std::map<std::string, std::uint64_t> tally_numbers_;  // the one in use, of each keyspace
   std::vector<Call> past_;                              // with ids, to be sent again much later
+  std::vector<std::string> ids_of_others_;              // operations; none of a tally
   verify::History history_;
 };
 

@@ -191,7 +191,7 @@ def try_one(mutation, source, build, env):
         for folder in folders.split(","):
             code, said = run([str(test_binary(build, folder)), "--gtest_brief=1"], source, 300)
             if code != 0:
-                failed = [line.split()[-1] for line in said.splitlines() if line.startswith("[  FAILED  ]")]
+                failed = [line.split()[3].rstrip(",") for line in said.splitlines() if line.startswith("[  FAILED  ]")]
                 return {"name": name, "caught": f"{folder}_test" + (f": {failed[0]}" if failed else ""),
                         "seconds": round(time.monotonic() - built, 1)}
         code, said = run([str(build / "holdfast-sim"), "--runs", str(SIM_RUNS), "--fail-fast"], source, SIM_SECONDS)

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 struct Told final : CatalogHost {
-  bool default_holds_prefix(std::string_view) override { return false; }
+  bool default_holds_prefix(std::string_view, Instant) override { return false; }
   KeyspaceFacts facts(KeyspaceId) override { return {}; }
   void on_created(const Keyspace& keyspace) override { told += "created " + keyspace.name + ";"; }
   void on_altered(const Keyspace& keyspace) override { told += "altered " + keyspace.name + ";"; }

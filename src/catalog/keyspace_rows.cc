@@ -24,7 +24,7 @@ void create(CatalogContext& ctx, Args args, Reply& reply) {
   Keyspace wanted = wanted_keyspace(args[2], *settings, ctx.now);
   // Those keys would be hidden by the new keyspace, and come back when it goes.
   if (is_keyspace_name(wanted.name) && ctx.catalog.find(wanted.name) == nullptr &&
-      ctx.host.default_holds_prefix(wanted.name)) {
+      ctx.host.default_holds_prefix(wanted.name, ctx.now)) {
     return refuse(reply, "keyspace 'default' holds keys that start with '" + wanted.name +
                              ":': delete them first");
   }

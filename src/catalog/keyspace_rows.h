@@ -44,7 +44,7 @@ class CatalogHost {
  public:
   virtual ~CatalogHost() = default;
   /// Whether `default` holds a live key that would be in a keyspace `name`.
-  virtual bool default_holds_prefix(std::string_view name) = 0;
+  virtual bool default_holds_prefix(std::string_view name, Instant now) = 0;
   /// Whether a service of that name can own a keyspace.
   virtual bool service_exists(std::string_view name) {
     static_cast<void>(name);

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 struct FakeHost final : CatalogHost {
-  bool default_holds_prefix(std::string_view name) override {
+  bool default_holds_prefix(std::string_view name, Instant) override {
     return prefixes.contains(std::string(name));
   }
   bool service_exists(std::string_view name) override { return name == "feed"; }

@@ -44,7 +44,8 @@ inline std::vector<eventual::testing::ModelTry> tries_of(std::string_view entry)
     one.seen = seen;
     seen.raise(dot.origin, dot.sequence);
     if (operation.head.has_id) {
-      one.id = std::to_string(operation.head.id.hash.high) + "." +
+      one.id = std::to_string(operation.head.keyspace.value) + "." +
+               std::to_string(operation.head.id.hash.high) + "." +
                std::to_string(operation.head.id.hash.low);
       one.what = std::to_string(operation.head.fingerprint);
       one.reply = operation.reply;

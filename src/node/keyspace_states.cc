@@ -143,12 +143,13 @@ void KeyspaceStates::apply_catalog(const Row& row, Args args, ServiceId caller, 
   row.catalog(context, args, reply);
 }
 
-bool KeyspaceStates::default_holds_prefix(std::string_view name) {
+bool KeyspaceStates::default_holds_prefix(std::string_view name, Instant now) {
   bool holds = false;
   // Walks the whole of `default`: declaring a keyspace is rare, and an index of
   // prefixes would cost every write there.
   KeyspaceState* state = find(Catalog::default_id);
-  state->table.for_each(Instant{}, [&](std::string_view key, const Value&) {
+  // Keys that have expired count nowhere, whether or not they were erased here yet.
+  state->table.for_each(now, [&](std::string_view key, const Value&) {
     holds = holds || (key.size() > name.size() && key[name.size()] == ':' && key.starts_with(name));
   });
   return holds;

@@ -112,7 +112,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   }
 
   // CatalogHost
-  bool default_holds_prefix(std::string_view name) override;
+  bool default_holds_prefix(std::string_view name, Instant now) override;
   KeyspaceFacts facts(KeyspaceId keyspace) override;
   void on_created(const Keyspace& keyspace) override;
   void on_altered(const Keyspace& keyspace) override;

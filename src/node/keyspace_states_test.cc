@@ -31,5 +31,19 @@ TEST(KeyspaceStates, AnIdFromAnHourAheadIsRememberedUntilItsOwnTimeIsAWindowOld)
   }
 }
 
+// When an expired key is erased differs from node to node; what a command answers must not.
+TEST(KeyspaceStates, AnExpiredKeyHoldsNoPrefix) {
+  const auto store = make_memory_store();
+  Catalog catalog;
+  KeyspaceStates states(catalog, *store, 1_MiB, 1);
+  ASSERT_TRUE(states.load());
+  const Instant noon = instant_from_ms(1'800'000'000'000);
+  Table& table = states.find(Catalog::default_id)->table;
+  table.put("shop:1", Value::integer(1));
+  table.set_expiry("shop:1", noon);
+  EXPECT_TRUE(states.default_holds_prefix("shop", noon - Millis(1)));
+  EXPECT_FALSE(states.default_holds_prefix("shop", noon));
+}
+
 }  // namespace
 }  // namespace holdfast::node
