@@ -65,6 +65,8 @@ class Catalog {
   /// Nothing when no keyspace has the name. O(1), no allocation.
   const Keyspace* find(std::string_view name) const;
   const Keyspace* find(KeyspaceId id) const;
+  /// Whether a keyspace has had this counted id, be it that it was dropped.
+  bool has_given(KeyspaceId id) const { return id.value < next_id_; }
   /// The keyspace that the key is in: the one named by the part before its
   /// first ':', or `default`. O(1), no allocation.
   const Keyspace& of_key(std::string_view key) const;

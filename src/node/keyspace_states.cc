@@ -132,7 +132,7 @@ eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
   KeyspaceState* state = find(keyspace);
   if (state == nullptr && declarations_ && keyspace.value >= declarations::keyspace_id.value)
     state = make_undeclared(keyspace);
-  if (state == nullptr && keyspace.value >= states_.size()) met_unknown_ = true;
+  if (state == nullptr && !catalog_.has_given(keyspace)) met_unknown_ = true;
   if (keyspace == declarations::keyspace_id) declarations_changed_ = true;
   return state != nullptr && state->guarantee == Guarantee::eventual ? &state->eventual : nullptr;
 }

@@ -105,7 +105,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   // eventual::Host
   eventual::State* eventual_state(KeyspaceId keyspace) override;
   bool knows_up_to(KeyspaceId keyspace) const override {
-    return declarations_ || keyspace.value < states_.size();
+    return declarations_ || catalog_.has_given(keyspace);
   }
   void entry_merged(eventual::OriginId, std::string_view entry) override {
     if (on_merged_hook_) on_merged_hook_(entry);

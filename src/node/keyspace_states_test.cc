@@ -31,6 +31,28 @@ TEST(KeyspaceStates, AnIdFromAnHourAheadIsRememberedUntilItsOwnTimeIsAWindowOld)
   }
 }
 
+// A checkpoint knows nothing more of a keyspace that was dropped: a peer's operations on
+// it would be waited with for ever.
+TEST(KeyspaceStates, ADroppedKeyspaceWasHeardOfAfterARestart) {
+  const auto store = make_memory_store();
+  Catalog before;
+  Keyspace wanted;
+  wanted.name = "likes";
+  wanted.guarantee = Guarantee::eventual;
+  const KeyspaceId dropped = (**before.create(wanted)).id;
+  ASSERT_TRUE(before.drop("likes"));
+  Catalog catalog;
+  ASSERT_TRUE(catalog.decode(before.encode()));
+  KeyspaceStates states(catalog, *store, 1_MiB, 1);
+  ASSERT_TRUE(states.load());
+  EXPECT_TRUE(states.knows_up_to(dropped));
+  EXPECT_FALSE(states.knows_up_to({dropped.value + 1}));
+  EXPECT_EQ(states.eventual_state(dropped), nullptr);
+  EXPECT_FALSE(states.met_unknown());
+  EXPECT_EQ(states.eventual_state({dropped.value + 1}), nullptr);
+  EXPECT_TRUE(states.met_unknown());
+}
+
 // When an expired key is erased differs from node to node; what a command answers must not.
 TEST(KeyspaceStates, AnExpiredKeyHoldsNoPrefix) {
   const auto store = make_memory_store();
