@@ -77,7 +77,9 @@ void World::add_node(bool is_new) {
                   .node = name,
                   .memory_limit_bytes = 4_GiB,
                   .request_timeout = plan_.request_timeout,
-                  .checkpoint_interval = plan_.checkpoint_interval};
+                  .checkpoint_interval = plan_.checkpoint_interval,
+                  .segment_bytes = 64_KiB,
+                  .segment_bytes_first = 16_KiB};
   if (plan_.engine == Engine::none) {
     const std::size_t count = is_new ? nodes_.size() : plan_.nodes;
     for (std::size_t i = 1; i <= count; ++i) {

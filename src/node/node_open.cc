@@ -89,11 +89,14 @@ Status Node::open_logs() {
   const auto open = [this](const char* name,
                            Millis sync_interval) -> Result<std::unique_ptr<DiskLog>> {
     const std::string directory = options_.data + "/" + name;
-    auto log = DiskLog::open(environment_->files(), {.directory = directory,
-                                                     .sync_interval = sync_interval,
-                                                     .wake = [this] { environment_->wake(); },
-                                                     .own_threads = environment_->has_process(),
-                                                     .log_id = environment_->random()});
+    auto log =
+        DiskLog::open(environment_->files(), {.directory = directory,
+                                              .segment_bytes = options_.segment_bytes,
+                                              .segment_bytes_first = options_.segment_bytes_first,
+                                              .sync_interval = sync_interval,
+                                              .wake = [this] { environment_->wake(); },
+                                              .own_threads = environment_->has_process(),
+                                              .log_id = environment_->random()});
     if (!log) return log;
     return environment_->adopt(std::move(*log), directory);
   };
