@@ -447,6 +447,10 @@ std::string World::settle() {
       why += ", members";
       for (const auto& [id, holding] : node->mesh()->replication().holdings().all())
         why += fmt::format(" {}={}", id, holding.origin.value % 10'000);
+      for (const auto& peer : node->mesh()->mesh().peers()) {
+        why += fmt::format(", {} of its own not merged by {} ({})", peer.entries_behind, peer.node,
+                           peer.connected ? "connected" : peer.trouble);
+      }
     }
     why += ";";
   }

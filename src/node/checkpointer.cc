@@ -79,7 +79,8 @@ void Checkpointer::begin() {
   rows_.put(Family::meta, checkpoint_key::members, parts_.keyspaces.members().encode());
   rows_.put(Family::meta, checkpoint_key::log_place,
             parts_.log_place.empty() ? parts_.log.place() : parts_.log_place);
-  if (!parts_.has_replica || parts_.has_replica()) {
+  holds_replica_ = !parts_.has_replica || parts_.has_replica();
+  if (holds_replica_) {
     rows_.put(Family::meta, checkpoint_key::replica, parts_.replica.encode());
     rows_.put(Family::meta, checkpoint_key::origin_position, origin);
   }
@@ -132,6 +133,11 @@ bool Checkpointer::step() {
   switch (phase_) {
     case Phase::idle:
       if (!wanted_) return false;
+      if (!log_is_whole()) {
+        wanted_ = false;
+        last_failed_ = true;
+        return false;
+      }
       begin();
       return true;
     case Phase::encoding: {
@@ -143,6 +149,10 @@ bool Checkpointer::step() {
     case Phase::syncing:
       // What a checkpoint holds and a power cut takes from the log, no peer would
       // ever get.
+      if (!log_is_whole()) {
+        end(fail(Code::io, "the origin log lacks what it would hold"));
+        return false;
+      }
       if (parts_.origin_log.synced() < origin_position_ && !parts_.origin_log.lost()) return false;
       commit();
       return !thread_.joinable();
@@ -187,7 +197,9 @@ void Checkpointer::end(const Status& committed) {
   } else {
     parts_.log.trim(strong_position_);
   }
-  if (parts_.on_origin_durable) {
+  if (!holds_replica_) {
+    // It has nothing of what the origin log may hold.
+  } else if (parts_.on_origin_durable) {
     parts_.on_origin_durable(origin_position_, origin_merged_);
   } else {
     parts_.origin_log.trim(origin_position_);

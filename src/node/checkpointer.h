@@ -44,6 +44,9 @@ class Checkpointer {
     /// node needs it, and it is trimmed.
     std::function<void(Position, const eventual::VersionVector& merged)> on_origin_durable;
     std::string log_place;  // of a log that has no place to tell
+    /// Whether the origin log holds, or will, all that the replica has: else peers would
+    /// never get what a checkpoint holds of it. Nothing: there are none, it may.
+    std::function<bool()> log_is_whole;
     /// Whether the node has a part in the eventual keyspaces: until then nothing may
     /// look at the next start as if it had. Nothing: always.
     std::function<bool()> has_replica;
@@ -82,6 +85,7 @@ class Checkpointer {
   enum class Phase { idle, encoding, syncing, committing };
   void begin();
   bool encode_slice();
+  bool log_is_whole() const { return !parts_.log_is_whole || parts_.log_is_whole(); }
   void commit();
   void commit_loop();
   void end(const Status& committed);
@@ -101,6 +105,7 @@ class Checkpointer {
   std::vector<KeyspaceState*> frozen_;
   std::vector<KeyspaceId> erased_;  // dropped, their rows not yet erased for good
   bool catalog_ids_left_ = false;
+  bool holds_replica_ = false;  // the one under way
   bool replica_left_ = false;
   Counters counters_;
 

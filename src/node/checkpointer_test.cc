@@ -78,6 +78,7 @@ struct World {
                       .on_durable = {},
                       .on_origin_durable = {},
                       .log_place = {},
+                      .log_is_whole = [this] { return log_is_whole; },
                       .has_replica = [this] { return has_replica; }}) {
     const auto loaded = checkpointer.load();
     EXPECT_TRUE(loaded) << loaded.error().message;
@@ -102,6 +103,7 @@ struct World {
   strong::Machine machine;
   eventual::Replica replica;
   bool has_replica;
+  bool log_is_whole = true;
   Checkpointer checkpointer;
   Position origin_position;
   bool found_replica = false;
@@ -113,7 +115,9 @@ TEST(Checkpointer, ANodeThatHasNoReplicaYetHasNoneAfterARestart) {
   {
     World world(store, false);
     world.declare("money");
+    ASSERT_TRUE(world.origin_log.append("an entry", Durability::always));
     ASSERT_TRUE(world.checkpointer.finish());
+    EXPECT_EQ(world.origin_log.trimmed, Position{}) << "the checkpoint has nothing of it";
   }
   {
     World world(store);
@@ -122,6 +126,22 @@ TEST(Checkpointer, ANodeThatHasNoReplicaYetHasNoneAfterARestart) {
     ASSERT_TRUE(world.checkpointer.finish());
   }
   EXPECT_TRUE(World(store).found_replica);
+}
+
+// Peers get what is in the log, and would wait for the rest for ever.
+TEST(Checkpointer, HoldsNothingThatTheLogLacks) {
+  FailingStore store;
+  {
+    World world(store);
+    world.declare("money");
+    world.log_is_whole = false;
+    EXPECT_FALSE(world.checkpointer.finish());
+    world.log_is_whole = true;
+    world.checkpointer.request();
+    while (world.checkpointer.step()) world.log_is_whole = false;  // it fails under way
+    EXPECT_TRUE(world.checkpointer.last_failed());
+  }
+  EXPECT_FALSE(World(store).found_replica);
 }
 
 TEST(Checkpointer, WhatItWroteIsThereAfterARestart) {

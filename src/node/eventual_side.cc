@@ -95,6 +95,7 @@ void EventualSide::append_open() {
     // Applied, but not in the log: held replies of it will say UNKNOWN, those
     // already in output buffers must not leave.
     logging::error("origin log: an entry could not be written: {}", appended.error().message);
+    has_unlogged_ = true;
     if (open_replied_) options_.on_broken();
   }
   open_durability_ = Durability::everysec;
@@ -111,6 +112,7 @@ void EventualSide::append_merged(std::string_view entry) {
   if (appended || lost_merged_) return;
   logging::error("origin log: what was merged could not be written: {}", appended.error().message);
   lost_merged_ = appended.error();
+  has_unlogged_ = true;
 }
 
 void EventualSide::release() {

@@ -54,6 +54,9 @@ class EventualSide {
   /// An entry that was merged is not in the log: this node must tell nobody that
   /// it has it, and start anew.
   const std::optional<Error>& lost_merged() const { return lost_merged_; }
+  /// Some entry that the replica has, its own or another's, is not in the log: neither
+  /// may others hear that it has it, nor may a checkpoint hold it.
+  bool has_unlogged() const { return has_unlogged_; }
 
   /// Appends the open entry now, in the middle of a turn: for work that is
   /// larger than an entry should be.
@@ -85,6 +88,7 @@ class EventualSide {
   bool taking_ = false;        // the open entry, which is not in the log yet
   std::vector<std::string> merged_meanwhile_;
   std::optional<Error> lost_merged_;
+  bool has_unlogged_ = false;
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;
 };

@@ -72,7 +72,7 @@ void Node::turn() {
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   eventual_->turn(requests_->monotonic());
   follow_declarations();
-  if (mesh_) {
+  if (mesh_ && !eventual_->has_unlogged()) {
     if (!has_replica_) settle_replica();
     mesh_->turn(requests_->now(), requests_->monotonic());
   }

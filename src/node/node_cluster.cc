@@ -68,7 +68,7 @@ void Node::settle_replica() {
     stopping_ = true;
     return;
   }
-  has_replica_ = true;
+  begin_with_data(true);
 }
 
 Status Node::eventual_ready() const {

@@ -147,6 +147,8 @@ Status Node::follow_strong_log() {
     parts.on_origin_durable = [this](Position position, const eventual::VersionVector& merged) {
       mesh_->on_checkpoint(position, merged);
     };
+  if (engine_.clustered())
+    parts.log_is_whole = [this] { return !origin_log_->lost() && !eventual_->has_unlogged(); };
   if (!engine_.strong()) parts.log_place = no_place;
   parts.has_replica = [this] { return has_replica_; };
   checkpointer_ = std::make_unique<Checkpointer>(std::move(parts));
@@ -203,11 +205,10 @@ Status Node::recover() {
                             .on_broken = [this] { front_->abort_all(); }});
   if (mesh_) {
     mesh_->start();
-    if (!engine_.shared()) {
-      if (!has_replica_ && options_.bootstrap)
-        logging::warning("beginning without having heard whether others have data (--bootstrap)");
-      begin_with_data(has_replica_ || options_.bootstrap);
-    }
+    const bool bootstrap = !engine_.shared() && options_.bootstrap;
+    if (!has_replica_ && bootstrap)
+      logging::warning("beginning without having heard whether others have data (--bootstrap)");
+    begin_with_data(has_replica_ || bootstrap);
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
   }
   requests_ = std::make_unique<Requests>(Requests::Parts{*this, *environment_, catalog_,
