@@ -351,6 +351,12 @@ void World::heal() {
   etcd_.faults = {};
   etcd_.faults.delay_max = delay_max;
   etcd_.outage(Millis(0));
+  // More than an hour apart nodes take nothing from each other until time has passed.
+  Instant latest{};
+  for (const Node& node : nodes_) {
+    latest = std::max(latest, node.host->wall(agenda_.now()));
+    if (node::Node* const up = node.process->node()) latest = std::max(latest, up->eventual_time());
+  }
   for (Node& node : nodes_) {
     Host& host = *node.host;
     host.files.heal();
@@ -359,6 +365,7 @@ void World::heal() {
     host.sync_min = Millis(1);
     host.sync_max = Millis(10);
     host.set_clock_rate(1, agenda_.now());
+    host.clock_ahead += latest - host.wall(agenda_.now());
     host.paused_until = {};
     if (etcd::FakeClient* client = node.process->etcd_client()) client->cut(false);
   }

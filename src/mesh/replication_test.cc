@@ -350,6 +350,43 @@ TEST(Replication, ANodeIsHeardWhoseClockWasSetBack) {
   EXPECT_EQ(n0.replica().counters().unstable, 0U) << "n1 wrote nothing, and is heard all the same";
 }
 
+// A power cut takes from it what it has only merged.
+TEST(Replication, WhatAPeerHasMergedStaysInTheLogUntilItsDiskHasIt) {
+  TestNode n0("n0", 1, {"n0", "n1"}, 1), n1("n1", 2, {"n0", "n1"}, 2);
+  TestLink forth(n0, n1);
+  const auto exchange = [&] {
+    for (int i = 0; i < 4; ++i) {
+      n0.wall += Millis(50);
+      n1.wall += Millis(50);
+      if (!forth.is_up()) forth.connect();
+      forth.tell();
+      forth.pump(SIZE_MAX);
+      for (const bool way : {true, false}) ASSERT_TRUE(forth.deliver(way, SIZE_MAX));
+    }
+  };
+  n0.run({"EFFECTS", "1", "k", "e", "text", "0", "0"}, {});
+  n0.turn();
+  n0.log().sync_now();
+  exchange();
+  EXPECT_TRUE(n1.replica().merged() == n0.replica().merged());
+  EXPECT_LT(n0.replication().trimmable(), n0.log().last());
+  n1.log().sync_now();
+  exchange();
+  EXPECT_EQ(n0.replication().trimmable(), n0.log().last());
+}
+
+TEST(Replication, WhatWasSentBeforeAnIncarnationEndedIsNotTakenAfterIt) {
+  TestNode n0("n0", 1, three, 1), n1("n1", 2, three, 2);
+  n1.run({"EFFECTS", "1", "k", "e", "text", "0", "0"}, {});
+  const std::string entry = n1.turn();
+  const eventual::View before = n0.replication().holdings().view();
+  n0.replication().meet("n2", {33});
+  n0.replication().remove("n2");
+  EXPECT_FALSE(n0.replication().receive(before, entry));
+  EXPECT_EQ(n0.replica().merged().at(n1.self()), 0U);
+  EXPECT_TRUE(n0.replication().receive(n0.replication().holdings().view(), entry));
+}
+
 /// A word of a node that has all of that on its disk, later than those before it.
 Report has_all(TestNode& node, const VersionVector& all) {
   node.wall += Millis(1);
