@@ -76,6 +76,10 @@ Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::s
   plan.checkpoint_interval = random.millis(300, 10'000);
   plan.request_timeout = random.millis(500, 5'000);
   plan.think_ms_max = random.percent(50) ? 10 : 200;
+  // So little that logs are given up, values evicted and ids kept on disk.
+  plan.mesh_log_bytes = random.percent(40) ? 64_KiB : 4096_MiB;
+  plan.memory_limit_bytes = random.percent(12) ? 80_KiB + 1_KiB * random.below(200) : 4_GiB;
+  plan.ids_memory_bytes = random.percent(40) ? 16_KiB : 512_MiB;
   plan.network_ms_max = random.percent(70) ? 2 : 40;
   plan.retries_everywhere_percent = random.percent(50) ? 20 : 0;
 
@@ -100,10 +104,11 @@ std::string to_text(const Plan& plan) {
   static constexpr std::array engines = {"etcd", "embedded", "none"};
   std::string text = fmt::format(
       "seed {}: engine {}, {} nodes, {} clients, {} operations, checkpoints every {} ms, request "
-      "timeout {} ms, think {} ms, network {} ms",
+      "timeout {} ms, think {} ms, network {} ms, mesh log {} bytes, memory {} bytes, ids {} bytes",
       plan.seed, engines[static_cast<std::size_t>(plan.engine)], plan.nodes, plan.clients,
       plan.operations, plan.checkpoint_interval.count(), plan.request_timeout.count(),
-      plan.think_ms_max, plan.network_ms_max);
+      plan.think_ms_max, plan.network_ms_max, plan.mesh_log_bytes, plan.memory_limit_bytes,
+      plan.ids_memory_bytes);
   for (std::size_t i = 0; i < plan.faults.size(); ++i)
     text += fmt::format("\n  {}: {}", i, to_text(plan.faults[i]));
   return text;

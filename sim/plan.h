@@ -63,6 +63,9 @@ struct Plan {
   Millis checkpoint_interval{};
   Millis request_timeout{};
   std::uint64_t think_ms_max = 0;
+  std::uint64_t mesh_log_bytes = 0;  // Options' of these names
+  std::uint64_t memory_limit_bytes = 0;
+  std::uint64_t ids_memory_bytes = 0;
   std::uint64_t network_ms_max = 1;
   std::uint64_t retries_everywhere_percent = 0;  // as if an answer had been lost
   std::vector<Fault> faults;

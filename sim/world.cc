@@ -75,9 +75,11 @@ void World::add_node(bool is_new) {
                   .engine = plan_.engine == Engine::etcd ? "etcd://etcd:1" : "embedded",
                   .cluster = "sim",
                   .node = name,
-                  .memory_limit_bytes = 4_GiB,
+                  .memory_limit_bytes = plan_.memory_limit_bytes,
+                  .ids_memory_bytes = plan_.ids_memory_bytes,
                   .request_timeout = plan_.request_timeout,
                   .checkpoint_interval = plan_.checkpoint_interval,
+                  .mesh_log_bytes = plan_.mesh_log_bytes,
                   .segment_bytes = 64_KiB,
                   .segment_bytes_first = 16_KiB};
   if (plan_.engine == Engine::none) {
@@ -137,6 +139,9 @@ void World::on_end(node::Node& node) {
   count("merged", node.replica().counters().merged);
   count("mismatched ids", node.replica().counters().mismatched_ids);
   count("starts anew", node.wants_restart() != node::Restart::none ? 1 : 0);
+  count("refused for memory", node.requests().counters().refused_memory);
+  if (node.mesh() != nullptr)
+    count("logs given up", node.mesh()->replication().holdings().trimmed().parts().empty() ? 0 : 1);
   if (const etcd::EtcdLog* log = node.etcd_log()) {
     count("appends again", log->counters().appends_again);
     count("appends given up", log->counters().appends_given_up);

@@ -285,6 +285,7 @@ std::size_t OpenState::expire(KeyspaceId keyspace, Table& table, Instant now, st
 
 void OpenState::drop(KeyspaceId keyspace) {
   const auto found = spaces_.find(keyspace.value);
+  std::erase_if(folds_, [&](const Element* element) { return element->key->keyspace == keyspace; });
   for (const auto& operation : operations_) {
     if (operation->keyspace != keyspace) continue;
     operation->touched.clear();

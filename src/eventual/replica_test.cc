@@ -312,6 +312,19 @@ TEST(Dropping, EverythingOfTheKeyspaceGoes) {
   EXPECT_EQ(a.replica().counters().unstable, 0U);
 }
 
+// What a start has yet to fold goes with the keyspace that the log then drops.
+TEST(Dropping, WhatWasLoadedToBeFoldedGoesToo) {
+  TestReplica a{1, origins({1, 2})};
+  a.write({"SET", "k", "v"});
+  a.write({"DEL", "k"});
+  a.checkpoint();
+  a.restart();
+  a.replica().drop(likes);
+  a.dropped = true;
+  a.replica().tidy(a.wall);
+  EXPECT_EQ(a.replica().counters().open_keys, 0U);
+}
+
 TEST(Loading, DamagedBytesAreRefused) {
   TestReplica a{1, origins({1, 2})};
   a.run(add("k", 1), "id");

@@ -124,8 +124,12 @@ void Node::watch_memory() {
       if (to_evict == 0) break;
       to_evict -= std::min<std::uint64_t>(to_evict, state->table.evict(to_evict));
     }
-    // Only what a checkpoint holds can be let go of.
-    if (to_evict > 0 && !checkpointer_->running() && !checkpointer_->last_failed()) {
+    // Only what a checkpoint holds can be let go of; another adds only what was written
+    // since.
+    const bool adds = !log_bytes_at_eviction_ ||
+                      log_bytes() - *log_bytes_at_eviction_ > memory_.limit() / samples_in_limit;
+    if (to_evict > 0 && adds && !checkpointer_->running() && !checkpointer_->last_failed()) {
+      log_bytes_at_eviction_ = log_bytes();
       checkpointer_->request();
     }
     memory_.sample(keyspaces_->memory_bytes());

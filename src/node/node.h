@@ -193,6 +193,7 @@ class Node {
   std::uint64_t log_bytes_at_checkpoint_ = 0;
   std::uint64_t strong_log_bytes_at_checkpoint_ = 0;
   std::uint64_t log_bytes_at_sample_ = 0;
+  std::optional<std::uint64_t> log_bytes_at_eviction_;  // a checkpoint was asked for to evict
 };
 
 }  // namespace holdfast::node
