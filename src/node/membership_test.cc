@@ -62,6 +62,26 @@ struct World {
   Membership membership;
 };
 
+// A peer is copying the checkpoint: the log must keep what follows it until it has joined.
+TEST(Membership, SaysLessThanItHasWhileAPeerCopiesACheckpoint) {
+  World world;
+  world.turn();
+  world.land();
+  world.membership.on_durable({5}, 50);
+  world.membership.hold({5});
+  world.turn();
+  world.land();
+  EXPECT_EQ(world.states.members().find("a")->durable, Position{5});
+  world.heard();
+  world.membership.on_durable({9}, 90);
+  world.turn();
+  EXPECT_THAT(world.heard(), IsEmpty());
+  world.membership.release();
+  world.turn();
+  world.land();
+  EXPECT_EQ(world.states.members().find("a")->durable, Position{9});
+}
+
 TEST(Membership, JoinsOnceThenSpeaksOnlyWhenThereIsSomethingNew) {
   World world;
   world.membership.on_durable({3}, 30);
