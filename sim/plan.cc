@@ -83,6 +83,7 @@ Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::s
   plan.network_ms_max = random.percent(70) ? 2 : 40;
   plan.retries_everywhere_percent = random.percent(50) ? 20 : 0;
 
+  plan.breaks_from_the_start = random.percent(30);
   // Few kinds at a time: what one hides another does not.
   std::vector<FaultKind> kinds;
   const std::uint64_t wanted = random.percent(5) ? 0 : random.between(1, 5);
@@ -94,7 +95,8 @@ Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::s
       plan.operations / plan.clients * (plan.think_ms_max / 2 + 3 * plan.network_ms_max + 2);
   const std::uint64_t count = kinds.empty() ? 0 : random.between(1, 12);
   for (std::size_t i = 0; i < count; ++i) {
-    const Fault fault = draw(kinds[random.below(kinds.size())], random, plan, load_ms);
+    Fault fault = draw(kinds[random.below(kinds.size())], random, plan, load_ms);
+    if (plan.breaks_from_the_start && random.percent(50)) fault.at = random.millis(0, 500);
     if (!without.contains(i)) plan.faults.push_back(fault);
   }
   return plan;
@@ -109,6 +111,7 @@ std::string to_text(const Plan& plan) {
       plan.operations, plan.checkpoint_interval.count(), plan.request_timeout.count(),
       plan.think_ms_max, plan.network_ms_max, plan.mesh_log_bytes, plan.memory_limit_bytes,
       plan.ids_memory_bytes);
+  if (plan.breaks_from_the_start) text += ", faults from the start";
   for (std::size_t i = 0; i < plan.faults.size(); ++i)
     text += fmt::format("\n  {}: {}", i, to_text(plan.faults[i]));
   return text;

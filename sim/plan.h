@@ -43,7 +43,7 @@ std::string_view name_of(FaultKind kind);
 
 struct Fault {
   FaultKind kind{};
-  Millis at{};               // since the load began
+  Millis at{};               // since the load began, or the nodes were started
   Millis lasts{};            // until it is mended, or the process started again
   std::size_t a = 0, b = 0;  // nodes
   std::uint64_t amount = 0;
@@ -68,6 +68,7 @@ struct Plan {
   std::uint64_t ids_memory_bytes = 0;
   std::uint64_t network_ms_max = 1;
   std::uint64_t retries_everywhere_percent = 0;  // as if an answer had been lost
+  bool breaks_from_the_start = false;  // while nodes find one another, and keyspaces are made
   std::vector<Fault> faults;
 
   bool has_power_cuts() const;

@@ -302,7 +302,12 @@ void World::strike(const Fault& fault) {
 
 // The node's machine is lost, and whoever runs the cluster says so.
 void World::leave(std::size_t index) {
-  if (members().size() < 3 || nodes_[index].gone) return;
+  // What is removed before the others have begun they would wait for.
+  const auto all = members();
+  const bool begun = std::ranges::all_of(all, [](const Node* one) {
+    return one->process->node() && !one->process->node()->not_ready();
+  });
+  if (all.size() < 3 || nodes_[index].gone || !begun) return;
   Node& node = nodes_[index];
   node.gone = true;
   if (!node.process->ended()) node.process->kill(true);
@@ -318,7 +323,11 @@ void World::remove(const Node& gone) {
 }
 
 void World::flip_bit(Node& node, Millis lasts) {
-  if (!flipped_.empty() || node.gone) return;
+  // Where no other node has the data, they are lost with the folder.
+  const bool others = std::ranges::all_of(members(), [&](const Node* one) {
+    return one == &node || (one->process->node() != nullptr && !one->process->node()->not_ready());
+  });
+  if (!flipped_.empty() || node.gone || !others) return;
   flipped_ = node.host->name;
   kill(node, false, lasts);
   std::vector<std::string> paths = node.host->files.paths();
@@ -469,6 +478,10 @@ std::string World::settle() {
   return why;
 }
 
+void World::schedule_faults() {
+  for (const Fault& fault : plan_.faults) after(fault.at, [this, fault] { strike(fault); });
+}
+
 Client::Parts World::client_parts() {
   return {.agenda = agenda_,
           .random = random_,
@@ -490,6 +503,7 @@ Findings World::run() {
   for (std::size_t i = 0; i < plan_.clients; ++i)
     clients_.push_back(std::make_shared<Client>(client_parts(), "c" + std::to_string(i + 1)));
 
+  if (plan_.breaks_from_the_start) schedule_faults();
   bool declared = true;
   for (const verify::Command& command : workload_.declarations()) {
     bool done = false;
@@ -503,7 +517,7 @@ Findings World::run() {
   }
   note("the load begins");
   operations_left_ = plan_.operations;
-  for (const Fault& fault : plan_.faults) after(fault.at, [this, fault] { strike(fault); });
+  if (!plan_.breaks_from_the_start) schedule_faults();
   for (const auto& client : clients_) client->start();
   const bool ended = run_until(agenda_.now() + load_max, [this] {
     return std::ranges::all_of(clients_, [](const auto& client) { return client->idle(); });

@@ -59,6 +59,7 @@ class World final : public Witness {
   void cut(const std::string& a, const std::string& b, bool both, Millis lasts);
   void kill(Node& node, bool power, Millis lasts);
   Client::Parts client_parts();
+  void schedule_faults();
   void step();
   bool run_until(Monotonic limit, const std::function<bool()>& holds);
   void leave(std::size_t index);

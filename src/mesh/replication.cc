@@ -138,6 +138,30 @@ bool Replication::is_fed_by(const std::string& node) const {
          (told == told_.end() || replica_.merged().includes(told->second.trimmed));
 }
 
+// What this node has told others that it has, and would not come by again by replaying its
+// log: of each origin what lies before its first entry there.
+eventual::VersionVector Replication::not_in_log() const {
+  eventual::VersionVector lacks = replica_.merged();
+  std::map<eventual::OriginId, std::uint64_t> first;
+  LogCursor cursor(Position{log_.first().value - 1});
+  while (true) {
+    const auto entry = log_.next(cursor);
+    if (!entry) return lacks;  // damaged: it may lack anything
+    if (!*entry) break;
+    const auto dots = eventual::dots_of((*entry)->payload);
+    if (!dots) return lacks;
+    first.try_emplace(dots->origin, dots->first);
+  }
+  eventual::VersionVector before;
+  for (const auto& part : lacks.parts()) {
+    const auto found = first.find(part.origin);
+    const std::uint64_t until =
+        found == first.end() ? part.sequence : std::min(part.sequence, found->second - 1);
+    if (until > 0) before.raise(part.origin, until);
+  }
+  return before;
+}
+
 bool Replication::needs_checkpoint() const {
   eventual::VersionVector trimmed;
   for (const auto& [node, told] : told_) {

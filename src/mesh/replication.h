@@ -100,9 +100,9 @@ class Replication {
   void gives(const eventual::VersionVector& merged) { holdings_.will_let_go(merged); }
   /// This node builds on a checkpoint of that: its log lacks what is in there.
   void builds_on(const eventual::VersionVector& merged) { holdings_.trim(merged); }
-  /// Whether it can: whatever its log lacks must be in there.
+  /// Whether it can: whatever its log lacks must be in there. Reads the log.
   bool can_build_on(const eventual::VersionVector& merged) const {
-    return merged.includes(holdings_.trimmed());
+    return merged.includes(holdings_.trimmed()) && merged.includes(not_in_log());
   }
   /// Some peer's log no longer has what this node lacks, and nobody is sending it.
   bool needs_checkpoint() const;
@@ -112,6 +112,7 @@ class Replication {
   Status add_members(std::string_view bytes);
 
  private:
+  eventual::VersionVector not_in_log() const;
   void tell_replica();
   bool is_fed_by(const std::string& node) const;
 

@@ -132,6 +132,7 @@ class Node {
   void settle_replica();
   void settle_among_peers();
   void begin_with_data(bool has);
+  std::string begun_file() const { return options_.data + "/begun"; }
   std::string id_is_taken(std::string_view by) const;
   Status recover();
   Status find_out_who_runs();
@@ -163,6 +164,7 @@ class Node {
   Status ended_;              // why run() ends by itself
   Position origin_position_;  // of the checkpoint
   bool has_replica_ = false;  // this node has had a part in the eventual keyspaces
+  bool cannot_begin_ = false;
 
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<Environment::Lock> lock_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "log/small_file.h"
 #include "node/diverged.h"
 #include "node/node.h"
 
@@ -23,7 +24,18 @@ bool Node::needs_base() {
          });
 }
 
+// That it began is kept on disk: were all nodes to start again before any has written, each
+// would wait for the data of another.
 void Node::begin_with_data(bool has) {
+  if (has && !has_replica_) {
+    const Status kept = replace_small_file(environment_->files(), begun_file(), "begun");
+    if (!kept) {
+      if (!std::exchange(cannot_begin_, true))
+        logging::error("{} cannot be written, so there are no eventual keyspaces yet: {}",
+                       begun_file(), kept.error().message);
+      return;
+    }
+  }
   has_replica_ = has;
   mesh_->set_has_data(has);
 }

@@ -5,6 +5,7 @@
 #include "base/logging.h"
 #include "eventual/origin_entry.h"
 #include "log/embedded_log.h"
+#include "log/small_file.h"
 #include "node/command_table.h"
 #include "node/diverged.h"
 #include "node/node.h"
@@ -161,7 +162,10 @@ Status Node::follow_strong_log() {
   }
   if (loaded->replica && (loaded->log_place == no_place) == engine_.strong()) return another_kind();
   origin_position_ = loaded->origin_position;
-  has_replica_ = !engine_.clustered() || loaded->replica || origin_log_->last() != Position{};
+  const auto begun = read_small_file(environment_->files(), begun_file());
+  if (!begun) return tl::unexpected(begun.error());
+  has_replica_ = !engine_.clustered() || loaded->replica || !begun->empty() ||
+                 origin_log_->last() != Position{};
   make_sequencer();
   if (engine_.clustered()) {
     mesh_ = std::make_unique<MeshSide>(*environment_, options_, credentials_, *incarnation,

@@ -16,6 +16,8 @@ namespace {
 constexpr Millis address_timeout{5'000};
 constexpr Millis pause_between_tries{200};
 constexpr Millis look_interval{500};
+// A newcomer waits for a checkpoint by asking again and again, each peer in turn.
+constexpr Millis newcomer_asks_again{60'000};
 // What follows a checkpoint is kept for so long after it was sent, until who
 // received it has opened it and joined.
 constexpr Millis time_to_join{15'000};
@@ -93,14 +95,18 @@ void Peers::tick() {
 // counted in first, and gets a checkpoint that was begun after that: all that is
 // settled without it is in there.
 Status Peers::admit(const mesh::Hello& hello) {
-  const auto [newcomer, first] = newcomers_.try_emplace({hello.node, hello.origin});
+  const Monotonic now = environment_.now();
+  const auto [it, added] = newcomers_.try_emplace({hello.node, hello.origin});
+  Newcomer& newcomer = it->second;
   const std::uint64_t written = checkpointer_.counters().completed;
-  if (first) {
+  // One that comes again has been elsewhere, or away: what it needs now is newer.
+  if (added || now - newcomer.asked_at > newcomer_asks_again) {
     if (Status s = mesh_.admit(hello.node, {hello.origin}); !s) return s;
-    newcomer->second = written + (checkpointer_.running() ? 2 : 1);
+    newcomer.checkpoints = written + (checkpointer_.running() ? 2 : 1);
   }
-  if (written >= newcomer->second) {
-    newcomers_.erase(newcomer);  // should it come again, what it needs is newer
+  newcomer.asked_at = now;
+  if (written >= newcomer.checkpoints) {
+    newcomers_.erase(it);
     return {};
   }
   checkpointer_.request();

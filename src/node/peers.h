@@ -83,9 +83,13 @@ class Peers {
   std::optional<etcd::Presence> presence_;
   std::unique_ptr<mesh::Reception> reception_;
   int streams_ = 0;
-  // Nodes that come without data, and how many checkpoints must have been written
-  // before one holds all that was settled without them.
-  std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> newcomers_;
+  // Nodes that come without data, how many checkpoints must have been written before
+  // one holds all that was settled without them, and when they last asked.
+  struct Newcomer {
+    std::uint64_t checkpoints = 0;
+    Monotonic asked_at{};
+  };
+  std::map<std::pair<std::string, std::uint64_t>, Newcomer> newcomers_;
   Monotonic look_at_{};
   Monotonic hold_until_{};
 };
