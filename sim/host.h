@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,7 +10,7 @@
 #include "base/units.h"
 #include "log/fault_file_system.h"
 #include "sim/agenda.h"
-#include "table/store.h"
+#include "table/memory_rows.h"
 
 namespace holdfast::sim {
 
@@ -24,9 +23,7 @@ struct Host {
 
   // RocksDB's place: each folder's rows, as the last commit left them. A commit is
   // whole or was never made; what RocksDB does for that is tested with its own files.
-  using Rows = std::map<std::string, std::string, std::less<>>;
-  using Families = std::array<Rows, family_count>;
-  std::map<std::string, std::shared_ptr<const Families>> tables;
+  std::map<std::string, std::shared_ptr<const MemoryRows>> tables;
   bool commits_fail = false;
 
   // The wall clock, and how it goes beside the true time.

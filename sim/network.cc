@@ -70,7 +70,7 @@ void Network::stop_listening(const std::string& address) {
   listeners_.erase(address);
 }
 
-std::unique_ptr<mesh::Transport::Attempt> Network::dial(std::shared_ptr<Party> from,
+std::unique_ptr<mesh::Transport::Attempt> Network::dial(const std::shared_ptr<Party>& from,
                                                         const std::string& address,
                                                         mesh::Transport::Done done) {
   auto attempt = std::make_unique<Trying>();

@@ -43,7 +43,7 @@ class Network {
   void stop_listening(const std::string& address);
   /// Who takes other nodes in at the address; nullptr: nobody.
   ProcessReception* reception_at(const std::string& address) const;
-  std::unique_ptr<mesh::Transport::Attempt> dial(std::shared_ptr<Party> from,
+  std::unique_ptr<mesh::Transport::Attempt> dial(const std::shared_ptr<Party>& from,
                                                  const std::string& address,
                                                  mesh::Transport::Done done);
 

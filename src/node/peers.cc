@@ -24,7 +24,7 @@ constexpr Millis time_to_join{15'000};
 
 }  // namespace
 
-Peers::Peers(Parts parts)
+Peers::Peers(const Parts& parts)
     : environment_(parts.environment),
       options_(parts.options),
       credentials_(parts.credentials),

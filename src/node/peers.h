@@ -39,7 +39,7 @@ class Peers {
     std::shared_ptr<etcd::Api> api;
     Membership* membership = nullptr;
   };
-  explicit Peers(Parts parts);
+  explicit Peers(const Parts& parts);
 
   /// Serves checkpoints from now on.
   Status listen();
