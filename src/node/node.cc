@@ -101,6 +101,7 @@ void Node::housekeeping() {
   watch_memory();
   if (peers_ && !stopping_) {
     peers_->tick();
+    keep_begun();
     ended_ = watch_cluster();
   }
   request_checkpoint_if_due();

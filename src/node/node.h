@@ -132,6 +132,7 @@ class Node {
   void settle_replica();
   void settle_among_peers();
   void begin_with_data(bool has);
+  void keep_begun();
   std::string begun_file() const { return options_.data + "/begun"; }
   std::string id_is_taken(std::string_view by) const;
   Status recover();
@@ -161,10 +162,11 @@ class Node {
   Monotonic gather_until_ = Monotonic::max();  // the sequencer
   bool tick_due_ = false;
   Restart wants_restart_ = Restart::none;
-  Status ended_;              // why run() ends by itself
-  Position origin_position_;  // of the checkpoint
-  bool has_replica_ = false;  // this node has had a part in the eventual keyspaces
-  bool cannot_begin_ = false;
+  Status ended_;                // why run() ends by itself
+  Position origin_position_;    // of the checkpoint
+  bool has_replica_ = false;    // this node has had a part in the eventual keyspaces
+  bool is_begun_kept_ = false;  // on disk, where there is nothing else to tell it by
+  bool cannot_begin_ = false;   // was said
 
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<Environment::Lock> lock_;

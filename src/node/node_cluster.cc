@@ -24,20 +24,21 @@ bool Node::needs_base() {
          });
 }
 
-// That it began is kept on disk: were all nodes to start again before any has written, each
-// would wait for the data of another.
 void Node::begin_with_data(bool has) {
-  if (has && !has_replica_) {
-    const Status kept = replace_small_file(environment_->files(), begun_file(), "begun");
-    if (!kept) {
-      if (!std::exchange(cannot_begin_, true))
-        logging::error("{} cannot be written, so there are no eventual keyspaces yet: {}",
-                       begun_file(), kept.error().message);
-      return;
-    }
-  }
+  if (has_replica_) is_begun_kept_ = true;  // or there are data, which tell it as well
   has_replica_ = has;
   mesh_->set_has_data(has);
+  keep_begun();
+}
+
+// That it began is kept on disk: were all nodes to start again before any has written, each
+// would wait for the data of another. Where the disk is full, once it no longer is.
+void Node::keep_begun() {
+  if (is_begun_kept_ || !has_replica_) return;
+  const Status kept = replace_small_file(environment_->files(), begun_file(), "begun");
+  is_begun_kept_ = kept.has_value();
+  if (!kept && !std::exchange(cannot_begin_, true))
+    logging::error("{} cannot be written: {}", begun_file(), kept.error().message);
 }
 
 // Without an engine there is nobody to ask whether there are data but the peers, and
