@@ -30,10 +30,9 @@ using Json = nlohmann::json;
 struct Wanted {
   std::uint64_t first = 1;
   std::uint64_t runs = 100;
-  std::uint64_t operations = 1'000;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   unsigned seconds_max = 120;  // of one run
-  std::set<std::size_t> without;
+  PlanOptions plan;
   bool traced = false;
   bool shrinks = false;
   bool fails_fast = false;
@@ -166,33 +165,42 @@ bool fails(const Plan& plan, const Wanted& wanted) {
   return !await().second.failure.empty();
 }
 
+/// What, beside the seed, makes a run the same one.
+std::string flags_of(const PlanOptions& options) {
+  std::string flags = fmt::format("--operations {}", options.operations);
+  std::vector<std::string_view> kinds;
+  for (const FaultKind kind : options.kinds) kinds.push_back(name_of(kind));
+  if (!kinds.empty()) flags += fmt::format(" --kinds {}", fmt::join(kinds, ","));
+  if (options.engine) flags += fmt::format(" --engine {}", name_of(*options.engine));
+  if (!options.without.empty())
+    flags += fmt::format(" --without {}", fmt::join(options.without, ","));
+  return flags;
+}
+
 /// Leaves out what the failure does not need: faults one at a time, then operations.
 void shrink(std::uint64_t seed, Wanted wanted) {
   wanted.traced = false;
-  const auto plan = [&] { return plan_of(seed, wanted.operations, wanted.without); };
-  const std::size_t faults = plan_of(seed, wanted.operations, {}).faults.size();
+  const auto plan = [&] { return plan_of(seed, wanted.plan); };
+  const std::size_t faults = plan().faults.size();
   for (bool smaller = true; smaller;) {
     smaller = false;
     for (std::size_t i = 0; i < faults; ++i) {
-      if (!wanted.without.insert(i).second) continue;
+      if (!wanted.plan.without.insert(i).second) continue;
       if (fails(plan(), wanted)) {
         smaller = true;
       } else {
-        wanted.without.erase(i);
+        wanted.plan.without.erase(i);
       }
     }
   }
-  for (std::uint64_t fewer = wanted.operations / 2; fewer >= 10; fewer /= 2) {
-    std::swap(wanted.operations, fewer);
+  for (std::uint64_t fewer = wanted.plan.operations / 2; fewer >= 10; fewer /= 2) {
+    std::swap(wanted.plan.operations, fewer);
     if (fails(plan(), wanted)) continue;
-    std::swap(wanted.operations, fewer);
+    std::swap(wanted.plan.operations, fewer);
     break;
   }
-  std::string left_out;
-  for (const std::size_t i : wanted.without)
-    left_out += fmt::format("{}{}", left_out.empty() ? "" : ",", i);
-  fmt::print("the smallest that fails: ./dev sim --seed {} --operations {}{}{}\n{}\n", seed,
-             wanted.operations, left_out.empty() ? "" : " --without ", left_out, to_text(plan()));
+  fmt::print("the smallest that fails: ./dev sim --seed {} {}\n{}\n", seed, flags_of(wanted.plan),
+             to_text(plan()));
 }
 
 int run_all(const Wanted& wanted) {
@@ -204,7 +212,7 @@ int run_all(const Wanted& wanted) {
   while (done < wanted.runs) {
     if (wanted.fails_fast && !failures.empty()) break;
     while (next < end && children().size() < wanted.jobs)
-      begin(plan_of(next++, wanted.operations, wanted.without), wanted);
+      begin(plan_of(next++, wanted.plan), wanted);
     const auto [seed, ran] = await();
     ++done;
     add(ran.counts, counts);
@@ -217,7 +225,8 @@ int run_all(const Wanted& wanted) {
     std::fflush(stdout);
   }
   for (const auto& [pid, child] : children()) kill(pid, SIGKILL);
-  fmt::print("{} runs of {} operations, {} failed\n", done, wanted.operations, failures.size());
+  fmt::print("{} runs of {} operations, {} failed\n", done, wanted.plan.operations,
+             failures.size());
   fmt::print("faults:");
   for (const auto& [name, count] : faults) fmt::print(" {} {}", name, count);
   fmt::print("\ncounts:");
@@ -225,7 +234,7 @@ int run_all(const Wanted& wanted) {
   fmt::print("\n");
   if (!wanted.report.empty()) {
     Json report{{"runs", wanted.runs},
-                {"operations", wanted.operations},
+                {"operations", wanted.plan.operations},
                 {"faults", faults},
                 {"counts", counts}};
     for (const auto& [seed, failure] : failures) report["failures"][std::to_string(seed)] = failure;
@@ -236,11 +245,12 @@ int run_all(const Wanted& wanted) {
     }
   }
   for (const auto& [seed, failure] : failures)
-    fmt::print("again, with every step: ./dev sim --seed {} --operations {}\n", seed,
-               wanted.operations);
+    fmt::print("again, with every step: ./dev sim --seed {} {}\n", seed, flags_of(wanted.plan));
   if (wanted.shrinks && !failures.empty()) shrink(failures.begin()->first, wanted);
   const std::string lacking =
-      wanted.runs < runs_that_meet_all ? "" : what_was_not_met(faults, counts);
+      wanted.runs < runs_that_meet_all || !wanted.plan.kinds.empty() || wanted.plan.engine
+          ? ""
+          : what_was_not_met(faults, counts);
   if (!lacking.empty()) fmt::print("no run met: {}\n", lacking);
   return failures.empty() && lacking.empty() ? 0 : 1;
 }
@@ -259,19 +269,31 @@ int main(int argc, char** argv) {
   Wanted wanted;
   std::uint64_t seed = 0;
   std::vector<std::size_t> without;
+  std::vector<std::string> kinds;
+  std::string engine;
   CLI::App app{"Runs whole Holdfast clusters in simulation, each decided by its seed"};
   app.add_option("--seed", seed, "one run, with every step shown");
   app.add_option("--first", wanted.first, "the first seed");
   app.add_option("--runs", wanted.runs, "how many seeds");
-  app.add_option("--operations", wanted.operations, "of all clients of a run");
+  app.add_option("--operations", wanted.plan.operations, "of all clients of a run");
   app.add_option("--jobs", wanted.jobs, "runs at once");
   app.add_option("--without", without, "faults to leave out, by number")->delimiter(',');
+  app.add_option("--kinds", kinds, "of faults; any")->delimiter(',');
+  app.add_option("--engine", engine, "etcd, embedded or none; any");
   app.add_option("--report", wanted.report, "a JSON file to write");
   app.add_option("--seconds-max", wanted.seconds_max, "that a run may take");
   app.add_flag("--fail-fast", wanted.fails_fast, "end with the first that fails");
   app.add_flag("--shrink", wanted.shrinks, "find the smallest run that still fails");
   CLI11_PARSE(app, argc, argv);
-  wanted.without.insert(without.begin(), without.end());
+  wanted.plan.without.insert(without.begin(), without.end());
+  for (const std::string& name : kinds) {
+    const auto kind = kind_named(name);
+    if (!kind) return app.exit(CLI::ValidationError("--kinds", "no kind of fault: " + name));
+    wanted.plan.kinds.push_back(*kind);
+  }
+  wanted.plan.engine = engine_named(engine);
+  if (!engine.empty() && !wanted.plan.engine)
+    return app.exit(CLI::ValidationError("--engine", "no engine: " + engine));
   if (seed != 0) {
     wanted.first = seed;
     wanted.runs = 1;

@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, fault_kinds> names = {
     "clock_jump",    "clock_drift",    "slow_disk",       "full_disk",    "failed_sync",
     "failed_commit", "join",           "leave",           "bit_flip"};
 
+constexpr std::array<std::string_view, 3> engines = {"etcd", "embedded", "none"};
+
 bool fits(FaultKind kind, const Plan& plan) {
   switch (kind) {
     case FaultKind::cut:
@@ -55,6 +57,22 @@ std::string_view name_of(FaultKind kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
+std::optional<FaultKind> kind_named(std::string_view name) {
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<FaultKind>(found - names.begin());
+}
+
+std::string_view name_of(Engine engine) {
+  return engines[static_cast<std::size_t>(engine)];
+}
+
+std::optional<Engine> engine_named(std::string_view name) {
+  const auto found = std::ranges::find(engines, name);
+  if (found == engines.end()) return std::nullopt;
+  return static_cast<Engine>(found - engines.begin());
+}
+
 std::string to_text(const Fault& fault) {
   return fmt::format("{} n{} (n{}) at {} ms for {} ms", name_of(fault.kind), fault.a + 1,
                      fault.b + 1, fault.at.count(), fault.lasts.count());
@@ -65,11 +83,12 @@ bool Plan::has_power_cuts() const {
                              [](const Fault& fault) { return fault.kind == FaultKind::power_cut; });
 }
 
-Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::size_t>& without) {
+Plan plan_of(std::uint64_t seed, const PlanOptions& options) {
   Random random(seed);
-  Plan plan{.seed = seed, .operations = operations};
+  Plan plan{.seed = seed, .operations = options.operations};
   const auto engine = random.below(10);
   plan.engine = engine < 6 ? Engine::etcd : engine < 9 ? Engine::none : Engine::embedded;
+  if (options.engine) plan.engine = *options.engine;
   plan.nodes = plan.engine == Engine::embedded ? 1 : random.between(1, 4);
   if (plan.engine == Engine::none) plan.nodes = std::max<std::size_t>(plan.nodes, 2);
   plan.clients = random.between(2, 8);
@@ -87,30 +106,31 @@ Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::s
   // Few kinds at a time: what one hides another does not.
   std::vector<FaultKind> kinds;
   const std::uint64_t wanted = random.percent(5) ? 0 : random.between(1, 5);
-  while (kinds.size() < wanted) {
-    const auto kind = static_cast<FaultKind>(random.below(fault_kinds));
-    if (fits(kind, plan)) kinds.push_back(kind);
+  std::vector<FaultKind> possible = options.kinds;
+  if (possible.empty()) {
+    for (std::size_t i = 0; i < fault_kinds; ++i) possible.push_back(static_cast<FaultKind>(i));
   }
+  std::erase_if(possible, [&](FaultKind kind) { return !fits(kind, plan); });
+  while (!possible.empty() && kinds.size() < wanted)
+    kinds.push_back(possible[random.below(possible.size())]);
   const std::uint64_t load_ms =
       plan.operations / plan.clients * (plan.think_ms_max / 2 + 3 * plan.network_ms_max + 2);
   const std::uint64_t count = kinds.empty() ? 0 : random.between(1, 12);
   for (std::size_t i = 0; i < count; ++i) {
     Fault fault = draw(kinds[random.below(kinds.size())], random, plan, load_ms);
     if (plan.breaks_from_the_start && random.percent(50)) fault.at = random.millis(0, 500);
-    if (!without.contains(i)) plan.faults.push_back(fault);
+    if (!options.without.contains(i)) plan.faults.push_back(fault);
   }
   return plan;
 }
 
 std::string to_text(const Plan& plan) {
-  static constexpr std::array engines = {"etcd", "embedded", "none"};
   std::string text = fmt::format(
       "seed {}: engine {}, {} nodes, {} clients, {} operations, checkpoints every {} ms, request "
       "timeout {} ms, think {} ms, network {} ms, mesh log {} bytes, memory {} bytes, ids {} bytes",
-      plan.seed, engines[static_cast<std::size_t>(plan.engine)], plan.nodes, plan.clients,
-      plan.operations, plan.checkpoint_interval.count(), plan.request_timeout.count(),
-      plan.think_ms_max, plan.network_ms_max, plan.mesh_log_bytes, plan.memory_limit_bytes,
-      plan.ids_memory_bytes);
+      plan.seed, name_of(plan.engine), plan.nodes, plan.clients, plan.operations,
+      plan.checkpoint_interval.count(), plan.request_timeout.count(), plan.think_ms_max,
+      plan.network_ms_max, plan.mesh_log_bytes, plan.memory_limit_bytes, plan.ids_memory_bytes);
   if (plan.breaks_from_the_start) text += ", faults from the start";
   for (std::size_t i = 0; i < plan.faults.size(); ++i)
     text += fmt::format("\n  {}: {}", i, to_text(plan.faults[i]));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ enum class FaultKind : std::uint8_t {
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count);
 std::string_view name_of(FaultKind kind);
+std::optional<FaultKind> kind_named(std::string_view name);
 
 struct Fault {
   FaultKind kind{};
@@ -51,6 +53,8 @@ struct Fault {
 std::string to_text(const Fault& fault);
 
 enum class Engine : std::uint8_t { etcd, embedded, none };
+std::string_view name_of(Engine engine);
+std::optional<Engine> engine_named(std::string_view name);
 
 /// Everything that a seed decides before the first step. The rest of what is by
 /// chance is drawn as it comes.
@@ -73,8 +77,13 @@ struct Plan {
 
   bool has_power_cuts() const;
 };
-/// `without`: faults that are left out, by their numbers.
-Plan plan_of(std::uint64_t seed, std::uint64_t operations, const std::set<std::size_t>& without);
+struct PlanOptions {
+  std::uint64_t operations = 1'000;
+  std::set<std::size_t> without;  // faults that are left out, by their numbers
+  std::vector<FaultKind> kinds;   // only these; none: any
+  std::optional<Engine> engine;   // only this
+};
+Plan plan_of(std::uint64_t seed, const PlanOptions& options);
 std::string to_text(const Plan& plan);
 
 }  // namespace holdfast::sim
