@@ -60,7 +60,8 @@ std::string World::check_tallies() {
       ++findings_.counts[times == 0 ? "tally entries not applied" : "tally entries applied"];
       const bool acknowledged = std::ranges::any_of(
           entry.acknowledged_by, [&](const auto& by) { return !lost_.contains(by); });
-      const bool must_last = acknowledged && (entry.durably || !plan_.has_power_cuts());
+      const bool must_last =
+          acknowledged && (entry.durably || (!plan_.has_power_cuts() && flipped_.empty()));
       if (times > 1) return fmt::format("{}: increment {} took effect {} times", name, i, times);
       if (times == 0 && must_last)
         return fmt::format("{}: increment {} was acknowledged and is lost", name, i);

@@ -163,6 +163,7 @@ class Node {
   bool tick_due_ = false;
   Restart wants_restart_ = Restart::none;
   Status ended_;                // why run() ends by itself
+  std::string begun_under_;     // the kernel whose word the origin log was
   Position origin_position_;    // of the checkpoint
   bool has_replica_ = false;    // this node has had a part in the eventual keyspaces
   bool is_begun_kept_ = false;  // on disk, where there is nothing else to tell it by

@@ -83,6 +83,9 @@ Status Node::open_data() {
   keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
                                                 environment_->random());
   if (!engine_.strong()) keyspaces_->use_declarations();
+  auto begun_under = begin_origin(environment_->files(), options_.data + "/identity");
+  if (!begun_under) return tl::unexpected(begun_under.error());
+  begun_under_ = std::move(*begun_under);
   return open_logs();
 }
 
@@ -130,7 +133,7 @@ Status Node::follow_strong_log() {
       settle_origin(environment_->files(), options_.data + "/identity", options_.node,
                     {.closed_cleanly = origin_log_->closed_cleanly(),
                      .tail_was_cut = origin_log_->tail_was_cut()},
-                    environment_->boot_id(), environment_->random());
+                    environment_->boot_id(), environment_->random(), begun_under_);
   if (!incarnation) return tl::unexpected(incarnation.error());
 
   machine_ = std::make_unique<strong::Machine>(*commands_, *keyspaces_);

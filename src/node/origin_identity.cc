@@ -51,7 +51,8 @@ Result<Stored> decode(const std::string& path, std::string_view bytes) {
 
 Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
                                   const std::string& node, LogEnd end, const std::string& boot_id,
-                                  std::uint64_t random) {
+                                  std::uint64_t random,
+                                  const std::optional<std::string>& begun_under) {
   const auto bytes = read_small_file(files, path);
   if (!bytes) return tl::unexpected(bytes.error());
   const eventual::OriginId anew{hash128(node, random).low | 1};  // never 0
@@ -65,7 +66,7 @@ Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
     }
     now.incarnation = std::move(before->incarnation);
     // What the kernel was given outlives the process, not the kernel.
-    const bool same_kernel = !boot_id.empty() && before->boot_id == boot_id;
+    const bool same_kernel = !boot_id.empty() && begun_under.value_or(before->boot_id) == boot_id;
     const bool kept = !end.tail_was_cut && (end.closed_cleanly || same_kernel);
     if (kept && before->boot_id == boot_id) return now.incarnation;
     if (!kept) {
@@ -76,6 +77,20 @@ Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
   }
   if (Status s = replace_small_file(files, path, encode(now)); !s) return tl::unexpected(s.error());
   return now.incarnation;
+}
+
+Result<std::string> begin_origin(FileSystem& files, const std::string& path) {
+  const auto bytes = read_small_file(files, path);
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (bytes->empty()) return std::string();
+  auto stored = decode(path, *bytes);
+  if (!stored) return tl::unexpected(stored.error());
+  std::string boot_id = std::exchange(stored->boot_id, {});
+  if (boot_id.empty()) return boot_id;
+  // On a full disk a node starts all the same: there the file stays as it was.
+  const Status marked = replace_small_file(files, path, encode(*stored));
+  if (!marked && marked.error().code != Code::no_space) return tl::unexpected(marked.error());
+  return boot_id;
 }
 
 }  // namespace holdfast::node

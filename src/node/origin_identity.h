@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,13 @@ struct Incarnation {
 /// the running kernel.
 Result<Incarnation> settle_origin(FileSystem& files, const std::string& path,
                                   const std::string& node, LogEnd end, const std::string& boot_id,
-                                  std::uint64_t random);
+                                  std::uint64_t random,
+                                  const std::optional<std::string>& begun_under = std::nullopt);
+
+/// Before the log is opened, which cuts a damaged end off for good: takes the kernel's
+/// identity out of `path` and gives it back, for settle_origin() as `begun_under`. Where
+/// the node ends in between, the next start finds none, and goes on under the same name
+/// only if the log was closed cleanly.
+Result<std::string> begin_origin(FileSystem& files, const std::string& path);
 
 }  // namespace holdfast::node

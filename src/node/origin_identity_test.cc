@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "log/fault_file_system.h"
+
 #include <filesystem>
 #include <fstream>
 
@@ -92,6 +94,25 @@ TEST_F(OriginIdentity, RefusesADamagedFileWhicheverBitIt) {
     ASSERT_FALSE(settled) << at;
     EXPECT_EQ(settled.error().code, Code::corrupt);
   }
+}
+
+// Its log was cut at its damaged end, and the node ended before that was written down.
+TEST(InterruptedStart, GoesOnAsANewIncarnation) {
+  FaultFileSystem files;
+  ASSERT_TRUE(files.make_directory("/data"));
+  const LogEnd whole{.closed_cleanly = false, .tail_was_cut = false};
+  const auto first = settle_origin(files, "/data/identity", "n1", whole, "boot", 1);
+  ASSERT_TRUE(first);
+  auto begun = begin_origin(files, "/data/identity");
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(settle_origin(files, "/data/identity", "n1", whole, "boot", 2, *begun)->origin,
+            first->origin)
+      << "not interrupted";
+  ASSERT_TRUE(begin_origin(files, "/data/identity"));
+  begun = begin_origin(files, "/data/identity");
+  ASSERT_TRUE(begun);
+  EXPECT_NE(settle_origin(files, "/data/identity", "n1", whole, "boot", 3, *begun)->origin,
+            first->origin);
 }
 
 }  // namespace
