@@ -41,27 +41,24 @@ void World::strike(const Fault& fault) {
       if (etcd::FakeClient* client = nodes_[i].process->etcd_client()) client->cut(false);
     });
   };
+  const auto start_again = [this, i = fault.a] {
+    Node& node = nodes_[i];
+    if (!node.process->ended()) node.process->kill(false);
+    raise(node);
+  };
   switch (fault.kind) {
     case FaultKind::kill:
       return kill(a, false, fault.lasts);
     case FaultKind::kill_mid_write:
       a.process->kill_after(fault.amount % 30);
       lower(a);
-      return later([this, i = fault.a] {
-        Node& node = nodes_[i];
-        if (!node.process->ended()) node.process->kill(false);
-        raise(node);
-      });
+      return later(start_again);
     case FaultKind::power_cut:
       return kill(a, true, fault.lasts);
     case FaultKind::stop:
       lower(a);
       a.process->terminate();
-      return later([this, i = fault.a] {
-        Node& node = nodes_[i];
-        if (!node.process->ended()) node.process->kill(false);
-        raise(node);
-      });
+      return later(start_again);
     case FaultKind::pause:
       host.paused_until = agenda_.now() + fault.lasts;
       return;
@@ -156,9 +153,7 @@ void World::strike(const Fault& fault) {
 void World::leave(std::size_t index) {
   // What is removed before the others have begun they would wait for.
   const auto all = members();
-  const bool begun = std::ranges::all_of(all, [](const Node* one) {
-    return one->process->node() && !one->process->node()->not_ready();
-  });
+  const bool begun = std::ranges::all_of(all, [](const Node* one) { return serves(*one); });
   if (all.size() < 3 || nodes_[index].gone || !begun) return;
   Node& node = nodes_[index];
   node.gone = true;
@@ -176,9 +171,8 @@ void World::remove(const Node& gone) {
 
 void World::flip_bit(Node& node, Millis lasts) {
   // Where no other node has the data, they are lost with the folder.
-  const bool others = std::ranges::all_of(members(), [&](const Node* one) {
-    return one == &node || (one->process->node() != nullptr && !one->process->node()->not_ready());
-  });
+  const bool others =
+      std::ranges::all_of(members(), [&](const Node* one) { return one == &node || serves(*one); });
   if (!flipped_.empty() || node.gone || !others) return;
   flipped_ = node.host->name;
   kill(node, false, lasts);

@@ -190,9 +190,7 @@ bool World::run_until(Monotonic limit, const std::function<bool()>& holds) {
 
 bool World::is_settled() {
   const auto all = members();
-  for (Node* node : all) {
-    if (node->process->node() == nullptr || node->process->node()->not_ready()) return false;
-  }
+  if (!std::ranges::all_of(all, [](const Node* node) { return serves(*node); })) return false;
   if (!std::ranges::all_of(operators_, [](const auto& one) { return one->idle(); })) return false;
   node::Node& first = *all.front()->process->node();
   return std::ranges::all_of(all, [&](Node* one) {

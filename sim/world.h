@@ -52,6 +52,10 @@ class World final : public Witness {
 
   void add_node(bool is_new);
   void start(Node& node);
+  /// Whether it is up, and would take everything.
+  static bool serves(const Node& node) {
+    return node.process->node() != nullptr && !node.process->node()->not_ready();
+  }
   void raise(Node& node);
   void lower(Node& node) { ++node.down; }
   void after(Millis time, std::function<void()> mend);
