@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/client.h"
 
-#include <charconv>
 #include <utility>
 
 #include "base/assert.h"
+#include "verify/resp.h"
 
 namespace holdfast::sim {
 namespace {
@@ -12,58 +12,7 @@ namespace {
 constexpr int tries_max = 8;
 constexpr std::uint64_t patience_min_ms = 300, patience_max_ms = 3'000;
 
-void encode(const verify::Command& command, std::string& out) {
-  out += "*" + std::to_string(command.size()) + "\r\n";
-  for (const std::string& word : command)
-    out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
-}
-
-std::optional<verify::Answer> read_reply(std::string_view bytes, std::size_t& at) {
-  const std::size_t end = bytes.find("\r\n", at);
-  if (end == std::string_view::npos) return std::nullopt;
-  const char type = bytes[at];
-  const std::string_view line = bytes.substr(at + 1, end - at - 1);
-  at = end + 2;
-  std::int64_t number = 0;
-  std::from_chars(line.data(), line.data() + line.size(), number);
-  switch (type) {
-    case '+':
-      return verify::Answer::of(line);
-    case '-':
-      return verify::Answer{verify::Answer::Kind::error, 0, std::string(line), {}};
-    case ':':
-      return verify::Answer::of(number);
-    case '$': {
-      if (number < 0) return verify::Answer{};
-      const auto size = static_cast<std::size_t>(number);
-      if (bytes.size() < at + size + 2) return std::nullopt;
-      at += size + 2;
-      return verify::Answer::of(bytes.substr(at - size - 2, size));
-    }
-    case '*': {
-      if (number < 0) return verify::Answer{};
-      verify::Answer array{verify::Answer::Kind::array, 0, {}, {}};
-      for (std::int64_t i = 0; i < number; ++i) {
-        auto item = read_reply(bytes, at);
-        if (!item) return std::nullopt;
-        array.items.push_back(std::move(*item));
-      }
-      return array;
-    }
-    default:
-      HF_ASSERT(false && "a reply that is none");
-      return std::nullopt;
-  }
-}
-
 }  // namespace
-
-std::optional<verify::Answer> take_reply(std::string& bytes) {
-  std::size_t at = 0;
-  auto reply = read_reply(bytes, at);
-  if (reply) bytes.erase(0, at);
-  return reply;
-}
 
 void Client::post(std::function<void()> run) {
   parts_.agenda.after(Millis(0), [self = shared_from_this(), run = std::move(run)] { run(); });
@@ -103,7 +52,7 @@ void Client::attempt() {
     lines.push_back(call_.commands.front());
   }
   if (!call_.id.empty()) lines.back().insert(lines.back().begin(), {"ONCE", call_.id});
-  for (const verify::Command& line : lines) encode(line, output_);
+  for (const verify::Command& line : lines) verify::encode_request(line, output_);
   replies_wanted_ = lines.size();
   input_.clear();
   if (!call_.tally_key.empty() && !call_.probe)
@@ -157,9 +106,12 @@ void Client::read() {
 void Client::came(std::size_t bytes) {
   input_.append(room_.data(), bytes);
   const auto stream = stream_;
-  while (auto reply = take_reply(input_)) {
+  while (true) {
+    const auto reply = verify::take_reply(input_);
+    HF_ASSERT(reply);
+    if (!*reply) break;
     if (replies_wanted_ == 0 || --replies_wanted_ > 0) continue;
-    answered_with(*reply);
+    answered_with(**reply);
     break;
   }
   if (stream_ != nullptr && stream == stream_) read();

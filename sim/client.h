@@ -78,7 +78,4 @@ class Client final : public Party, public std::enable_shared_from_this<Client> {
   std::uint64_t answered_ = 0, unanswered_ = 0, probes_ = 0;
 };
 
-/// Takes the first reply (RESP2) off the bytes; nothing: it is not whole.
-std::optional<verify::Answer> take_reply(std::string& bytes);
-
 }  // namespace holdfast::sim

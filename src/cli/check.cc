@@ -58,6 +58,10 @@ void print_table(const verify::Report& report, double seconds) {
   line("keys", fmt::format("{} in {} parts checked apart", with_thousands(report.keys),
                            with_thousands(report.components)));
   line("counters", with_thousands(report.counters) + " compared with what they held in the end");
+  if (report.eventual_reads > 0) {
+    line("eventual reads",
+         with_thousands(report.eventual_reads) + " compared with what they had to show");
+  }
   line("took", fmt::format("{:.1f} s, {} steps", seconds, with_thousands(report.steps)));
   line("verdict", verdict_word(report));
   for (const std::string& complaint : summary.complaints) line("does not count", complaint);
@@ -93,6 +97,7 @@ void print_json(const verify::Report& report, double seconds) {
       {"keys", report.keys},
       {"components", report.components},
       {"counters", report.counters},
+      {"eventual_reads", report.eventual_reads},
       {"steps", report.steps},
       {"seconds", seconds},
       {"complaints", summary.complaints},

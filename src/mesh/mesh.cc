@@ -438,8 +438,36 @@ Status Mesh::heard(const Report& report, Beat& beat) {
   beat.heard = report.sent;
   // What comes back cannot be later than now.
   const Monotonic asked{Monotonic::duration(static_cast<Monotonic::rep>(report.echoed))};
-  if (report.echoed != 0 && asked <= now_) replication_.fresh(report, asked);
-  return replication_.heard(report);
+  const bool asked_before = report.echoed != 0 && asked <= now_;
+  const Holding& itself = report.holdings.front();
+  if (is_another(itself) && !(asked_before && asked > lived_at_[itself.node].at)) return {};
+  if (asked_before) replication_.fresh(report, asked);
+  const Status taken = replication_.heard(report);
+  note_lives(itself);
+  return taken;
+}
+
+bool Mesh::is_another(const Holding& itself) const {
+  const auto& known = replication_.holdings().all();
+  const auto at = known.find(itself.node);
+  return at != known.end() && at->second.origin.value != 0 && at->second.origin != itself.origin;
+}
+
+void Mesh::note_lives(const Holding& itself) {
+  for (const auto& [node, holding] : replication_.holdings().all()) {
+    Lived& lived = lived_at_[node];
+    if (lived.origin != holding.origin) lived = {holding.origin, now_};
+  }
+  Lived& lived = lived_at_[itself.node];
+  if (lived.origin == itself.origin) lived.at = now_;
+}
+
+Status Mesh::admit(const Hello& hello) {
+  if (is_taken(hello))
+    return fail(Code::busy, fmt::format("'{}' is connected to this node: not another", hello.node));
+  replication_.begins_anew(hello.node, {hello.origin});
+  lived_at_[hello.node] = {{hello.origin}, now_};
+  return {};
 }
 
 void Mesh::turn(Instant wall, Monotonic now) {

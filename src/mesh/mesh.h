@@ -66,6 +66,9 @@ class Mesh {
   Hello hello(Purpose purpose) const;
   /// Whether connections are taken over at present.
   Status admits() const;
+  /// Who greets has lost its data and begins anew: Holdings::begins_anew(). kBusy: another
+  /// incarnation of it is connected here, and is the later one if it stays.
+  Status admit(const Hello& hello);
   /// Takes over an accepted connection behind its greeting.
   void adopt(std::unique_ptr<ByteStream> stream, Channel channel, FrameReader reader,
              FrameWriter writer, const Hello& hello);
@@ -106,12 +109,22 @@ class Mesh {
   void tell_places(PeerConnection& connection, Beat& beat);
   Status heard_places(std::string_view body);
   Status heard(const Report& report, Beat& beat);
+  bool is_another(const Holding& itself) const;
+  void note_lives(const Holding& itself);
 
   Transport& transport_;
   Replication& replication_;
   Options options_;
   std::map<std::string, std::shared_ptr<Dialed>> dialed_;  // by address
   std::vector<std::shared_ptr<Accepted>> accepted_;
+  // When each node's incarnation that is known last said that it is, or began anew, or was
+  // first told of. A report of another lay in a queue, perhaps, since before: it counts once it
+  // brings back a time of this node's that is later, which only one that lives now can have.
+  struct Lived {
+    eventual::OriginId origin;
+    Monotonic at{};
+  };
+  std::map<std::string, Lived> lived_at_;
   Monotonic now_{};
   Monotonic report_at_{};
   std::optional<Report> report_;

@@ -194,7 +194,7 @@ Status MeshSide::save() {
   return {};
 }
 
-void MeshSide::follow(const Members& members) {
+void MeshSide::follow(const Members& members, bool to_the_end) {
   std::set<std::string, std::less<>> now;
   for (const auto& [id, member] : members.all()) now.insert(id);
   now.erase(replication_.holdings().self().node);
@@ -205,10 +205,19 @@ void MeshSide::follow(const Members& members) {
     if (!now.contains(id)) replication_.remove(id);
   }
   members_ = std::move(now);
+  // Of who has spoken others tell when it has ended; of who never did nobody could.
+  if (!to_the_end) return;
+  std::vector<std::string> unheard;
+  for (const auto& [id, holding] : replication_.holdings().all()) {
+    if (holding.origin.value == 0 && !members_.contains(id) &&
+        id != replication_.holdings().self().node)
+      unheard.push_back(id);
+  }
+  for (const std::string& id : unheard) replication_.remove(id);
 }
 
-Status MeshSide::admit(const std::string& node, eventual::OriginId origin) {
-  replication_.begins_anew(node, origin);
+Status MeshSide::admit(const mesh::Hello& hello) {
+  if (Status s = mesh_.admit(hello); !s) return s;
   return save();
 }
 

@@ -39,11 +39,13 @@ class MeshSide {
   /// After that.
   void start() { replication_.start(); }
 
-  /// Who shares the strong log: they are the members.
-  void follow(const Members& members);
+  /// Who shares the strong log: they are the members. `to_the_end`: the log has been followed
+  /// past this node's start, so that whom only its own file names is none: it was removed, and
+  /// the log told so while this node was away, or in what a peer's checkpoint had left behind.
+  void follow(const Members& members, bool to_the_end);
   /// A member without data asks for all of it: from now on nothing counts as
   /// settled that it has not got. An error: that could not be written down.
-  Status admit(const std::string& node, eventual::OriginId origin);
+  Status admit(const mesh::Hello& hello);
   eventual::OriginId origin() const { return replication_.holdings().self().origin; }
   /// Nodes without an engine: who they are and where comes through the mesh itself.
   /// Makes the members what is known of the mesh's.

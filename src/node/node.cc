@@ -227,7 +227,7 @@ void Node::follow_mesh() {
       logging::warning("{}", s.error().message);
   }
   mesh_->tell(members, requests_->now(), requests_->monotonic());
-  mesh_->follow(members);
+  mesh_->follow(members, false);
 }
 
 std::vector<NodeFacts::Behind> Node::behind() const {

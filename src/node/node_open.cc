@@ -174,13 +174,15 @@ Status Node::follow_strong_log() {
     mesh_ = std::make_unique<MeshSide>(*environment_, options_, credentials_, *incarnation,
                                        *replica_, *origin_log_);
     if (Status s = mesh_->load(has_replica_); !s) return s;
-    if (engine_.shared()) mesh_->follow(keyspaces_->members());
+    if (engine_.shared()) mesh_->follow(keyspaces_->members(), false);
     make_peers();
   }
   keyspaces_->set_node([this] { return facts(); },
                        [this] {
                          if (membership_) membership_->on_changed();
-                         if (mesh_) mesh_->follow(keyspaces_->members());
+                         if (mesh_)
+                           mesh_->follow(keyspaces_->members(),
+                                         membership_ && membership_->joined());
                        });
   if (Status s = sequencer_->start(engine_.strong() ? loaded->log_place : std::string()); !s)
     return s;

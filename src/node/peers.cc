@@ -101,7 +101,7 @@ Status Peers::admit(const mesh::Hello& hello) {
   const std::uint64_t written = checkpointer_.counters().completed;
   // One that comes again has been elsewhere, or away: what it needs now is newer.
   if (added || now - newcomer.asked_at > newcomer_asks_again) {
-    if (Status s = mesh_.admit(hello.node, {hello.origin}); !s) {
+    if (Status s = mesh_.admit(hello); !s) {
       newcomers_.erase(it);  // it was not counted in: the next time is the first
       return s;
     }

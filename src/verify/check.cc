@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <span>
 
+#include "verify/eventual.h"
 #include "verify/merge.h"
 #include "verify/totals.h"
 
@@ -55,6 +56,44 @@ void add_all(Report& report, const char* check, std::vector<std::string> texts) 
   for (std::string& text : texts) report.violations.push_back({check, std::move(text)});
 }
 
+void add_totals(Report& report, Totals totals) {
+  report.counters += totals.counters;
+  add_all(report, "exactly once", std::move(totals.violations));
+}
+
+/// Takes the tries on eventual keyspaces out of the history.
+Result<std::vector<Operation>> take_eventual(History& history) {
+  std::vector<Operation> eventual, strong;
+  for (Operation& one : history.operations) {
+    std::size_t keys = 0;
+    for (const Command& command : one.commands)
+      keys += command.size() > 1 && is_eventual(history, command[1]) ? 1 : 0;
+    if (keys != 0 && keys != one.commands.size()) {
+      return fail(Code::corrupt,
+                  fmt::format("line {}: keys of both guarantees in one operation", one.line));
+    }
+    (keys == 0 ? strong : eventual).push_back(std::move(one));
+  }
+  history.operations = std::move(strong);
+  return eventual;
+}
+
+Status check_eventual(const History& history, std::vector<Operation> tries, Report& report) {
+  const auto checked = verify::check_eventual(history, tries);
+  if (!checked) return tl::unexpected(checked.error());
+  report.operations += checked->operations;
+  report.unknown += checked->unknown;
+  report.keys += checked->keys;
+  report.eventual_reads = checked->reads;
+  for (const auto& found : checked->violations)
+    report.violations.push_back({found.check, found.explanation});
+  // Where a retry was answered differs, so only the effects are compared.
+  auto merged = merge_retries(std::move(tries));
+  if (!merged) return tl::unexpected(merged.error());
+  add_totals(report, check_totals(history, merged->operations));
+  return {};
+}
+
 }  // namespace
 
 Verdict Report::verdict() const {
@@ -65,6 +104,8 @@ Verdict Report::verdict() const {
 Result<Report> check(History history, const CheckOptions& options) {
   Report report;
   report.summary = summarize(history);
+  auto eventual = take_eventual(history);
+  if (!eventual) return tl::unexpected(eventual.error());
   auto merged = merge_retries(std::move(history.operations));
   if (!merged) return tl::unexpected(merged.error());
   std::vector<Operation>& operations = merged->operations;
@@ -73,10 +114,10 @@ Result<Report> check(History history, const CheckOptions& options) {
       std::count_if(operations.begin(), operations.end(),
                     [](const Operation& one) { return one.outcome == Outcome::unknown; }));
   add_all(report, "retries", std::move(merged->differing));
-  Totals totals = check_totals(history, operations);
-  report.counters = totals.counters;
-  add_all(report, "exactly once", std::move(totals.violations));
   add_all(report, "agreement", check_agreement(history));
+  if (Status s = check_eventual(history, *std::move(eventual), report); !s)
+    return tl::unexpected(s.error());
+  add_totals(report, check_totals(history, operations));
 
   std::vector<Operation> reads = final_reads(history, operations);
   std::move(reads.begin(), reads.end(), std::back_inserter(operations));

@@ -18,11 +18,12 @@ struct Report {
   std::uint64_t unknown = 0;     // of them
   std::uint64_t components = 0;  // checked apart
   std::uint64_t keys = 0;
-  std::uint64_t counters = 0;  // compared with what they held in the end
+  std::uint64_t counters = 0;        // compared with what they held in the end
+  std::uint64_t eventual_reads = 0;  // compared with what had to show
   std::uint64_t steps = 0;
 
   struct Violation {
-    std::string check;        // linearizable, retries, exactly once, agreement
+    std::string check;  // linearizable, retries, exactly once, agreement, causal, lost, unwritten
     std::string explanation;  // lines
   };
   std::vector<Violation> violations;

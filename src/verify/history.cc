@@ -132,6 +132,19 @@ Status read_answer(const json& line, Operation& operation) {
   return {};
 }
 
+Status read_after(const json& line, Operation& operation) {
+  const auto after = line.find("after");
+  if (after == line.end() || after->is_null()) return {};
+  const auto wrong_after = [] { return wrong("an after has a node and a start"); };
+  if (!after->is_object() || !after->contains("node") || !after->contains("start"))
+    return wrong_after();
+  auto node = text_of((*after)["node"], "node");
+  const auto start = time_of((*after)["start"]);
+  if (!node || !start) return wrong_after();
+  operation.after = After{*std::move(node), *start};
+  return {};
+}
+
 Status read_operation(const json& line, History& history, std::uint64_t number) {
   Operation operation;
   operation.line = number;
@@ -150,15 +163,17 @@ Status read_operation(const json& line, History& history, std::uint64_t number) 
   operation.start = *time;
   if (Status read = read_commands(line, operation); !read) return read;
   if (Status read = read_answer(line, operation); !read) return read;
+  if (Status read = read_after(line, operation); !read) return read;
   history.operations.push_back(std::move(operation));
   return {};
 }
 
 Result<Answer> value_of(const json& json_value) {
   auto value = answer_of(json_value);
-  if (value && (value->kind == Answer::Kind::array || value->kind == Answer::Kind::error)) {
-    return wrong("a key's value is a string, an integer or null");
-  }
+  if (!value) return value;
+  bool plain = value->kind != Answer::Kind::error;
+  for (const Answer& member : value->items) plain = plain && member.kind == Answer::Kind::text;
+  if (!plain) return wrong("a key's value is a string, an integer, null, or an array of members");
   return value;
 }
 
@@ -212,6 +227,17 @@ Status read_fault(const json& line, History& history) {
   return {};
 }
 
+Status read_keyspace(const json& line, History& history) {
+  const auto guarantee = line.find("guarantee");
+  const bool eventual = guarantee != line.end() && *guarantee == "eventual";
+  if (!line["keyspace"].is_string() ||
+      (!eventual && (guarantee == line.end() || *guarantee != "strong"))) {
+    return wrong("a keyspace has a name, and the guarantee strong or eventual");
+  }
+  if (eventual) history.eventual.insert(line["keyspace"].get<std::string>());
+  return {};
+}
+
 std::string quoted(const std::string& text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -222,6 +248,7 @@ Status read_line(std::string_view text, History& history, std::uint64_t number) 
   if (!line.is_object()) return wrong("no JSON object");
   if (line.contains("fault")) return read_fault(line, history);
   if (line.contains("final")) return read_final(line, history, number);
+  if (line.contains("keyspace")) return read_keyspace(line, history);
   if (line.contains("initial")) return read_initial(line["initial"], history);
   return read_operation(line, history, number);
 }

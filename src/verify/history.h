@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,13 @@ enum class Outcome : std::uint8_t {
 
 using Command = std::vector<std::string>;
 
+/// What a token stands for that a read carried: all that `node` had when it
+/// was asked for it, at `start`.
+struct After {
+  std::string node;
+  Time start = 0;
+};
+
 /// One try of an operation, or after merge_retries() a whole operation.
 struct Operation {
   std::string client;
@@ -49,6 +57,7 @@ struct Operation {
   Outcome outcome = Outcome::unknown;
   Answer answer;      // where it was applied
   std::string error;  // as sent, where there was one
+  std::optional<After> after;
   std::uint64_t line = 0;
 };
 /// For a person: who, what, answered how, when, and in which line.
@@ -72,6 +81,7 @@ struct History {
   std::map<std::string, Answer> initial;
   std::vector<Final> finals;
   std::vector<Fault> faults;
+  std::set<std::string, std::less<>> eventual;  // keyspaces; others are strong
 };
 
 /// What stands before the key's first ':', else "default".

@@ -83,6 +83,21 @@ Totals check_totals(const History& history, std::span<const Operation> operation
   return totals;
 }
 
+namespace {
+
+/// The same for values that are the same: 7 and "7", members in any order.
+std::string comparable(const Answer& answer) {
+  if (answer.kind == Answer::Kind::integer)
+    return verify::to_text(Answer::of(std::to_string(answer.integer)));
+  if (answer.kind != Answer::Kind::array) return verify::to_text(answer);
+  Answer sorted = answer;
+  std::sort(sorted.items.begin(), sorted.items.end(),
+            [](const Answer& a, const Answer& b) { return a.text < b.text; });
+  return verify::to_text(sorted);
+}
+
+}  // namespace
+
 std::vector<std::string> check_agreement(const History& history) {
   struct Seen {
     std::string value;
@@ -92,9 +107,7 @@ std::vector<std::string> check_agreement(const History& history) {
   std::vector<std::string> violations;
   for (const Final& final : history.finals) {
     for (const auto& [key, answer] : final.values) {
-      const std::string value = answer.kind == Answer::Kind::integer
-                                    ? verify::to_text(Answer::of(std::to_string(answer.integer)))
-                                    : verify::to_text(answer);
+      const std::string value = comparable(answer);
       const auto [at, fresh] = first.try_emplace(key, Seen{value, final.node});
       if (fresh || at->second.value == value) continue;
       violations.push_back(fmt::format("{} is {} at {} and {} at {}", key, at->second.value,

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "verify/history.h"
+
+/// RESP2 as a client of one request at a time needs it: the simulator's and
+/// `holdfast verify`'s.
+namespace holdfast::verify {
+
+inline constexpr int resp_depth_max = 8;
+
+/// Appends the command as a request.
+void encode_request(const Command& command, std::string& out);
+
+/// Takes the first reply off the bytes; nothing while it is incomplete. An
+/// error: they are no reply.
+Result<std::optional<Answer>> take_reply(std::string& bytes);
+
+}  // namespace holdfast::verify
