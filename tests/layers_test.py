@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 LAYERS = ("base value log table dedup command strong eventual mesh catalog function workflow "
-          "server node verify cli").split()
+          "server node verify trial cli").split()
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 
 

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/serve.h"
+#include "cli/verify.h"
 
 #ifdef HOLDFAST_JEMALLOC
 // Pages that a checkpoint or a burst needed go back to the kernel soon, by a
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
   holdfast::cli::add_serve_command(app, exit_code);
   holdfast::cli::add_load_command(app, exit_code);
   holdfast::cli::add_check_command(app, exit_code);
+  holdfast::cli::add_verify_command(app, exit_code);
   holdfast::cli::add_commands_command(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -123,6 +123,8 @@ void add_serve_command(CLI::App& app, int& exit_code) {
        "HOST:PORT for Redis clients; loopback only while no service signs in");
   flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
   flag("--mesh", options->mesh, "HOST:PORT for the cluster's other nodes");
+  flag("--mesh-advertise", options->mesh_advertise,
+       "HOST:PORT at which they reach it, where that is another (a container's host, a proxy)");
   serve_app
       ->add_option("--peers", options->peers,
                    "HOST:PORT,… of the other nodes' --mesh: a cluster of eventual keyspaces that "

@@ -279,7 +279,7 @@ void Node::make_peers() {
 }
 
 Member Node::self() const {
-  return {.id = options_.node, .resp = options_.resp, .http = options_.http, .mesh = options_.mesh};
+  return {.id = options_.node, .resp = options_.resp, .http = options_.http, .mesh = options_.mesh_advertise.empty() ? options_.mesh : options_.mesh_advertise};
 }
 
 Status Node::replay_origin_log(Position after) {

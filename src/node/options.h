@@ -18,6 +18,7 @@ struct Options {
   std::string resp = "127.0.0.1:7379";
   std::string http = "127.0.0.1:7380";
   std::string mesh = "127.0.0.1:7381";  // for other nodes; listened on only where there can be any
+  std::string mesh_advertise;           // where others reach that, if elsewhere
   std::vector<std::string> peers;       // the others' mesh addresses, where no engine tells them
   bool bootstrap = false;               // begin without having heard of all of them
   std::string cluster_secret_file;      // what nodes sign in with to each other; empty: nothing

@@ -68,8 +68,12 @@ Status Peers::listen() {
       !s) {
     return s;
   }
-  mesh_.set_place(reception_->address());
+  mesh_.set_place(address());
   return {};
+}
+
+std::string Peers::address() const {
+  return options_.mesh_advertise.empty() ? reception_->address() : options_.mesh_advertise;
 }
 
 std::optional<std::string> Peers::other_with_id() const {
@@ -80,7 +84,7 @@ std::optional<std::string> Peers::other_with_id() const {
 void Peers::tick() {
   step();
   if (!addresses_) return;
-  addresses_->publish(reception_->address());
+  addresses_->publish(address());
   const Monotonic now = environment_.now();
   if (streams_ == 0 && now > hold_until_) membership_->release();
   if (now >= look_at_ && mesh_.wants_addresses()) {

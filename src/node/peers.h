@@ -43,6 +43,8 @@ class Peers {
 
   /// Serves checkpoints from now on.
   Status listen();
+  /// Where others reach this node.
+  std::string address() const;
   /// Goes on with saying that this node is alive. Every 100 ms or so.
   void step() {
     if (presence_) presence_->step();

@@ -9,6 +9,7 @@
 
 #include "base/string_hash.h"
 #include "verify/commands.h"
+#include "verify/eventual.h"
 
 namespace holdfast::verify {
 namespace {
@@ -272,6 +273,7 @@ std::vector<Operation> final_reads(const History& history, std::span<const Opera
   std::vector<Operation> reads;
   for (const Final& final : history.finals) {
     for (const auto& [key, value] : final.values) {
+      if (is_eventual(history, key)) continue;
       Operation read{.client = "final", .node = final.node, .commands = {{"GET", key}}};
       read.start = last + 1;
       read.end = last + 1;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trial/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace holdfast::trial {
+namespace {
+
+constexpr std::streamoff last_words_bytes = 2'000;
+constexpr int not_executed = 127;
+
+[[noreturn]] void become(const std::vector<char*>& arguments, int log) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Ctrl-C in a terminal is for the one who started them.
+  ::setpgid(0, 0);
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::dup2(nothing, STDIN_FILENO);
+  ::dup2(log, STDOUT_FILENO);
+  ::dup2(log, STDERR_FILENO);
+  ::execv(arguments[0], arguments.data());
+  ::_exit(not_executed);
+}
+
+}  // namespace
+
+Process::Process(std::string name, std::vector<std::string> command, std::string log_file)
+    : name_(std::move(name)), command_(std::move(command)), log_file_(std::move(log_file)) {}
+
+Process::~Process() {
+  kill();
+}
+
+Status Process::start() {
+  std::vector<char*> arguments;
+  for (std::string& word : command_) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const int log = ::open(log_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (log < 0)
+    return fail(Code::err, fmt::format("cannot write {}: {}", log_file_, std::strerror(errno)));
+  pid_ = ::fork();
+  if (pid_ == 0) become(arguments, log);
+  const int why = errno;
+  ::close(log);
+  ended_by_itself_ = false;
+  if (pid_ > 0) return {};
+  pid_ = 0;
+  return fail(Code::err, fmt::format("cannot start {}: {}", name_, std::strerror(why)));
+}
+
+void Process::end(int signal) {
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGCONT);
+  ::kill(pid_, signal);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = 0;
+}
+
+void Process::kill() {
+  end(SIGKILL);
+}
+
+void Process::stop() {
+  end(SIGTERM);
+}
+
+void Process::pause() {
+  if (pid_ != 0) ::kill(pid_, SIGSTOP);
+}
+
+void Process::resume() {
+  if (pid_ != 0) ::kill(pid_, SIGCONT);
+}
+
+bool Process::ended_by_itself() {
+  if (pid_ != 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+    pid_ = 0;
+    ended_by_itself_ = true;
+  }
+  return ended_by_itself_;
+}
+
+std::string Process::last_words() const {
+  std::ifstream file(log_file_, std::ios::binary | std::ios::ate);
+  if (!file) return {};
+  const std::streamoff size = file.tellg();
+  file.seekg(std::max<std::streamoff>(0, size - last_words_bytes));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string find_program(const std::string& name) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::string file = folder + "/" + name;
+    if (::access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> free_ports(std::size_t count) {
+  using boost::asio::ip::tcp;
+  boost::asio::io_context io;
+  std::vector<tcp::acceptor> held;  // until all are known, so that none comes twice
+  std::vector<std::string> ports;
+  for (std::size_t i = 0; i < count; ++i) {
+    boost::system::error_code failed;
+    tcp::acceptor& one = held.emplace_back(io);
+    one.open(tcp::v4(), failed);
+    if (!failed) one.bind({boost::asio::ip::address_v4::loopback(), 0}, failed);
+    if (failed) return fail(Code::err, "no free port: " + failed.message());
+    ports.push_back(std::to_string(one.local_endpoint().port()));
+  }
+  return ports;
+}
+
+}  // namespace holdfast::trial
