@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,11 +28,13 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr unsigned waiting_factor = 20;
+
 struct Wanted {
   std::uint64_t first = 1;
   std::uint64_t runs = 100;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
-  unsigned seconds_max = 120;  // of one run
+  unsigned seconds_max = 120;  // of a processor, for one run
   PlanOptions plan;
   bool traced = false;
   bool shrinks = false;
@@ -64,7 +67,11 @@ std::string content_of(int descriptor) {
 [[noreturn]] void run_here(const Plan& plan, const Wanted& wanted, int result) {
   logging::configure(wanted.traced ? logging::Level::info : logging::Level::error,
                      logging::Format::text);
-  alarm(wanted.seconds_max);
+  // Of a processor: beside other work a run may have to wait for one. What waits for ever
+  // takes none, so there is a bound by the clock as well.
+  const rlimit most{wanted.seconds_max, RLIM_INFINITY};
+  setrlimit(RLIMIT_CPU, &most);
+  alarm(waiting_factor * wanted.seconds_max);
   Json said;
   {
     World world(plan, wanted.traced);
@@ -110,7 +117,7 @@ std::pair<std::uint64_t, Ran> await() {
     ran.failure = said["failure"];
     ran.counts = said.value("counts", Json::object());
     ran.faults = said.value("faults", Json::object());
-  } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+  } else if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGXCPU)) {
     ran.failure = "it took too long";
   } else {
     ran.failure =
@@ -281,7 +288,7 @@ int main(int argc, char** argv) {
   app.add_option("--kinds", kinds, "of faults; any")->delimiter(',');
   app.add_option("--engine", engine, "etcd, embedded or none; any");
   app.add_option("--report", wanted.report, "a JSON file to write");
-  app.add_option("--seconds-max", wanted.seconds_max, "that a run may take");
+  app.add_option("--seconds-max", wanted.seconds_max, "of a processor that a run may take");
   app.add_flag("--fail-fast", wanted.fails_fast, "end with the first that fails");
   app.add_flag("--shrink", wanted.shrinks, "find the smallest run that still fails");
   CLI11_PARSE(app, argc, argv);
