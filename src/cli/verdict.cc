@@ -35,6 +35,7 @@ void print_table(const verify::Report& report, double seconds) {
   if (summary.faults > 0) {
     line("during faults", fmt::format("{}, in {} faults", tries(summary.during), summary.faults));
   }
+  if (summary.outages.all > 0) line("during outages", tries(summary.outages));
   for (const auto& [code, count] : summary.errors) line("  " + code, with_thousands(count));
   line("operations",
        fmt::format("{}, of {} the outcome is unknown", with_thousands(report.operations),
@@ -73,6 +74,7 @@ void print_json(const verify::Report& report, double seconds) {
       {"verdict", verdict_word(report)},
       {"outside_faults", tries(summary.outside)},
       {"during_faults", tries(summary.during)},
+      {"during_outages", tries(summary.outages)},
       {"faults", summary.faults},
       {"errors", summary.errors},
       {"with_ids", summary.ids},

@@ -28,11 +28,27 @@
 #include "verify/shrink.h"
 #else
 namespace holdfast::verify {
-struct ReportPage {std::string title; std::vector<std::pair<std::string,std::string>> facts; const History& history; const Report& report; const History* smallest=nullptr;};
-inline std::string report_page(const ReportPage&) {return "";}
-inline std::string to_lines(const History& h) {std::string all; for (auto& o: h.operations) all += to_text(o)+"\n"; for (auto&f:h.faults) all+=fmt::format("fault {} {} {}\n",f.what,f.start,f.end.value_or(0)); return all;}
-inline History shrink(const History& h, const std::string&, std::initializer_list<int>) {return h;}
+struct ReportPage {
+  std::string title;
+  std::vector<std::pair<std::string, std::string> > facts;
+  const History& history;
+  const Report& report;
+  const History* smallest = nullptr;
+};
+inline std::string report_page(const ReportPage&) {
+  return "";
 }
+inline std::string to_lines(const History& h) {
+  std::string all;
+  for (auto& o : h.operations) all += to_text(o) + "\n";
+  for (auto& f : h.faults)
+    all += fmt::format("fault {} {} {}\n", f.what, f.start, f.end.value_or(0));
+  return all;
+}
+inline History shrink(const History& h, const std::string&, std::initializer_list<int>) {
+  return h;
+}
+}  // namespace holdfast::verify
 #endif
 
 namespace holdfast::cli {
@@ -47,6 +63,7 @@ struct Flags {
   std::vector<std::string> addresses;
   std::vector<std::string> check;
   std::string duration = "30s";
+  std::string patience = "60s";
   std::string etcd = "auto";
   std::string out = "holdfast-verify";
   std::optional<std::uint64_t> seed;
@@ -114,6 +131,10 @@ Status complete(Flags& flags) {
   if (!duration || *duration < std::chrono::seconds(1))
     return fail(Code::err, "--duration is a time of a second or more, such as 30s");
   plan.duration = std::chrono::duration_cast<std::chrono::seconds>(*duration);
+  const auto patience = parse_duration(flags.patience);
+  if (!patience || *patience < std::chrono::seconds(1))
+    return fail(Code::err, "--patience is a time of a second or more, such as 60s");
+  plan.patience = std::chrono::duration_cast<std::chrono::seconds>(*patience);
   plan.faults = !flags.no_faults;
   plan.seed = flags.seed ? *flags.seed : std::random_device{}();
   plan.own.program = this_program();
@@ -178,8 +199,8 @@ int run_verify(Flags& flags) {
   if (failed) return fail_with(flags.out + ": " + failed.message(), exit_undecided);
 
   Display display(flags.plan.duration);
-  auto trial = trial::run_trial(
-      flags.plan, [&](const trial::Progress& progress) { display.show(progress); });
+  auto trial = trial::run_trial(flags.plan,
+                                [&](const trial::Progress& progress) { display.show(progress); });
   display.end();
   if (!trial) return fail_with(trial.error().message, exit_undecided);
   const std::string history = flags.out + "/history.jsonl";
@@ -229,7 +250,10 @@ void add_verify_command(CLI::App& app, int& exit_code) {
       ->add_option("--keyspace", plan.keyspaces,
                    "Work in this keyspace, under keys that are deleted at the end; may be repeated")
       ->allow_extra_args(false);
-  verify->add_option("--duration", flags->duration, "How long clients work")
+  verify->add_option("--duration", flags->duration, "How long clients work")->capture_default_str();
+  verify
+      ->add_option("--patience", flags->patience,
+                   "How long nodes may take to answer again after a start or a fault")
       ->capture_default_str();
   verify->add_option("--clients", plan.clients, "Clients, each with one operation at a time")
       ->check(CLI::Range(1, 1'000))
@@ -247,8 +271,9 @@ void add_verify_command(CLI::App& app, int& exit_code) {
   verify->add_option("--nodes", plan.own.nodes, "Nodes of the cluster that is started")
       ->check(CLI::Range(1, 9))
       ->capture_default_str();
-  verify->add_option("--etcd", flags->etcd,
-                     "The etcd program for its engine; auto: where PATH has one; none: without")
+  verify
+      ->add_option("--etcd", flags->etcd,
+                   "The etcd program for its engine; auto: where PATH has one; none: without")
       ->capture_default_str();
   verify->add_option("--etcd-members", plan.own.etcd_members, "Members of etcd")
       ->check(CLI::Range(1, 7))

@@ -109,7 +109,7 @@ asio::awaitable<void> Client::write(Step step) {
       ++load_.operations;
       co_return;
     }
-    if (!once || Clock::now() > end || !load_.unexpected.empty()) {
+    if (!once || Clock::now() > end || load_.hopeless) {
       ++load_.given_up;
       co_return;
     }

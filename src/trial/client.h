@@ -29,6 +29,7 @@ struct Load {
   verify::History history{};
   Clock::time_point began{};
   bool stopping = false;
+  bool hopeless = false;    // it is known already that something is wrong: nobody insists
   std::size_t working = 0;  // clients, and copies of theirs, that have not ended
   std::uint64_t operations = 0;
   std::uint64_t given_up = 0;

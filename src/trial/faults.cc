@@ -14,15 +14,14 @@ namespace {
 
 constexpr milliseconds healthy_least{1'000}, healthy_most{2'500};
 constexpr milliseconds broken_least{300}, broken_most{3'000};
-constexpr milliseconds recovery_most{60'000};
 constexpr milliseconds probe_patience{3'000};
 constexpr milliseconds look_every{50};
 constexpr milliseconds shell_most{60'000};
 
 }  // namespace
 
-Faults::Faults(Load& load, OwnCluster* own, Hooks hooks, std::uint64_t seed)
-    : load_(load), own_(own), hooks_(std::move(hooks)), random_(seed) {}
+Faults::Faults(Load& load, OwnCluster* own, Hooks hooks, std::uint64_t seed, milliseconds patience)
+    : load_(load), own_(own), hooks_(std::move(hooks)), random_(seed), patience_(patience) {}
 
 std::size_t Faults::below(std::size_t end) {
   return std::uniform_int_distribution<std::size_t>(0, end - 1)(random_);
@@ -124,11 +123,12 @@ asio::awaitable<Status> Faults::run() {
     const Fault fault = draw();
     now_ = fault.what;
     const std::size_t at = load_.history.faults.size();
-    load_.history.faults.push_back({.what = fault.what, .start = load_.now(), .end = {}});
+    load_.history.faults.push_back(
+        {.what = fault.what, .start = load_.now(), .end = {}, .outage = load_.nodes.size() == 1});
     if (Status s = co_await fault.strike(); !s) co_return s;
     co_await pause_for(between(broken_least, broken_most));
     if (Status s = co_await fault.mend(); !s) co_return s;
-    if (Status s = co_await until_all_answer(load_, recovery_most); !s)
+    if (Status s = co_await until_all_answer(load_, patience_); !s)
       co_return fail(Code::err, fmt::format("after \"{}\": {}", fault.what, s.error().message));
     load_.history.faults[at].end = load_.now();
     now_.clear();

@@ -32,8 +32,8 @@ struct Hooks {
 class Faults {
  public:
   /// `own`: null where the cluster is somebody's else. What is not there is not
-  /// broken. They must outlive this.
-  Faults(Load& load, OwnCluster* own, Hooks hooks, std::uint64_t seed);
+  /// broken. They must outlive this. `patience`: for all to answer again.
+  Faults(Load& load, OwnCluster* own, Hooks hooks, std::uint64_t seed, milliseconds patience);
 
   bool any() const { return own_ != nullptr || !hooks_.strike.empty(); }
   /// Until the load is to stop. An error: something did not come back.
@@ -56,6 +56,7 @@ class Faults {
   OwnCluster* own_;
   Hooks hooks_;
   std::mt19937_64 random_;
+  milliseconds patience_;
   std::string now_;
 };
 

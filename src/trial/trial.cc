@@ -19,8 +19,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr milliseconds start_patience{60'000};
-constexpr milliseconds end_patience{60'000};  // for clients to end, and replicas to become equal
 constexpr milliseconds progress_every{500};
 constexpr milliseconds look_every{20};
 constexpr double client_operations_per_second_max = 5'000;  // more than one can do: no pause
@@ -41,11 +39,11 @@ class Conductor {
   asio::awaitable<Result<Trial>> run() {
     if (Status s = start(); !s) co_return tl::unexpected(s.error());
     if (Status s = co_await choose_grounds(); !s) co_return tl::unexpected(explained(s.error()));
-    if (Status s = co_await until_all_answer(load_, start_patience); !s)
+    if (Status s = co_await until_all_answer(load_, plan_.patience); !s)
       co_return tl::unexpected(explained(s.error()));
     co_await work();
-    co_await read_the_end();
-    co_await clean_up();
+    if (recovered()) co_await read_the_end();
+    if (recovered()) co_await clean_up();
     if (own_) own_->stop();
     trial_.history = std::move(load_.history);
     trial_.operations = load_.operations;
@@ -87,7 +85,7 @@ class Conductor {
     for (const char* const guarantee : {"strong", "eventual"}) {
       const std::string name = fmt::format("{}-{}", load_.run, guarantee);
       const auto made = co_await insist(
-          load_, words("KEYSPACE", "CREATE", name, "GUARANTEE", guarantee), start_patience);
+          load_, words("KEYSPACE", "CREATE", name, "GUARANTEE", guarantee), plan_.patience);
       if (!made && made.error().message.starts_with("UNSUPPORTED")) {
         trial_.notes.push_back("no strong keyspace: " + made.error().message);
         continue;
@@ -102,7 +100,7 @@ class Conductor {
   }
 
   asio::awaitable<Status> add_ground(std::string name) {
-    const auto end = Clock::now() + start_patience;
+    const auto end = Clock::now() + plan_.patience;
     std::optional<KeyspaceFacts> facts;
     while (!(facts = co_await keyspace_facts(load_, name))) {
       if (Clock::now() > end)
@@ -127,7 +125,7 @@ class Conductor {
       ++load_.working;
       asio::co_spawn(load_.io, clients.back()->run(), asio::detached);
     }
-    Faults faults(load_, own_ ? &*own_ : nullptr, plan_.hooks, plan_.seed);
+    Faults faults(load_, own_ ? &*own_ : nullptr, plan_.hooks, plan_.seed, plan_.patience);
     bool breaking = plan_.faults && faults.any();
     if (breaking) asio::co_spawn(load_.io, break_things(faults, breaking), asio::detached);
     auto told = load_.began;
@@ -142,7 +140,8 @@ class Conductor {
       co_await pause_for(look_every);
     }
     load_.stopping = true;
-    const auto end = Clock::now() + end_patience;
+    load_.hopeless = !load_.unexpected.empty() || !trial_.beyond.empty();
+    const auto end = Clock::now() + plan_.patience;
     while ((load_.working > 0 || breaking) && Clock::now() < end) co_await pause_for(look_every);
     if (load_.working > 0) found("answers", "some clients wait for an answer without end");
     if (!load_.unexpected.empty()) found("answers", load_.unexpected);
@@ -163,6 +162,12 @@ class Conductor {
     return true;
   }
 
+  /// Else there is nobody to ask.
+  bool recovered() const {
+    return std::ranges::none_of(trial_.beyond,
+                                [](const auto& found) { return found.check == "recovery"; });
+  }
+
   void found(const char* check, std::string what) {
     trial_.beyond.push_back({check, std::move(what)});
   }
@@ -171,7 +176,7 @@ class Conductor {
 
   asio::awaitable<void> read_the_end() {
     const auto began = Clock::now();
-    const Status answer = co_await until_all_answer(load_, end_patience);
+    const Status answer = co_await until_all_answer(load_, plan_.patience);
     if (!answer) co_return found("recovery", explained(answer.error()).message);
     for (const Ground& ground : load_.grounds) {
       if (ground.eventual) {
@@ -200,7 +205,7 @@ class Conductor {
 
   /// Until all nodes answer the same, and hold the same.
   asio::awaitable<void> read_eventual(const Ground& ground, Clock::time_point began) {
-    const auto end = Clock::now() + end_patience;
+    const auto end = Clock::now() + plan_.patience;
     const std::size_t before = load_.history.finals.size();
     while (true) {
       load_.history.finals.resize(before);
@@ -222,15 +227,17 @@ class Conductor {
   }
 
   asio::awaitable<void> clean_up() {
+    std::size_t erased = 0;
     for (const Ground& ground : load_.grounds) {
       if (std::ranges::find(scratch_, ground.keyspace) != scratch_.end()) continue;
       for (const std::string& key : keys_in(load_.history, ground)) {
-        co_await insist(load_, words("DEL", key), start_patience);
+        const std::string id = fmt::format("{}-erase-{}", load_.run, ++erased);
+        co_await insist(load_, words("ONCE", id, "DEL", key), plan_.patience);
       }
     }
     if (own_) co_return;  // its data go as they are
     for (const std::string& name : scratch_) {
-      co_await insist(load_, words("KEYSPACE", "DROP", name), start_patience);
+      co_await insist(load_, words("KEYSPACE", "DROP", name), plan_.patience);
     }
   }
 

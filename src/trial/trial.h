@@ -25,6 +25,7 @@ struct Plan {
   double operations_per_second = 2'000;  // of all clients together, at most
   std::uint64_t seed = 0;
   bool faults = true;
+  std::chrono::seconds patience{60};  // for nodes to answer after a start or a fault
   Hooks hooks;
 };
 

@@ -210,8 +210,10 @@ Status read_final(const json& line, History& history, std::uint64_t number) {
 
 Status read_fault(const json& line, History& history) {
   Fault fault;
-  if (!line["fault"].is_string()) return wrong("a fault is named by a string");
-  fault.what = line["fault"].get<std::string>();
+  fault.outage = line.contains("outage");
+  const json& what = line[fault.outage ? "outage" : "fault"];
+  if (!what.is_string()) return wrong("a fault is named by a string");
+  fault.what = what.get<std::string>();
   const auto start = line.find("start");
   if (start == line.end()) return wrong("a fault needs a start");
   const auto time = time_of(*start);
@@ -246,7 +248,7 @@ Status read_line(std::string_view text, History& history, std::uint64_t number) 
   if (text.size() > history_line_bytes_max) return wrong("the line is too long");
   const json line = json::parse(text.begin(), text.end(), nullptr, false);
   if (!line.is_object()) return wrong("no JSON object");
-  if (line.contains("fault")) return read_fault(line, history);
+  if (line.contains("fault") || line.contains("outage")) return read_fault(line, history);
   if (line.contains("final")) return read_final(line, history, number);
   if (line.contains("keyspace")) return read_keyspace(line, history);
   if (line.contains("initial")) return read_initial(line["initial"], history);

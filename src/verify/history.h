@@ -67,6 +67,7 @@ struct Fault {
   std::string what;
   Time start = 0;
   std::optional<Time> end;  // none: until the end of the history
+  bool outage = false;      // nothing can be expected to work
 };
 
 /// What one node answered when all was over.

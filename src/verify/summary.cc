@@ -8,11 +8,12 @@
 namespace holdfast::verify {
 namespace {
 
-/// Time that at least one fault covers, as stretches that do not overlap.
-std::vector<std::pair<Time, Time>> covered(const std::vector<Fault>& faults) {
+/// Time that at least one fault, or outage, covers, as stretches that do not overlap.
+std::vector<std::pair<Time, Time>> covered(const std::vector<Fault>& faults, bool outages) {
   std::vector<std::pair<Time, Time>> stretches;
   stretches.reserve(faults.size());
   for (const Fault& fault : faults) {
+    if (fault.outage != outages) continue;
     stretches.emplace_back(fault.start, fault.end.value_or(history_time_max));
   }
   std::sort(stretches.begin(), stretches.end());
@@ -70,9 +71,12 @@ double Summary::Tries::share() const {
 Summary summarize(const History& history) {
   Summary summary;
   summary.faults = history.faults.size();
-  const auto stretches = covered(history.faults);
+  const auto stretches = covered(history.faults, false);
+  const auto outages = covered(history.faults, true);
   for (const Operation& one : history.operations) {
-    Summary::Tries& tries = overlaps(one, stretches) ? summary.during : summary.outside;
+    Summary::Tries& tries = overlaps(one, outages)     ? summary.outages
+                            : overlaps(one, stretches) ? summary.during
+                                                       : summary.outside;
     ++tries.all;
     if (!one.id.empty()) ++summary.ids;
     // A refused WATCH is a reply too: it was decided.
@@ -84,7 +88,7 @@ Summary summarize(const History& history) {
       ++summary.errors[one.error.substr(0, one.error.find(' '))];
     }
   }
-  if (summary.outside.replied + summary.during.replied == 0) {
+  if (summary.outside.replied + summary.during.replied + summary.outages.replied == 0) {
     summary.complaints.emplace_back("nothing was answered by a reply");
   }
   const auto complain = [&summary](const Summary::Tries& tries, double least, const char* when) {
