@@ -97,15 +97,19 @@ std::string this_program() {
 /// How far it is: a line that is drawn over on a terminal, else one now and then.
 class Display {
  public:
-  explicit Display(std::chrono::seconds duration)
-      : duration_(duration), terminal_(::isatty(STDERR_FILENO) == 1) {}
+  explicit Display(const trial::Plan& plan)
+      : plan_(plan), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
   void show(const trial::Progress& progress) {
-    if (!terminal_ && progress.elapsed - shown_ < plain_line_every) return;
+    const auto since = progress.elapsed - shown_;
+    if (!terminal_ && progress.round == round_ && since < plain_line_every) return;
     shown_ = progress.elapsed;
+    round_ = progress.round;
     const std::string line =
-        fmt::format("{} of {} s: {} operations, {} faults{}", progress.elapsed.count() / 1'000,
-                    duration_.count(), with_thousands(progress.operations), progress.faults,
+        fmt::format("{}{} of {} s: {} operations, {} faults{}",
+                    plan_.rounds > 1 ? fmt::format("round {}, ", progress.round + 1) : "",
+                    progress.elapsed.count() / 1'000, plan_.duration.count(),
+                    with_thousands(progress.operations), progress.faults,
                     progress.now_broken.empty() ? "" : ", now " + progress.now_broken);
     fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", line, terminal_ ? "\x1b[K" : "\n");
     std::fflush(stderr);
@@ -115,8 +119,9 @@ class Display {
   }
 
  private:
-  std::chrono::seconds duration_;
+  const trial::Plan& plan_;
   std::chrono::milliseconds shown_{0};
+  std::size_t round_ = 0;
   bool terminal_;
 };
 
@@ -160,34 +165,107 @@ Status write_file(const std::string& name, const std::string& text) {
   return {};
 }
 
-/// The verdict on what was recorded and on what the history does not tell.
-Result<verify::Report> judge(const trial::Trial& trial) {
-  auto report = verify::check(trial.history);
-  if (!report) return report;
-  report->violations.insert(report->violations.end(), trial.beyond.begin(), trial.beyond.end());
-  return report;
-}
+/// Judges the rounds of a trial, and writes and prints what came out.
+class Judge {
+ public:
+  explicit Judge(const Flags& flags) : flags_(flags) {}
 
-Status write_results(const Flags& flags, const trial::Trial& trial, const verify::Report& report) {
-  std::optional<verify::History> smallest;
-  if (!report.violations.empty()) {
-    smallest = verify::shrink(trial.history, report.violations.front().check, {});
-    if (Status s = write_file(flags.out + "/smallest.jsonl", verify::to_lines(*smallest)); !s)
-      return s;
+  /// Whether to go on.
+  bool operator()(trial::Trial trial) {
+    const Status done = round(std::move(trial));
+    if (!done) {
+      fail_with(done.error().message, exit_undecided);
+      code_ = exit_undecided;
+    }
+    return done.has_value() && code_ != exit_violation;
   }
-  const verify::ReportPage page{
-      .title = trial.cluster,
-      .facts = {{"seed", std::to_string(flags.plan.seed)},
-                {"duration", flags.duration},
-                {"clients", std::to_string(flags.plan.clients)},
-                {"operations answered", with_thousands(trial.operations)},
-                {"given up", with_thousands(trial.given_up)},
-                {"replicas equal after", fmt::format("{} ms", trial.converged.count())}},
-      .history = trial.history,
-      .report = report,
-      .smallest = smallest ? &*smallest : nullptr};
-  return write_file(flags.out + "/report.html", verify::report_page(page));
-}
+  int exit_code() const { return code_; }
+
+  /// What the rounds together say of memory, files and disk.
+  void end() {
+    for (const trial::Growth& growth : trial::growth_of(usage_)) {
+      fmt::print("{:<17}{:.0f} in the middle of it all, {:.0f} at the end ({:+.1f}%){}\n",
+                 growth.what, growth.middle, growth.last, growth.percent(),
+                 growth.bounded ? "" : ": it grows");
+      if (!growth.bounded) code_ = exit_violation;
+    }
+    if (code_ != 0 && flags_.plan.nodes.empty())
+      fmt::print("{:<17}{}\n", "logs and data", flags_.plan.own.folder);
+  }
+
+ private:
+  Status round(trial::Trial trial) {
+    if (Status s = write_file(flags_.out + "/history.jsonl", verify::to_lines(trial.history)); !s)
+      return s;
+    const auto begin = std::chrono::steady_clock::now();
+    auto report = verify::check(trial.history);
+    if (!report) return tl::unexpected(report.error());
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report->violations.insert(report->violations.end(), trial.beyond.begin(), trial.beyond.end());
+    if (Status s = write_results(trial, *report); !s) return s;
+    const int code = exit_code_of(*report);
+    if (code_ == 0 || code == exit_violation) code_ = code;
+    if (trial.usage) usage_.push_back(*trial.usage);
+    if (flags_.json) {
+      print_json(*report, seconds);
+    } else if (flags_.plan.rounds == 1 || code != 0) {
+      print_whole(trial, *report, seconds);
+    } else {
+      print_line(trial, *report);
+    }
+    std::fflush(stdout);
+    return {};
+  }
+
+  Status write_results(const trial::Trial& trial, const verify::Report& report) const {
+    std::optional<verify::History> smallest;
+    if (!report.violations.empty()) {
+      smallest = verify::shrink(trial.history, report.violations.front().check, {});
+      if (Status s = write_file(flags_.out + "/smallest.jsonl", verify::to_lines(*smallest)); !s)
+        return s;
+    }
+    const verify::ReportPage page{
+        .title = trial.cluster,
+        .facts = {{"seed", std::to_string(trial.seed)},
+                  {"duration", flags_.duration},
+                  {"clients", std::to_string(flags_.plan.clients)},
+                  {"operations answered", with_thousands(trial.operations)},
+                  {"given up", with_thousands(trial.given_up)},
+                  {"replicas equal after", fmt::format("{} ms", trial.converged.count())}},
+        .history = trial.history,
+        .report = report,
+        .smallest = smallest ? &*smallest : nullptr};
+    return write_file(flags_.out + "/report.html", verify::report_page(page));
+  }
+
+  void print_whole(const trial::Trial& trial, const verify::Report& report, double seconds) const {
+    fmt::print("{:<17}{}, seed {}\n", "cluster", trial.cluster, trial.seed);
+    for (const std::string& note : trial.notes) fmt::print("{:<17}{}\n", "note", note);
+    if (!trial.history.eventual.empty()) {
+      fmt::print("{:<17}within {} ms of the last operation\n", "replicas equal",
+                 trial.converged.count());
+    }
+    print_table(report, seconds);
+    fmt::print("{:<17}{}\n", "written", flags_.out + "/history.jsonl and report.html");
+  }
+
+  void print_line(const trial::Trial& trial, const verify::Report& report) const {
+    constexpr std::uint64_t mib = 1 << 20;
+    std::string usage;
+    if (trial.usage) {
+      usage = fmt::format("; nodes {} MiB, {} files, {} MiB on disk; etcd {} MiB on disk",
+                          trial.usage->memory_bytes / mib, trial.usage->open_files,
+                          trial.usage->disk_bytes / mib, trial.usage->etcd_disk_bytes / mib);
+    }
+    fmt::print("round {}: {}, {} operations, {} faults{}\n", trial.round + 1, verdict_word(report),
+               with_thousands(report.operations), report.summary.faults, usage);
+  }
+
+  const Flags& flags_;
+  int code_ = 0;
+  std::vector<trial::Usage> usage_;
+};
 
 int run_verify(Flags& flags) {
   if (!flags.check.empty()) return check_files(flags.check, flags.json);
@@ -198,40 +276,19 @@ int run_verify(Flags& flags) {
   fs::create_directories(flags.out, failed);
   if (failed) return fail_with(flags.out + ": " + failed.message(), exit_undecided);
 
-  Display display(flags.plan.duration);
-  auto trial = trial::run_trial(flags.plan,
-                                [&](const trial::Progress& progress) { display.show(progress); });
-  display.end();
-  if (!trial) return fail_with(trial.error().message, exit_undecided);
-  const std::string history = flags.out + "/history.jsonl";
-  if (Status s = write_file(history, verify::to_lines(trial->history)); !s)
-    return fail_with(s.error().message, exit_undecided);
-
-  const auto begin = std::chrono::steady_clock::now();
-  const auto report = judge(*trial);
-  if (!report) return fail_with(report.error().message, exit_undecided);
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (Status s = write_results(flags, *trial, *report); !s)
-    return fail_with(s.error().message, exit_undecided);
-  const int code = exit_code_of(*report);
-  if (code == 0 && !flags.keep) fs::remove_all(flags.plan.own.folder, failed);
-
-  if (flags.json) {
-    print_json(*report, seconds);
-    return code;
-  }
-  fmt::print("{:<17}{}, seed {}\n", "cluster", trial->cluster, flags.plan.seed);
-  for (const std::string& note : trial->notes) fmt::print("{:<17}{}\n", "note", note);
-  if (!trial->history.eventual.empty()) {
-    fmt::print("{:<17}within {} ms of the last operation\n", "replicas equal",
-               trial->converged.count());
-  }
-  print_table(*report, seconds);
-  fmt::print("{:<17}{} and {}/report.html\n", "written", history, flags.out);
-  if (code != 0 && flags.plan.nodes.empty())
-    fmt::print("{:<17}{}\n", "logs and data", flags.plan.own.folder);
-  return code;
+  Display display(flags.plan);
+  Judge judge(flags);
+  const Status done = trial::run_trials(
+      flags.plan, {.progress = [&](const trial::Progress& progress) { display.show(progress); },
+                   .judge =
+                       [&](trial::Trial trial) {
+                         display.end();
+                         return judge(std::move(trial));
+                       }});
+  if (!done) return fail_with(done.error().message, exit_undecided);
+  judge.end();
+  if (judge.exit_code() == 0 && !flags.keep) fs::remove_all(flags.plan.own.folder, failed);
+  return judge.exit_code();
 }
 
 }  // namespace
@@ -250,7 +307,13 @@ void add_verify_command(CLI::App& app, int& exit_code) {
       ->add_option("--keyspace", plan.keyspaces,
                    "Work in this keyspace, under keys that are deleted at the end; may be repeated")
       ->allow_extra_args(false);
-  verify->add_option("--duration", flags->duration, "How long clients work")->capture_default_str();
+  verify->add_option("--duration", flags->duration, "How long clients work, in each round")
+      ->capture_default_str();
+  verify
+      ->add_option("--rounds", plan.rounds,
+                   "So many times on the same cluster, whose memory, files and disk must not grow")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   verify
       ->add_option("--patience", flags->patience,
                    "How long nodes may take to answer again after a start or a fault")

@@ -146,6 +146,18 @@ Process* OwnCluster::ended() {
   return nullptr;
 }
 
+Usage OwnCluster::usage() const {
+  Usage all;
+  for (const Node& node : nodes_) {
+    all.memory_bytes += resident_bytes(node.process->id());
+    all.open_files += open_files(node.process->id());
+    all.disk_bytes += folder_bytes(fmt::format("{}/{}", options_.folder, node.process->name()));
+  }
+  for (const auto& member : etcd_)
+    all.etcd_disk_bytes += folder_bytes(fmt::format("{}/{}", options_.folder, member->name()));
+  return all;
+}
+
 std::string OwnCluster::describe() const {
   if (has_engine())
     return fmt::format("{} nodes over {} etcd members", nodes_.size(), etcd_.size());

@@ -10,6 +10,7 @@
 #include "trial/connection.h"
 #include "trial/process.h"
 #include "trial/proxy.h"
+#include "trial/usage.h"
 
 namespace holdfast::trial {
 
@@ -47,6 +48,7 @@ class OwnCluster {
   /// A process that has ended by itself; null: none has.
   Process* ended();
   std::string describe() const;
+  Usage usage() const;
 
  private:
   Status make_etcd();

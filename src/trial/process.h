@@ -21,7 +21,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   const std::string& name() const { return name_; }
-  const std::string& log_file() const { return log_file_; }
+  /// 0: it does not run.
+  pid_t id() const { return pid_; }
   Status start();
   /// Ends it at once (SIGKILL); nothing of it is left when this returns.
   void kill();

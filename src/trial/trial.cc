@@ -21,50 +21,60 @@ namespace {
 
 constexpr milliseconds progress_every{500};
 constexpr milliseconds look_every{20};
+constexpr std::uint64_t seed_step = 1'000'003;              // clients count on from a round's seed
 constexpr double client_operations_per_second_max = 5'000;  // more than one can do: no pause
 
 class Conductor {
  public:
-  Conductor(asio::io_context& io, const Plan& plan,
-            const std::function<void(const Progress&)>& progress)
+  Conductor(asio::io_context& io, const Plan& plan, const Listener& listener)
       : plan_(plan),
-        progress_(progress),
-        load_{.io = io, .nodes = plan.nodes, .seed = plan.seed, .clients = plan.clients} {
-    load_.run = fmt::format("verify-{:x}", load_.now());
+        listener_(listener),
+        load_{.io = io, .nodes = plan.nodes, .clients = plan.clients} {
     const double each = plan.operations_per_second / static_cast<double>(plan.clients);
     if (each < client_operations_per_second_max)
       load_.think = milliseconds(static_cast<milliseconds::rep>(1'000 / each));
   }
 
-  asio::awaitable<Result<Trial>> run() {
-    if (Status s = start(); !s) co_return tl::unexpected(s.error());
-    if (Status s = co_await choose_grounds(); !s) co_return tl::unexpected(explained(s.error()));
-    if (Status s = co_await until_all_answer(load_, plan_.patience); !s)
-      co_return tl::unexpected(explained(s.error()));
-    co_await work();
-    if (recovered()) co_await read_the_end();
-    if (recovered()) co_await clean_up();
+  asio::awaitable<Status> run() {
+    if (plan_.nodes.empty()) {
+      own_.emplace(load_.io, plan_.own);
+      if (Status s = own_->start(); !s) co_return s;
+      load_.nodes = own_->addresses();
+    }
+    for (std::size_t round = 0; round < plan_.rounds; ++round) {
+      begin(round);
+      if (Status s = co_await choose_grounds(); !s) co_return tl::unexpected(explained(s.error()));
+      if (Status s = co_await until_all_answer(load_, plan_.patience); !s)
+        co_return tl::unexpected(explained(s.error()));
+      co_await work();
+      if (recovered()) co_await read_the_end();
+      if (recovered()) co_await clean_up();
+      if (own_) trial_.usage = own_->usage();
+      trial_.history = std::move(load_.history);
+      trial_.operations = load_.operations;
+      trial_.given_up = load_.given_up;
+      if (!listener_.judge(std::move(trial_))) break;
+    }
     if (own_) own_->stop();
-    trial_.history = std::move(load_.history);
-    trial_.operations = load_.operations;
-    trial_.given_up = load_.given_up;
-    co_return std::move(trial_);
+    co_return Status();
   }
 
  private:
-  Status start() {
-    if (!plan_.nodes.empty()) {
-      trial_.cluster = fmt::format("the cluster at {}", plan_.nodes.front().text());
-      if (plan_.hooks.strike.empty())
-        trial_.notes.emplace_back(
-            "faults: only what clients do (lost answers, copies); --break and --mend name others");
-      return {};
-    }
-    own_.emplace(load_.io, plan_.own);
-    if (Status s = own_->start(); !s) return s;
-    load_.nodes = own_->addresses();
-    trial_.cluster = own_->describe();
-    return {};
+  void begin(std::size_t round) {
+    trial_ = {.round = round, .seed = plan_.seed + round * seed_step};
+    scratch_.clear();
+    load_.seed = trial_.seed;
+    load_.run = fmt::format("verify-{:x}", load_.now());
+    load_.grounds.clear();
+    load_.always_ids = false;
+    load_.history = {};
+    load_.stopping = load_.hopeless = false;
+    load_.operations = load_.given_up = 0;
+    trial_.cluster =
+        own_ ? own_->describe() : fmt::format("the cluster at {}", plan_.nodes.front().text());
+    if (!own_ && plan_.hooks.strike.empty())
+      trial_.notes.emplace_back(
+          "faults: only what clients do (lost answers, copies); --break and --mend name others");
   }
 
   /// Where a process of ours has ended, what it said is the better explanation.
@@ -125,7 +135,7 @@ class Conductor {
       ++load_.working;
       asio::co_spawn(load_.io, clients.back()->run(), asio::detached);
     }
-    Faults faults(load_, own_ ? &*own_ : nullptr, plan_.hooks, plan_.seed, plan_.patience);
+    Faults faults(load_, own_ ? &*own_ : nullptr, plan_.hooks, trial_.seed, plan_.patience);
     bool breaking = plan_.faults && faults.any();
     if (breaking) asio::co_spawn(load_.io, break_things(faults, breaking), asio::detached);
     auto told = load_.began;
@@ -134,8 +144,9 @@ class Conductor {
       if (now - load_.began >= plan_.duration) break;
       if (now - told >= progress_every) {
         told = now;
-        progress_({std::chrono::duration_cast<milliseconds>(now - load_.began), load_.operations,
-                   load_.history.faults.size(), faults.now()});
+        listener_.progress({trial_.round,
+                            std::chrono::duration_cast<milliseconds>(now - load_.began),
+                            load_.operations, load_.history.faults.size(), faults.now()});
       }
       co_await pause_for(look_every);
     }
@@ -235,14 +246,13 @@ class Conductor {
         co_await insist(load_, words("ONCE", id, "DEL", key), plan_.patience);
       }
     }
-    if (own_) co_return;  // its data go as they are
     for (const std::string& name : scratch_) {
       co_await insist(load_, words("KEYSPACE", "DROP", name), plan_.patience);
     }
   }
 
   const Plan& plan_;
-  const std::function<void(const Progress&)>& progress_;
+  const Listener& listener_;
   Load load_;
   std::optional<OwnCluster> own_;
   std::vector<std::string> scratch_;  // keyspaces
@@ -251,17 +261,17 @@ class Conductor {
 
 }  // namespace
 
-Result<Trial> run_trial(const Plan& plan, const std::function<void(const Progress&)>& progress) {
+Status run_trials(const Plan& plan, const Listener& listener) {
   asio::io_context io;
-  Conductor conductor(io, plan, progress);
-  std::optional<Result<Trial>> done;
-  asio::co_spawn(io, conductor.run(), [&](const std::exception_ptr& thrown, Result<Trial> trial) {
+  Conductor conductor(io, plan, listener);
+  Status done;
+  asio::co_spawn(io, conductor.run(), [&](const std::exception_ptr& thrown, Status status) {
     if (thrown) std::rethrow_exception(thrown);
-    done = std::move(trial);
+    done = std::move(status);
     io.stop();
   });
   io.run();
-  return *std::move(done);
+  return done;
 }
 
 }  // namespace holdfast::trial
