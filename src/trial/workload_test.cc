@@ -19,8 +19,9 @@ TEST(Workload, NoTwoClientsWriteOneValueOrMember) {
       const Step step = workload.next(std::chrono::milliseconds(i * 5));
       for (const verify::Command& command : step.commands) {
         EXPECT_TRUE(command[1].starts_with(step.eventual ? "e:v-" : "s:v-")) << command[1];
-        if (command[0] == "SET" || command[0] == "SADD")
+        if (command[0] == "SET" || command[0] == "SADD") {
           EXPECT_TRUE(values.insert(command[2]).second) << command[2];
+        }
       }
     }
   }
@@ -35,7 +36,7 @@ TEST(Workload, ASetIsKnownByItsKey) {
     const verify::Command& command = step.commands.front();
     names.insert(command[0]);
     const bool of_set = command[0] == "SADD" || command[0] == "SREM" || command[0] == "SMEMBERS";
-    if (step.eventual) EXPECT_EQ(command[1][4] == Workload::set_kind, of_set) << command[1];
+    EXPECT_EQ(step.eventual && command[1][4] == Workload::set_kind, of_set) << command[1];
   }
   for (const char* const name : {"INCRBY", "SET", "DEL", "DECRBY", "GET", "MGET", "SADD", "SREM"})
     EXPECT_TRUE(names.contains(name)) << name;
