@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "log/small_file.h"
 #include "node/peer_checkpoint.h"
 #include "sim/front.h"
 #include "sim/process.h"
@@ -52,6 +53,9 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
   void on_stop(std::function<void()> stop) override { process_.stop_ = std::move(stop); }
 
   FileSystem& files() override { return *files_; }
+  Status write_secret(const std::string& path, const std::string& text) override {
+    return replace_small_file(*files_, path, text);
+  }
   Result<std::unique_ptr<Lock>> lock(const std::string&) override {
     return std::make_unique<NoLock>();
   }

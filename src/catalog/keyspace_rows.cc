@@ -7,17 +7,34 @@
 #include "base/text_units.h"
 #include "catalog/declarations.h"
 #include "catalog/keyspace_settings.h"
+#include "catalog/permissions.h"
 
 namespace holdfast {
 namespace {
 
+bool may_administer(CatalogContext& ctx, std::string_view what, Reply& reply) {
+  const Status allowed = permissions::check_administers(ctx.services, ctx.caller, what);
+  if (!allowed) reply.error(allowed.error());
+  return allowed.has_value();
+}
+
+/// As one that is not there, for who may not know of it.
+const Keyspace* find_seen(CatalogContext& ctx, std::string_view name, Reply& reply) {
+  const Keyspace* const keyspace = ctx.catalog.find(name);
+  if (keyspace != nullptr && permissions::may_see(ctx.services, *keyspace, ctx.caller))
+    return keyspace;
+  refuse(reply, "no keyspace '" + std::string(name) + "'");
+  return nullptr;
+}
+
 bool owner_is_known(CatalogContext& ctx, const KeyspaceChange& change, Reply& reply) {
-  if (!change.owner || change.owner->empty() || ctx.host.service_exists(*change.owner)) return true;
+  if (change.owner.value_or("").empty() || ctx.services.find(*change.owner) != nullptr) return true;
   refuse(reply, "no service '" + *change.owner + "'");
   return false;
 }
 
 void create(CatalogContext& ctx, Args args, Reply& reply) {
+  if (!may_administer(ctx, "KEYSPACE CREATE", reply)) return;
   const auto settings = read_creation(args, reply);
   if (!settings) return;
   if (!owner_is_known(ctx, settings->change, reply)) return;
@@ -37,8 +54,13 @@ void create(CatalogContext& ctx, Args args, Reply& reply) {
 void alter(CatalogContext& ctx, Args args, Reply& reply) {
   const auto settings = read_settings(args, reply);
   if (!settings) return;
-  const Keyspace* keyspace = ctx.catalog.find(args[2]);
-  if (keyspace != nullptr && settings->guarantee && *settings->guarantee != keyspace->guarantee) {
+  const Keyspace* keyspace = find_seen(ctx, args[2], reply);
+  if (keyspace == nullptr) return;
+  // An owner sets how its data are kept, not whose they are.
+  if (settings->change.owner || keyspace->owner.empty()) {
+    if (!may_administer(ctx, "KEYSPACE ALTER", reply)) return;
+  }
+  if (settings->guarantee && *settings->guarantee != keyspace->guarantee) {
     return refuse(reply, "a keyspace's guarantee never changes in place: create another keyspace");
   }
   if (!owner_is_known(ctx, settings->change, reply)) return;
@@ -49,6 +71,7 @@ void alter(CatalogContext& ctx, Args args, Reply& reply) {
 }
 
 void drop(CatalogContext& ctx, Args args, Reply& reply) {
+  if (!may_administer(ctx, "KEYSPACE DROP", reply)) return;
   const auto dropped = ctx.catalog.drop(args[2]);
   if (!dropped) return reply.error(dropped.error());
   ctx.host.on_dropped(**dropped);
@@ -56,8 +79,8 @@ void drop(CatalogContext& ctx, Args args, Reply& reply) {
 }
 
 void info(CatalogContext& ctx, Args args, Reply& reply) {
-  const Keyspace* keyspace = ctx.catalog.find(args[2]);
-  if (keyspace == nullptr) return refuse(reply, "no keyspace '" + std::string(args[2]) + "'");
+  const Keyspace* keyspace = find_seen(ctx, args[2], reply);
+  if (keyspace == nullptr) return;
   const KeyspaceFacts facts = ctx.host.facts(keyspace->id);
   const auto text = [&](std::string_view name, std::string_view value) {
     reply.bulk(name);
@@ -94,7 +117,10 @@ void info(CatalogContext& ctx, Args args, Reply& reply) {
 }
 
 void list(CatalogContext& ctx, Args, Reply& reply) {
-  const std::vector<const Keyspace*> all = ctx.catalog.all();
+  std::vector<const Keyspace*> all = ctx.catalog.all();
+  std::erase_if(all, [&](const Keyspace* keyspace) {
+    return !permissions::may_see(ctx.services, *keyspace, ctx.caller);
+  });
   reply.array(all.size());
   for (const Keyspace* keyspace : all) reply.bulk(keyspace->name);
 }
@@ -170,7 +196,7 @@ constexpr Row rows[] = {
      .catalog = list,
      .group = "keyspace",
      .since = "0.1",
-     .summary = "The names of all keyspaces, oldest first",
+     .summary = "The names of the keyspaces that the caller may see, oldest first",
      .complexity = "O(N) in the keyspaces"},
     {.name = "KEYSPACE DROP",
      .code = 912,

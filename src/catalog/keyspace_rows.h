@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "catalog/catalog.h"
 #include "catalog/members.h"
+#include "catalog/services.h"
 #include "command/row.h"
 
 namespace holdfast {
@@ -45,11 +46,6 @@ class CatalogHost {
   virtual ~CatalogHost() = default;
   /// Whether `default` holds a live key that would be in a keyspace `name`.
   virtual bool default_holds_prefix(std::string_view name, Instant now) = 0;
-  /// Whether a service of that name can own a keyspace.
-  virtual bool service_exists(std::string_view name) {
-    static_cast<void>(name);
-    return false;  // no services are declared yet
-  }
   virtual KeyspaceFacts facts(KeyspaceId keyspace) = 0;
   virtual NodeFacts node_facts() { return {}; }
 
@@ -60,6 +56,8 @@ class CatalogHost {
   virtual void on_dropped(const Keyspace& keyspace) = 0;
   /// The members, or what they have said, are no longer the same.
   virtual void on_members_changed() {}
+  /// Who can sign in, or by what.
+  virtual void on_services_changed() {}
 };
 
 /// What a catalog command runs on. `now` is the entry's time where it came
@@ -67,6 +65,7 @@ class CatalogHost {
 struct CatalogContext {
   Catalog& catalog;
   Members& members;
+  Services& services;
   CatalogHost& host;
   ServiceId caller;
   Instant now;

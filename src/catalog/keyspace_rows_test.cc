@@ -7,19 +7,21 @@
 #include <set>
 #include <sstream>
 
+#include "catalog/member_rows.h"
+#include "catalog/service_rows.h"
 #include "command/table.h"
 
 namespace holdfast {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 struct FakeHost final : CatalogHost {
   bool default_holds_prefix(std::string_view name, Instant) override {
     return prefixes.contains(std::string(name));
   }
-  bool service_exists(std::string_view name) override { return name == "feed"; }
   KeyspaceFacts facts(KeyspaceId) override { return {11, 12, 13, 14, 15}; }
   NodeFacts node_facts() override {
     return {.id = "n1",
@@ -37,10 +39,24 @@ struct FakeHost final : CatalogHost {
 };
 
 struct World {
+  World() {
+    EXPECT_TRUE(services.create("root", true, hash_of_token("1"), {}));
+    EXPECT_TRUE(services.create("feed", false, hash_of_token("2"), {}));
+    EXPECT_TRUE(services.create("other", false, hash_of_token("3"), {}));
+  }
+  std::string run_as(std::string_view service, const std::string& line) {
+    caller = service;
+    std::string reply = run(line);
+    caller = "root";
+    return reply;
+  }
+
   Catalog catalog;
   Members members;
+  Services services;
   FakeHost host;
-  CommandTable commands{keyspace_rows()};
+  CommandTable commands{keyspace_rows(), member_rows(), service_rows()};
+  std::string caller = "root";
 
   // Words of `line`; "" stands for an empty argument.
   std::string run(const std::string& line) {
@@ -56,9 +72,27 @@ struct World {
       reply.error(fits.error());
       return out;
     }
-    CatalogContext context{catalog, members, host, {}, instant_from_ms(1'700'000'000'000)};
-    row->catalog(context, args, reply);
+    return run(*row, args);
+  }
+  std::string run(const Row& row, Args args) {
+    const Service* const service = services.find(caller);
+    CatalogContext context{catalog,
+                           members,
+                           services,
+                           host,
+                           service == nullptr ? ServiceId{} : service->id,
+                           instant_from_ms(1'700'000'000'000)};
+    std::string out;
+    Reply reply(out);
+    row.catalog(context, args, reply);
     return out;
+  }
+  /// What a node puts into the log for the service.
+  std::string apply_as(std::string_view service, const CatalogOperation& operation) {
+    caller = service;
+    std::string reply = run(*operation.row, operation.args());
+    caller = "root";
+    return reply;
   }
 };
 
@@ -180,6 +214,69 @@ TEST(KeyspaceRows, WhatChangesTheCatalogIsLoggedAndTheRestIsNot) {
     EXPECT_EQ(row.access, Access::catalog);
     EXPECT_EQ((row.flags & flag_write_catalog) != 0, row.code != 0) << row.name;
   }
+}
+
+TEST(Ownership, OnlyWhoAdministersChangesTheCatalog) {
+  World world;
+  ASSERT_EQ(world.run("KEYSPACE CREATE likes GUARANTEE eventual OWNER feed"), "+OK\r\n");
+  for (const char* const service : {"feed", "other", "nobody"}) {
+    for (const char* const line :
+         {"KEYSPACE CREATE more GUARANTEE strong", "KEYSPACE DROP likes",
+          "KEYSPACE ALTER likes OWNER other", "NODE REMOVE n1", "SERVICE DROP other"}) {
+      const std::string reply = world.run_as(service, line);
+      EXPECT_TRUE(reply.starts_with("-NOPERM") || reply.starts_with("-ERR no keyspace"))
+          << service << ": " << line << ": " << reply;
+    }
+    const TokenHash hash = hash_of_token("new");
+    EXPECT_THAT(world.apply_as(service, add_service("new", true, hash)), StartsWith("-NOPERM"));
+    EXPECT_THAT(world.apply_as(service, renew_service("root", hash, Millis(0))),
+                StartsWith("-NOPERM"));
+  }
+  EXPECT_EQ(world.catalog.find("likes")->owner, "feed");
+  EXPECT_EQ(world.services.all().size(), 3u);
+}
+
+TEST(Ownership, AnOwnerSetsHowItsDataAreKept) {
+  World world;
+  ASSERT_EQ(world.run("KEYSPACE CREATE likes GUARANTEE eventual OWNER feed"), "+OK\r\n");
+  EXPECT_EQ(world.run_as("feed", "KEYSPACE ALTER likes RETAIN-IDS 2h"), "+OK\r\n");
+  ASSERT_EQ(world.run("KEYSPACE CREATE free GUARANTEE strong"), "+OK\r\n");
+  EXPECT_THAT(world.run_as("feed", "KEYSPACE ALTER free RETAIN-IDS 2h"), StartsWith("-NOPERM"));
+}
+
+// What is another's is not told of at all: that it is there, how much, by what name.
+TEST(Ownership, AKeyspaceIsSeenByItsOwnerAndByWhoAdministers) {
+  World world;
+  ASSERT_EQ(world.run("KEYSPACE CREATE likes GUARANTEE eventual OWNER feed"), "+OK\r\n");
+  EXPECT_THAT(world.run_as("feed", "KEYSPACE LIST"), HasSubstr("likes"));
+  EXPECT_THAT(world.run_as("root", "KEYSPACE INFO likes"), HasSubstr("feed"));
+  EXPECT_THAT(world.run_as("other", "KEYSPACE LIST"), Not(HasSubstr("likes")));
+  const std::string hidden = world.run_as("other", "KEYSPACE INFO likes");
+  std::string absent = world.run_as("other", "KEYSPACE INFO nosuch");
+  absent.replace(absent.find("nosuch"), 6, "likes");
+  EXPECT_EQ(hidden, absent);
+  EXPECT_THAT(world.run_as("other", "KEYSPACE ALTER likes RETAIN-IDS 2h"),
+              HasSubstr("no keyspace"));
+}
+
+TEST(Ownership, AServiceThatOwnsAKeyspaceStays) {
+  World world;
+  ASSERT_EQ(world.run("KEYSPACE CREATE likes GUARANTEE eventual OWNER feed"), "+OK\r\n");
+  EXPECT_THAT(world.run("SERVICE DROP feed"), HasSubstr("owns keyspace 'likes'"));
+  ASSERT_EQ(world.run("KEYSPACE ALTER likes OWNER other"), "+OK\r\n");
+  EXPECT_EQ(world.run("SERVICE DROP feed"), "+OK\r\n");
+}
+
+TEST(Ownership, AServiceSeesItselfAndRenewsItsOwnToken) {
+  World world;
+  EXPECT_EQ(world.run_as("feed", "SERVICE LIST"), "*1\r\n$4\r\nfeed\r\n");
+  EXPECT_THAT(world.run_as("root", "SERVICE LIST"), StartsWith("*3"));
+  EXPECT_THAT(world.run_as("feed", "SERVICE INFO other"), HasSubstr("no service"));
+  const TokenHash hash = hash_of_token("new");
+  EXPECT_EQ(world.apply_as("feed", renew_service("feed", hash, Millis(1'000))), "+OK\r\n");
+  EXPECT_THAT(world.apply_as("feed", renew_service("other", hash, Millis(1'000))),
+              StartsWith("-NOPERM"));
+  EXPECT_NE(world.services.by_token(hash_of_token("new"), {}), nullptr);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "catalog/keyspace_rows.h"
+#include "catalog/permissions.h"
 
 namespace holdfast {
 namespace {
@@ -75,6 +76,9 @@ void info(CatalogContext& context, Args args, Reply& reply) {
 }
 
 void remove(CatalogContext& context, Args args, Reply& reply) {
+  if (Status s = permissions::check_administers(context.services, context.caller, "NODE REMOVE");
+      !s)
+    return reply.error(s.error());
   finish(context, context.members.remove(args[2]), reply);
 }
 
@@ -213,13 +217,13 @@ std::span<const Row> member_rows() {
   return rows;
 }
 
-MemberOperation join_operation(const Member& member) {
+CatalogOperation join_operation(const Member& member) {
   return {.row = &row_of(join),
           .texts = {"NODE", "JOIN", member.id, member.resp, member.http, member.mesh,
                     text(member.durable.value), text(member.durable_log_bytes)}};
 }
 
-MemberOperation report_operation(std::string_view id, const Members::Report& said) {
+CatalogOperation report_operation(std::string_view id, const Members::Report& said) {
   return {.row = &row_of(report),
           .texts = {"NODE", "REPORT", std::string(id), text(said.durable.value),
                     text(said.durable_log_bytes), text(said.milestone.value), text(said.digest)}};

@@ -221,6 +221,10 @@ Error keyspace_made_meanwhile() {
           "a keyspace of the key's name was made while this was under way: try again"};
 }
 
+Error owner_changed() {
+  return {Code::no_permission, "the keyspace belongs to another service"};
+}
+
 Error unsupported_on_eventual(const Row& row) {
   return {Code::unsupported, std::string(row.name) + " " + std::string(row.on_eventual)};
 }

@@ -69,6 +69,7 @@ Error unsupported_on_eventual(const Row& row);
 /// did nothing.
 Error keyspace_dropped();
 Error keyspace_made_meanwhile();
+Error owner_changed();
 
 /// The part of a key before its first ':'; the whole key names no keyspace
 /// when it has none (then "default").

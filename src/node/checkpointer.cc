@@ -32,22 +32,28 @@ Checkpointer::~Checkpointer() {
 }
 
 Result<Checkpointer::Loaded> Checkpointer::load() {
-  std::optional<std::string> found[6];
+  std::optional<std::string> found[7];
   const std::string_view keys[] = {checkpoint_key::catalog, checkpoint_key::machine,
                                    checkpoint_key::members, checkpoint_key::log_place,
-                                   checkpoint_key::replica, checkpoint_key::origin_position};
+                                   checkpoint_key::replica, checkpoint_key::origin_position,
+                                   checkpoint_key::services};
   for (std::size_t i = 0; i < std::size(keys); ++i) {
     auto stored = parts_.store.get(Family::meta, keys[i]);
     if (!stored) return tl::unexpected(stored.error());
     found[i] = std::move(*stored);
   }
-  const auto& [catalog, machine, members, log_place, replica, origin] = found;
+  const auto& [catalog, machine, members, log_place, replica, origin, services] = found;
   if (!catalog) return Loaded{};  // no checkpoint yet
   // What a peer gave has nothing of this node's own replica.
   if (!machine || !members || !log_place || replica.has_value() != origin.has_value()) {
     return fail(Code::corrupt, "the checkpoint lacks a part of its own description");
   }
   if (Status s = parts_.catalog.decode(*catalog); !s) return tl::unexpected(s.error());
+  // Whose the keyspaces are is looked up there when they are made.
+  if (services) {
+    if (Status s = parts_.keyspaces.services().decode(*services); !s)
+      return tl::unexpected(s.error());
+  }
   if (Status s = parts_.keyspaces.load(); !s) return tl::unexpected(s.error());
   if (Status s = parts_.keyspaces.members().decode(*members); !s) return tl::unexpected(s.error());
   if (Status s = parts_.machine.decode(*machine); !s) return tl::unexpected(s.error());
@@ -77,6 +83,7 @@ void Checkpointer::begin() {
   rows_.put(Family::meta, checkpoint_key::catalog, parts_.catalog.encode());
   rows_.put(Family::meta, checkpoint_key::machine, parts_.machine.encode());
   rows_.put(Family::meta, checkpoint_key::members, parts_.keyspaces.members().encode());
+  rows_.put(Family::meta, checkpoint_key::services, parts_.keyspaces.services().encode());
   rows_.put(Family::meta, checkpoint_key::log_place,
             parts_.log_place.empty() ? parts_.log.place() : parts_.log_place);
   holds_replica_ = !parts_.has_replica || parts_.has_replica();

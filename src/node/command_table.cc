@@ -3,7 +3,9 @@
 
 #include "catalog/keyspace_rows.h"
 #include "catalog/member_rows.h"
+#include "catalog/service_rows.h"
 #include "node/node_rows.h"
+#include "node/service_tokens.h"
 #include "server/session_rows.h"
 
 namespace holdfast::node {
@@ -11,7 +13,7 @@ namespace holdfast::node {
 std::unique_ptr<CommandTable> make_command_table() {
   return std::make_unique<CommandTable>(std::initializer_list<std::span<const Row>>{
       string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), keyspace_rows(), member_rows(),
-      server::session_rows(), node_rows()});
+      service_rows(), service_token_rows(), server::session_rows(), node_rows()});
 }
 
 }  // namespace holdfast::node

@@ -64,6 +64,8 @@ class Environment {
   // -- The disk
 
   virtual FileSystem& files() = 0;
+  /// A file that its owner alone may read, in place of any that is there.
+  virtual Status write_secret(const std::string& path, const std::string& text) = 0;
   /// Keeps other nodes out of the folder for as long as it lives.
   class Lock {
    public:

@@ -11,7 +11,7 @@
 namespace holdfast::node {
 namespace {
 
-using Section = void (*)(Node&, std::string&);
+using Section = void (*)(Node&, ServiceId caller, std::string&);
 
 template <typename T>
 void line(std::string& out, std::string_view name, const T& value) {
@@ -24,7 +24,7 @@ std::string human(std::uint64_t bytes) {
   return fmt::format("{:.2f}G", static_cast<double>(bytes) / 1073741824);
 }
 
-void server_section(Node& node, std::string& out) {
+void server_section(Node& node, ServiceId, std::string& out) {
   line(out, "redis_version", redis_version);
   line(out, "holdfast_version", product_version);
   line(out, "redis_mode", "standalone");
@@ -40,7 +40,7 @@ void server_section(Node& node, std::string& out) {
   line(out, "engine", node.options().engine);
 }
 
-void clients_section(Node& node, std::string& out) {
+void clients_section(Node& node, ServiceId, std::string& out) {
   const auto& counters = node.front().counters();
   line(out, "connected_clients", counters.connections);
   line(out, "maxclients", node.front().connections_max());
@@ -48,7 +48,7 @@ void clients_section(Node& node, std::string& out) {
   line(out, "evicted_readers", counters.evicted_readers);
 }
 
-void memory_section(Node& node, std::string& out) {
+void memory_section(Node& node, ServiceId, std::string& out) {
   node.memory().sample(node.keyspaces().memory_bytes());
   line(out, "used_memory", node.memory().active());
   line(out, "used_memory_human", human(node.memory().active()));
@@ -71,7 +71,7 @@ void memory_section(Node& node, std::string& out) {
   line(out, "request_ids_bytes", ids_disk_bytes);
 }
 
-void persistence_section(Node& node, std::string& out) {
+void persistence_section(Node& node, ServiceId, std::string& out) {
   const auto& checkpoints = node.checkpointer().counters();
   line(out, "loading", 0);
   line(out, "aof_enabled", 1);
@@ -88,7 +88,7 @@ void persistence_section(Node& node, std::string& out) {
   line(out, "origin_log_synced", node.origin_log().synced().value);
 }
 
-void stats_section(Node& node, std::string& out) {
+void stats_section(Node& node, ServiceId, std::string& out) {
   const auto& server = node.front().counters();
   const auto& requests = node.requests().counters();
   const auto& strong = node.sequencer().counters();
@@ -109,7 +109,7 @@ void stats_section(Node& node, std::string& out) {
   line(out, "refused_over_memory", requests.refused_memory);
 }
 
-void replication_section(Node& node, std::string& out) {
+void replication_section(Node& node, ServiceId, std::string& out) {
   line(out, "role", "master");
   line(out, "connected_slaves", 0);
   if (const etcd::EtcdLog* log = node.etcd_log()) {
@@ -137,11 +137,17 @@ void replication_section(Node& node, std::string& out) {
   }
 }
 
-void keyspace_section(Node& node, std::string& out) {
+void keyspace_section(Node& node, ServiceId caller, std::string& out) {
   std::uint64_t keys = 0;
-  for (const KeyspaceState* state : node.keyspaces().all()) keys += state->table.size();
+  const auto may_use = [&](const Keyspace& keyspace) {
+    return node.keyspaces().may_use(keyspace, caller);
+  };
+  for (const Keyspace* keyspace : node.catalog().all()) {
+    if (may_use(*keyspace)) keys += node.keyspaces().find(keyspace->id)->table.size();
+  }
   if (keys > 0) line(out, "db0", fmt::format("keys={},expires=0,avg_ttl=0", keys));
   for (const Keyspace* keyspace : node.catalog().all()) {
+    if (!may_use(*keyspace)) continue;
     line(out, "keyspace_" + keyspace->name,
          fmt::format("guarantee={},keys={}",
                      keyspace->guarantee == Guarantee::strong ? "strong" : "eventual",
@@ -162,7 +168,7 @@ bool same(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string info_text(Node& node, const std::vector<std::string_view>& wanted) {
+std::string info_text(Node& node, ServiceId caller, const std::vector<std::string_view>& wanted) {
   bool all = wanted.empty();
   for (const std::string_view name : wanted) {
     all = all || same(name, "all") || same(name, "default") || same(name, "everything");
@@ -175,7 +181,7 @@ std::string info_text(Node& node, const std::vector<std::string_view>& wanted) {
     if (!named) continue;
     if (!out.empty()) out.append("\r\n");
     fmt::format_to(std::back_inserter(out), "# {}\r\n", name);
-    section.second(node, out);
+    section.second(node, caller, out);
   }
   return out;
 }

@@ -51,6 +51,7 @@ KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
       keyspace, store_,
       id_options(ids_memory_bytes_, strong::remembered_for(keyspace.retain_ids), ids_hash_seed_));
   state->place = counted ? static_cast<std::uint16_t>(id) : ++places_;
+  adopt(*state, keyspace);
   list_all();
   return *state;
 }
@@ -139,7 +140,7 @@ eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
 
 void KeyspaceStates::apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                                    Reply& reply) {
-  CatalogContext context{catalog_, members_, *this, caller, now};
+  CatalogContext context{catalog_, members_, services_, *this, caller, now};
   row.catalog(context, args, reply);
 }
 
@@ -189,6 +190,8 @@ void KeyspaceStates::adopt(KeyspaceState& state, const Keyspace& keyspace) {
   state.eventual.ids_bytes_max = keyspace.ids_bytes_max;
   state.eventual.retain = keyspace.retain_ids;
   state.durable.durability = keyspace.durability;
+  const Service* const owner = services_.find(keyspace.owner);
+  state.strong.owner = owner == nullptr ? ServiceId{} : owner->id;
 }
 
 void KeyspaceStates::on_dropped(const Keyspace& keyspace) {

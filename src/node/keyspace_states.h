@@ -73,10 +73,16 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   /// Whether an operation came on a keyspace that was never known here.
   bool met_unknown() const { return met_unknown_; }
   Members& members() { return members_; }
+  Services& services() { return services_; }
   /// What NODE INFO tells of this node, and who hears that members changed.
   void set_node(std::function<NodeFacts()> facts, std::function<void()> members_changed) {
     node_facts_ = std::move(facts);
     members_changed_ = std::move(members_changed);
+  }
+  /// Whether the caller reads and writes in the keyspace.
+  /// (That the caller has signed in where it must is the session's to see to.)
+  bool may_use(const Keyspace& keyspace, ServiceId caller) {
+    return keyspace.owner.empty() || find(keyspace.id)->strong.owner == caller;
   }
 
   KeyspaceState* find(KeyspaceId id);
@@ -130,6 +136,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
 
   Catalog& catalog_;
   Members members_;
+  Services services_;
   bool met_unknown_ = false;
   Store& store_;
   std::uint64_t ids_memory_bytes_;

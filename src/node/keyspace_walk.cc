@@ -19,7 +19,7 @@ std::optional<KeyspaceId> KeyspaceWalk::confined_to(std::string_view pattern) co
 
 KeyspaceState* KeyspaceWalk::at_or_after(std::uint64_t place) {
   for (KeyspaceState* state : states_.all()) {
-    if (state->place >= place) return state;
+    if (state->place >= place && shown_(*state)) return state;
   }
   return nullptr;
 }
@@ -30,6 +30,7 @@ std::uint64_t KeyspaceWalk::step(std::uint64_t cursor, std::size_t count, std::s
   std::uint64_t place = cursor & ~place_mask;
   KeyspaceState* state = at_or_after(cursor & place_mask);
   if (cursor == 0 && confined) state = states_.find(*confined);
+  if (state != nullptr && !shown_(*state)) return 0;
   // A keyspace that was dropped since: go on at the next one's start.
   if (state != nullptr && state->place != (cursor & place_mask)) place = 0;
   std::size_t visited = 0;
@@ -49,7 +50,8 @@ std::uint64_t KeyspaceWalk::step(std::uint64_t cursor, std::size_t count, std::s
 void KeyspaceWalk::all(std::string_view pattern, const Table::Visit& visit) {
   const auto confined = confined_to(pattern);
   for (KeyspaceState* state : states_.all()) {
-    if (!confined || *confined == state->id) state->table.for_each(time_(*state), visit);
+    if ((!confined || *confined == state->id) && shown_(*state))
+      state->table.for_each(time_(*state), visit);
   }
 }
 

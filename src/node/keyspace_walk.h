@@ -17,8 +17,12 @@ namespace holdfast::node {
 class KeyspaceWalk {
  public:
   using Time = std::function<Instant(const KeyspaceState&)>;
-  KeyspaceWalk(Catalog& catalog, KeyspaceStates& states, Time time)
-      : catalog_(catalog), states_(states), time_(std::move(time)) {}
+  using Shown = std::function<bool(const KeyspaceState&)>;
+  /// `shown`: whether a keyspace is walked at all.
+  KeyspaceWalk(
+      Catalog& catalog, KeyspaceStates& states, Time time,
+      Shown shown = [](const KeyspaceState&) { return true; })
+      : catalog_(catalog), states_(states), time_(std::move(time)), shown_(std::move(shown)) {}
 
   /// Visits at least `count` keys unless the end is met; gives the next cursor,
   /// 0 at the end. A pattern whose literal start names a keyspace confines the
@@ -35,6 +39,7 @@ class KeyspaceWalk {
   Catalog& catalog_;
   KeyspaceStates& states_;
   Time time_;
+  Shown shown_;
 };
 
 }  // namespace holdfast::node

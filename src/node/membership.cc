@@ -63,7 +63,7 @@ void Membership::turn(Monotonic now) {
   });
 }
 
-void Membership::say(const MemberOperation& operation, bool join) {
+void Membership::say(const CatalogOperation& operation, bool join) {
   under_way_ = true;
   append_(operation, [this, join](std::string_view reply) {
     under_way_ = false;

@@ -22,7 +22,7 @@ class Membership {
  public:
   /// Appends the operation; `done` gets its reply, an error too.
   using Append =
-      std::function<void(const MemberOperation&, std::function<void(std::string_view)> done)>;
+      std::function<void(const CatalogOperation&, std::function<void(std::string_view)> done)>;
   /// `self` has the id and addresses; what is durable comes from checkpoints.
   Membership(Member self, const Members& members, const strong::Machine& machine, Log& log,
              Append append);
@@ -51,7 +51,7 @@ class Membership {
 
  private:
   void look();
-  void say(const MemberOperation& operation, bool join);
+  void say(const CatalogOperation& operation, bool join);
   Members::Report report() const;
 
   Member self_;

@@ -24,7 +24,7 @@ struct NoEntries final : LogFollower {
 struct World {
   explicit World(std::string id = "a")
       : membership({.id = std::move(id)}, states.members(), machine, log,
-                   [this](const MemberOperation& operation, auto done) {
+                   [this](const CatalogOperation& operation, auto done) {
                      said.push_back(operation.texts[1]);
                      waiting = {operation, std::move(done)};
                    }) {
@@ -56,7 +56,7 @@ struct World {
   std::shared_ptr<MemoryLogStore> shared = std::make_shared<MemoryLogStore>();
   MemoryLog log{shared};
   NoEntries entries;
-  std::pair<MemberOperation, std::function<void(std::string_view)>> waiting;
+  std::pair<CatalogOperation, std::function<void(std::string_view)>> waiting;
   std::vector<std::string> said;
   Monotonic now{};
   Membership membership;

@@ -32,7 +32,9 @@ Status Node::listen() {
   register_settings(*this);
   front_->set_backend(*requests_);
   const auto reach = options_.trust_network ? server::Reach::anywhere : server::Reach::loopback;
-  if (Status s = front_->listen(options_.resp, reach); !s) return s;
+  const bool signs_in = requests_->must_sign_in();
+  if (Status s = front_->listen(options_.resp, signs_in ? server::Reach::anywhere : reach); !s)
+    return s;
   if (peers_) {
     if (Status s = peers_->listen(); !s) return s;
   }
@@ -67,6 +69,8 @@ Status Node::run() {
 }
 
 void Node::turn() {
+  for (const auto& [ticket, reply] : std::exchange(late_, {}))
+    replies_->complete(ticket, reply, Replay::none);
   if (membership_) membership_->turn(requests_->monotonic());
   sequencer_->turn(requests_->now(), requests_->monotonic());
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
@@ -254,10 +258,11 @@ std::optional<std::string> Node::not_ready() const {
   return std::nullopt;
 }
 
-void Node::flush_all(Ticket ticket, const Row& row) {
+void Node::flush_all(Ticket ticket, const Row& row, ServiceId caller) {
   std::vector<KeyspaceState*> strong;
   std::vector<KeyspaceState*> eventual;
   for (KeyspaceState* state : keyspaces_->all()) {
+    if (!keyspaces_->may_use(*catalog_.find(state->id), caller)) continue;
     if (state->guarantee == Guarantee::eventual) eventual.push_back(state);
     if (state->guarantee == Guarantee::strong && has_strong()) strong.push_back(state);
   }
@@ -267,7 +272,7 @@ void Node::flush_all(Ticket ticket, const Row& row) {
   for (KeyspaceState* state : strong) {
     const strong::EntryBuilder::Part part{&row, Args(&name, 1)};
     const Status taken = sequencer_->write({.keyspace = state->id,
-                                            .caller = {},
+                                            .caller = caller,
                                             .request_id = {},
                                             .calls = std::span(&part, 1),
                                             .durability = state->durable.durability},
@@ -275,7 +280,7 @@ void Node::flush_all(Ticket ticket, const Row& row) {
     if (taken) continue;
     text.clear();
     Reply(text).error(taken.error());
-    replies_->complete(split.next(), text, Replay::none);
+    late_.emplace_back(split.next(), text);
   }
   for (KeyspaceState* state : eventual) flush_eventual(*state, split.next(), row);
 }

@@ -89,9 +89,18 @@ class Node {
   /// The time that eventual reads are made at: never before what was written.
   Instant eventual_time() const;
 
-  /// Erases every key of every keyspace, as one operation a keyspace; answers
-  /// when all are done.
-  void flush_all(Ticket ticket, const Row& row);
+  /// Erases every key of every keyspace that the caller may use, as one operation a
+  /// keyspace; answers when all are done.
+  void flush_all(Ticket ticket, const Row& row, ServiceId caller);
+  /// Where clients are to come from beyond loopback, and no service is declared: declares one
+  /// that administers, and leaves its token in a file. Before listen(); blocks.
+  Status make_administrator();
+  /// A new service's: random, and nobody else's.
+  std::string draw_token();
+  /// Puts an operation of a row that answers later into the strong log; the ticket
+  /// gets what `answer` makes of its reply.
+  void append_for(Ticket ticket, const CatalogOperation& operation,
+                  std::function<std::string(std::string_view)> answer);
   /// Called by a row that answers later, through the ticket: submit() is false.
   Ticket defer();
 
@@ -139,7 +148,7 @@ class Node {
   Status find_out_who_runs();
   Status replay_origin_log(Position after);
   void make_sequencer();
-  void append_own(const MemberOperation& operation, std::function<void(std::string_view)> done);
+  void append_own(const CatalogOperation& operation, std::function<void(std::string_view)> done);
   NodeFacts facts() const;
   Status watch_cluster();
   Status listen();
@@ -194,6 +203,8 @@ class Node {
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now
   bool deferred_ = false;
+  // Replies to deferred rows that were known before the row had returned.
+  std::vector<std::pair<Ticket, std::string>> late_;
   Monotonic next_checkpoint_{};
   std::uint64_t log_bytes_at_checkpoint_ = 0;
   std::uint64_t strong_log_bytes_at_checkpoint_ = 0;

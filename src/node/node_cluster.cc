@@ -98,13 +98,13 @@ std::string Node::id_is_taken(std::string_view by) const {
       options_.node, by);
 }
 
-void Node::append_own(const MemberOperation& operation,
+void Node::append_own(const CatalogOperation& operation,
                       std::function<void(std::string_view)> done) {
   const auto args = operation.args();
   const strong::EntryBuilder::Part part{operation.row, args};
   const Ticket ticket = replies_->own(std::move(done));
   const Status taken = sequencer_->write({.keyspace = {},
-                                          .caller = {},
+                                          .caller = operation.caller,
                                           .request_id = {},
                                           .calls = std::span(&part, 1),
                                           .durability = Durability::always},
@@ -112,7 +112,20 @@ void Node::append_own(const MemberOperation& operation,
   if (taken) return;
   std::string text;
   Reply(text).error(taken.error());
-  replies_->complete(ticket, text, Replay::none);
+  late_.emplace_back(ticket, std::move(text));
+}
+
+void Node::append_for(Ticket ticket, const CatalogOperation& operation,
+                      std::function<std::string(std::string_view)> answer) {
+  append_own(operation, [this, ticket, answer = std::move(answer)](std::string_view reply) {
+    replies_->complete(ticket, answer(reply), Replay::none);
+  });
+}
+
+std::string Node::draw_token() {
+  TokenBits bits;
+  for (std::uint64_t& part : bits) part = environment_->random();
+  return make_token(bits);
 }
 
 NodeFacts Node::facts() const {

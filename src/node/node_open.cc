@@ -51,6 +51,7 @@ Result<std::unique_ptr<Node>> Node::open(const Options& options,
     if (!load) {
       if (Status s = node->recover(); !s) return tl::unexpected(s.error());
       if (Status s = node->find_out_who_runs(); !s) return tl::unexpected(s.error());
+      if (Status s = node->make_administrator(); !s) return tl::unexpected(s.error());
       if (Status s = node->listen(); !s) return tl::unexpected(s.error());
       return node;
     }
@@ -262,10 +263,11 @@ Status Node::find_out_who_runs() {
 
 void Node::make_peers() {
   if (engine_.shared()) {
-    membership_ = std::make_unique<Membership>(self(), keyspaces_->members(), *machine_, *log_,
-                                               [this](const MemberOperation& operation, auto done) {
-                                                 append_own(operation, std::move(done));
-                                               });
+    membership_ =
+        std::make_unique<Membership>(self(), keyspaces_->members(), *machine_, *log_,
+                                     [this](const CatalogOperation& operation, auto done) {
+                                       append_own(operation, std::move(done));
+                                     });
     membership_->on_durable(machine_->applied(), machine_->log_bytes());
   }
   peers_ = std::make_unique<Peers>(Peers::Parts{.environment = *environment_,
@@ -279,7 +281,10 @@ void Node::make_peers() {
 }
 
 Member Node::self() const {
-  return {.id = options_.node, .resp = options_.resp, .http = options_.http, .mesh = options_.mesh_advertise.empty() ? options_.mesh : options_.mesh_advertise};
+  return {.id = options_.node,
+          .resp = options_.resp,
+          .http = options_.http,
+          .mesh = options_.mesh_advertise.empty() ? options_.mesh : options_.mesh_advertise};
 }
 
 Status Node::replay_origin_log(Position after) {

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "catalog/permissions.h"
 #include "command/glob.h"
 #include "node/info.h"
 #include "node/keyspace_walk.h"
@@ -26,34 +27,44 @@ Instant time_of(Node& node, const KeyspaceState& state) {
                                               : node.eventual_time();
 }
 
-KeyspaceWalk walk_of(Node& node) {
+bool may_use(Node& node, const KeyspaceState& state, ServiceId caller) {
+  return node.keyspaces().may_use(*node.catalog().find(state.id), caller);
+}
+
+KeyspaceWalk walk_of(Node& node, ServiceId caller) {
   return {node.catalog(), node.keyspaces(),
-          [&node](const KeyspaceState& state) { return time_of(node, state); }};
+          [&node](const KeyspaceState& state) { return time_of(node, state); },
+          [&node, caller](const KeyspaceState& state) { return may_use(node, state, caller); }};
 }
 
-void info(Node& node, ServiceId, Args args, Reply& reply) {
-  reply.verbatim_text(info_text(node, {args.begin() + 1, args.end()}));
+void info(Node& node, ServiceId caller, Args args, Reply& reply) {
+  reply.verbatim_text(info_text(node, caller, {args.begin() + 1, args.end()}));
 }
 
-void dbsize(Node& node, ServiceId, Args, Reply& reply) {
+void dbsize(Node& node, ServiceId caller, Args, Reply& reply) {
   std::uint64_t keys = 0;
-  for (const KeyspaceState* state : node.keyspaces().all()) keys += state->table.size();
+  for (const KeyspaceState* state : node.keyspaces().all()) {
+    if (may_use(node, *state, caller)) keys += state->table.size();
+  }
   reply.integer(static_cast<std::int64_t>(keys));
 }
 
-void digest(Node& node, ServiceId, Args args, Reply& reply) {
+// Who administers compares nodes by it; it tells nothing of what is there.
+void digest(Node& node, ServiceId caller, Args args, Reply& reply) {
   const Keyspace* keyspace = node.catalog().find(args[2]);
+  const Services& services = node.keyspaces().services();
+  if (keyspace != nullptr && !permissions::may_see(services, *keyspace, caller)) keyspace = nullptr;
   KeyspaceState* state = keyspace == nullptr ? nullptr : node.keyspaces().find(keyspace->id);
   if (state == nullptr) return reply.error({Code::err, fmt::format("no keyspace '{}'", args[2])});
   reply.bulk(fmt::format("{:016x}", state->table.digest(time_of(node, *state))));
 }
 
-void keys(Node& node, ServiceId, Args args, Reply& reply) {
+void keys(Node& node, ServiceId caller, Args args, Reply& reply) {
   const std::string_view pattern = args[1];
   std::string found;
   Reply elements(found);
   std::size_t count = 0;
-  walk_of(node).all(pattern, [&](std::string_view key, const Value&) {
+  walk_of(node, caller).all(pattern, [&](std::string_view key, const Value&) {
     if (!command::glob_match(pattern, key)) return;
     elements.bulk(key);
     ++count;
@@ -62,7 +73,7 @@ void keys(Node& node, ServiceId, Args args, Reply& reply) {
   reply.buffer().append(found);
 }
 
-void scan(Node& node, ServiceId, Args args, Reply& reply) {
+void scan(Node& node, ServiceId caller, Args args, Reply& reply) {
   std::uint64_t cursor = 0;
   const auto [end, error] =
       std::from_chars(args[1].data(), args[1].data() + args[1].size(), cursor);
@@ -90,21 +101,22 @@ void scan(Node& node, ServiceId, Args args, Reply& reply) {
   std::string found;
   Reply elements(found);
   std::size_t matched = 0;
-  const std::uint64_t next =
-      walk_of(node).step(cursor, static_cast<std::size_t>(count), pattern,
-                         [&](std::string_view key, const Value& value) {
-                           if (!type.empty() && !same(type, type_name(value.type()))) return;
-                           if (!command::glob_match(pattern, key)) return;
-                           elements.bulk(key);
-                           ++matched;
-                         });
+  const std::uint64_t next = walk_of(node, caller)
+                                 .step(cursor, static_cast<std::size_t>(count), pattern,
+                                       [&](std::string_view key, const Value& value) {
+                                         if (!type.empty() && !same(type, type_name(value.type())))
+                                           return;
+                                         if (!command::glob_match(pattern, key)) return;
+                                         elements.bulk(key);
+                                         ++matched;
+                                       });
   reply.array(2);
   reply.bulk(fmt::format_int(next).str());
   reply.array(matched);
   reply.buffer().append(found);
 }
 
-void random_key(Node& node, ServiceId, Args, Reply& reply) {
+void random_key(Node& node, ServiceId caller, Args, Reply& reply) {
   // The first key at or after a place drawn from the clock: cheap, not uniform.
   const auto nanos = node.environment().now().time_since_epoch().count();
   const std::uint64_t place = static_cast<std::uint64_t>(nanos) * 0x9E3779B97F4A7C15ULL;
@@ -114,21 +126,23 @@ void random_key(Node& node, ServiceId, Args, Reply& reply) {
   };
   const auto& all = node.keyspaces().all();
   const std::size_t first = place % all.size();
-  KeyspaceWalk walk = walk_of(node);
+  KeyspaceWalk walk = walk_of(node, caller);
   for (std::size_t i = 0; i < all.size() && !chosen; ++i) {
-    const std::uint64_t keyspace = all[(first + i) % all.size()]->place;
+    const KeyspaceState& state = *all[(first + i) % all.size()];
+    if (!may_use(node, state, caller)) continue;
+    const std::uint64_t keyspace = state.place;
     walk.step((place & ~std::uint64_t{0xFFFF}) | keyspace, 1, "*", take);
     if (!chosen) walk.step(keyspace, 1, "*", take);
   }
   chosen ? reply.bulk(*chosen) : reply.null();
 }
 
-void flush_all(Node& node, ServiceId, Args args, Reply& reply) {
+void flush_all(Node& node, ServiceId caller, Args args, Reply& reply) {
   const bool plain = args.size() == 1;
   if (!plain && (args.size() > 2 || (!same(args[1], "ASYNC") && !same(args[1], "SYNC")))) {
     return reply.error({Code::err, "syntax error"});
   }
-  node.flush_all(node.defer(), *node.commands().find(args[0]));
+  node.flush_all(node.defer(), *node.commands().find(args[0]), caller);
 }
 
 void flush_strong(Context& context, Args, Reply& reply) {
@@ -231,7 +245,7 @@ constexpr std::array rows{
     row("DBSIZE", 1, dbsize, "", "The number of keys in all keyspaces", "O(keyspaces)", flag_fast),
     row("KEYSPACE DIGEST", 3, digest, "name",
         "A digest of a keyspace's content on this node: equal content, equal digest", "O(keys)",
-        flag_admin, "keyspace"),
+        flag_none, "keyspace"),
     row("KEYS", 2, keys, "pattern", "All keys that match a glob pattern, of all keyspaces",
         "O(keys)", 0, "generic"),
     row("SCAN", -2, scan, "cursor [MATCH pattern] [COUNT count] [TYPE type]",

@@ -50,6 +50,9 @@ class RealEnvironment final : public Environment {
   }
   Monotonic now() override { return Clock::now(); }
   std::uint64_t random() override { return std::uint64_t{device_()} << 32 | device_(); }
+  Status write_secret(const std::string& path, const std::string& text) override {
+    return write_secret_file(path, text);
+  }
   std::string boot_id() override {
     std::ifstream file("/proc/sys/kernel/random/boot_id");
     std::string id;

@@ -8,7 +8,9 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/logging.h"
 #include "catalog/declarations.h"
+#include "catalog/permissions.h"
 #include "node/node.h"
 #include "node/token.h"
 
@@ -113,6 +115,8 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
 }
 
 Status Requests::admit(const Keyspace& keyspace, const Request& request, bool writes) const {
+  if (!parts_.keyspaces.may_use(keyspace, request.caller))
+    return tl::unexpected(permissions::not_the_owner(keyspace));
   if (keyspace.guarantee == Guarantee::eventual) {
     if (Status s = parts_.node.eventual_ready(); !s) return s;
     const auto refuse = [&](const Row& row) -> Status {
@@ -186,6 +190,8 @@ Result<Path> Requests::route(const Request& request) {
       if (keyspace == nullptr) {
         return tl::unexpected(no_such_keyspace(request.args[2]).error());
       }
+      if (!parts_.keyspaces.may_use(*keyspace, request.caller))
+        return tl::unexpected(permissions::not_the_owner(*keyspace));
       if (keyspace->guarantee == Guarantee::strong) return path_to(*keyspace);
       if ((request.row->flags & flag_write_ids) != 0) {
         return fail(Code::unsupported,
@@ -208,6 +214,13 @@ Result<Path> Requests::route(const Request& request) {
       return here ? Path::eventual : Path::strong;
     }
     case Access::node:
+      if ((request.row->flags & flag_admin) != 0) {
+        if (Status s = permissions::check_administers(parts_.keyspaces.services(), request.caller,
+                                                      request.row->name);
+            !s)
+          return tl::unexpected(s.error());
+      }
+      return Path::immediate;
     case Access::wrapper:
       return Path::immediate;
   }
@@ -280,7 +293,11 @@ bool Requests::declare(const Request& request, Ticket ticket, Reply& reply) {
 
 void Requests::run_catalog(const Row& row, ServiceId caller, Args args, Reply& reply) {
   if (!parts_.node.has_strong()) parts_.node.follow_mesh();
-  CatalogContext context{parts_.catalog, parts_.keyspaces.members(), parts_.keyspaces, caller,
+  CatalogContext context{parts_.catalog,
+                         parts_.keyspaces.members(),
+                         parts_.keyspaces.services(),
+                         parts_.keyspaces,
+                         caller,
                          std::max(now(), parts_.node.strong_time())};
   row.catalog(context, args, reply);
 }
@@ -353,6 +370,8 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
     });
     if (state == nullptr || moved) {
       out.error(moved ? keyspace_made_meanwhile() : keyspace_dropped());
+    } else if (state->strong.owner.value != 0 && state->strong.owner != caller) {
+      out.error(owner_changed());  // since it was routed
     } else if (row.access == Access::ids) {
       IdContext context{state->ids, caller, time};
       row.ids(context, args, out);
@@ -481,7 +500,7 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
   return done;
 }
 
-bool Requests::expect(std::span<const server::Ahead> ahead) {
+bool Requests::expect(std::span<const server::Ahead> ahead, ServiceId caller) {
   // Strong writes are not touched before their entry is applied, and the
   // machine looks ahead there by itself.
   std::array<Table*, limits::look_ahead_requests> tables{};
@@ -498,13 +517,27 @@ bool Requests::expect(std::span<const server::Ahead> ahead) {
     if (state->guarantee == Guarantee::eventual)
       parts_.node.replica().prefetch(state->id, ahead[i].key);
     if (!ahead[i].request_id.empty() && row->access == Access::write) {
-      state->ids.prefetch(make_id_key(ServiceId{}, ahead[i].request_id));
+      state->ids.prefetch(make_id_key(caller, ahead[i].request_id));
     }
   }
   for (std::size_t i = 0; i < ahead.size(); ++i) {
     if (tables[i] != nullptr) tables[i]->prefetch_entry(ahead[i].key);
   }
   return any;
+}
+
+Result<ServiceId> Requests::sign_in(std::string_view service, std::string_view token,
+                                    std::string_view address) {
+  const std::string_view host = address.substr(0, address.rfind(':'));
+  if (!failed_sign_ins_.admits(host, monotonic())) {
+    return fail(Code::busy, "too many failed sign-ins from this address: wait a minute");
+  }
+  const Service* const found = parts_.keyspaces.services().by_token(
+      hash_of_token(token), std::max(now(), parts_.node.strong_time()));
+  if (found != nullptr && (service.empty() || service == found->name)) return found->id;
+  failed_sign_ins_.failed(host, monotonic());
+  logging::warning("a sign-in from {} failed", host);
+  return fail(Code::wrong_password, "invalid username-password pair or user is disabled.");
 }
 
 void Requests::refresh_time() const {

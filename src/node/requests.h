@@ -9,6 +9,7 @@
 
 #include "catalog/catalog.h"
 #include "node/eventual_side.h"
+#include "node/failed_sign_ins.h"
 #include "node/keyspace_states.h"
 #include "server/backend.h"
 #include "strong/sequencer.h"
@@ -41,12 +42,19 @@ class Requests final : public server::Backend {
   Result<server::Path> route(const server::Request& request) override;
   bool submit(const server::Request& request, Ticket ticket, server::Path path,
               Reply& now) override;
-  bool expect(std::span<const server::Ahead> ahead) override;
+  bool expect(std::span<const server::Ahead> ahead, ServiceId caller) override;
   Instant now() const override {
     if (!time_is_fresh_) refresh_time();
     return wall_;
   }
   void end_of_turn() override;
+  Result<ServiceId> sign_in(std::string_view service, std::string_view token,
+                            std::string_view address) override;
+  bool must_sign_in() const override { return !parts_.keyspaces.services().empty(); }
+  const Service* service(ServiceId id) const override {
+    return parts_.keyspaces.services().find(id);
+  }
+  std::uint64_t services_version() const override { return parts_.keyspaces.services().version(); }
 
   // The clocks are read once a turn, when the first of it asks.
   Monotonic monotonic() const override {
@@ -88,6 +96,7 @@ class Requests final : public server::Backend {
   mutable bool time_is_fresh_ = false;
   bool over_memory_ = false;
   Counters counters_;
+  FailedSignIns failed_sign_ins_;
   // Room that requests reuse.
   std::vector<std::string_view> arguments_;
   std::vector<strong::EntryBuilder::Part> strong_calls_;

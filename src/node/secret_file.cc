@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/secret_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 namespace holdfast::node {
@@ -19,6 +23,21 @@ Result<std::string> read_secret_file(const std::string& path, const std::string&
                 fmt::format("{} in {} is too short: {} bytes at least", what, path, bytes_min));
   }
   return line;
+}
+
+Status write_secret_file(const std::string& path, const std::string& text) {
+  ::unlink(path.c_str());  // one that is there may be open to others
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const auto failed = [&] {
+    return fail(Code::err, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+  };
+  if (file < 0) return failed();
+  const bool written =
+      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      ::fsync(file) == 0;
+  Status status = written ? Status() : failed();
+  ::close(file);
+  return status;
 }
 
 }  // namespace holdfast::node

@@ -13,4 +13,7 @@ namespace holdfast::node {
 Result<std::string> read_secret_file(const std::string& path, const std::string& what,
                                      std::size_t bytes_min = 1);
 
+/// Writes a file that its owner alone may read, in place of any that is there, and syncs it.
+Status write_secret_file(const std::string& path, const std::string& text);
+
 }  // namespace holdfast::node

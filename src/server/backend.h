@@ -13,6 +13,7 @@
 #include "base/reply.h"
 #include "base/ticket.h"
 #include "base/units.h"
+#include "catalog/services.h"
 #include "command/row.h"
 #include "server/look_ahead.h"
 
@@ -75,10 +76,32 @@ class Backend {
   /// These requests are about to come, in this order: what they will touch can
   /// be brought towards the processor meanwhile. Changes nothing. False: it was
   /// of no use, such requests need no announcing.
-  virtual bool expect(std::span<const Ahead> ahead) {
+  virtual bool expect(std::span<const Ahead> ahead, ServiceId caller) {
     static_cast<void>(ahead);
+    static_cast<void>(caller);
     return false;
   }
+
+  // -- Who is calling
+
+  /// Whose the token is; a service's name, where there is one, must be its own.
+  /// `address`: from where, with the port. kWrongPassword; kBusy: too many from there failed.
+  virtual Result<ServiceId> sign_in(std::string_view service, std::string_view token,
+                                    std::string_view address) {
+    static_cast<void>(service);
+    static_cast<void>(token);
+    static_cast<void>(address);
+    return fail(Code::wrong_password, "no service is declared");
+  }
+  /// Whether requests must come from somebody who has signed in.
+  virtual bool must_sign_in() const { return false; }
+  /// null: it is none, or no longer.
+  virtual const Service* service(ServiceId id) const {
+    static_cast<void>(id);
+    return nullptr;
+  }
+  /// Grows with every change of what the last two answer.
+  virtual std::uint64_t services_version() const { return 0; }
 
   /// The wall clock, as of this turn of the loop.
   virtual Instant now() const = 0;

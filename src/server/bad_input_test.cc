@@ -56,7 +56,7 @@ void count_replies(std::string_view heard, Outcome& outcome) {
 
 Outcome run(std::string_view bytes, bool must_sign_in, std::size_t piece) {
   Talk talk;
-  talk.world.context.must_sign_in = must_sign_in;
+  talk.backend.wants_sign_in = must_sign_in;
   talk.backend.reply = "+OK\r\n";
   Session& session = talk.world.connect();
   fake::feed(session, bytes, piece);

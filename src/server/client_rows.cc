@@ -72,6 +72,9 @@ void unknown_type(std::string_view word, Reply& reply) {
 }
 
 void client_list(Session& session, Args args, Reply& reply) {
+  const auto may_see = [&](const Session& other) {
+    return other.caller() == session.caller() || session.may_administer();
+  };
   std::function<bool(const Session&)> shown = [](const Session&) { return true; };
   if (args.size() > 2) {
     if (equals_nocase(args[2], "TYPE") && args.size() == 4) {
@@ -96,7 +99,7 @@ void client_list(Session& session, Args args, Reply& reply) {
   std::string text;
   const Instant now = session.context().backend->now();
   session.context().clients->for_each([&](Session& other) {
-    if (shown(other)) text += client_line(other, now) + "\n";
+    if (may_see(other) && shown(other)) text += client_line(other, now) + "\n";
   });
   reply.verbatim_text(text);
 }
@@ -164,6 +167,7 @@ std::optional<KillFilter> kill_filter(Args args, Reply& reply) {
 std::int64_t kill(Session& session, const KillFilter& filter) {
   std::int64_t killed = 0;
   session.context().clients->for_each([&](Session& other) {
+    if (other.caller() != session.caller() && !session.may_administer()) return;
     if (!filter.matches(other) || (&other == &session && filter.skip_me)) return;
     ++killed;
     if (&other == &session) {

@@ -13,8 +13,15 @@ namespace {
 
 using command::equals_nocase;
 
-void wrong_password(Reply& reply) {
-  reply.error({Code::wrong_password, "invalid username-password pair or user is disabled."});
+/// Whether it has; else the reply says why not.
+bool sign_in(Session& session, std::string_view service, std::string_view token, Reply& reply) {
+  const auto caller = session.context().backend->sign_in(service, token, session.peer().address);
+  if (!caller) {
+    reply.error(caller.error());
+    return false;
+  }
+  session.sign_in(*caller);
+  return true;
 }
 
 void hello_reply(const Session& session, Reply& reply) {
@@ -48,11 +55,11 @@ void hello(Session& session, Args args, Reply& reply) {
     form = *version == 3 ? Form::resp3 : Form::resp2;
   }
   std::optional<std::string_view> name;
-  bool signs_in = false;
+  std::optional<std::pair<std::string_view, std::string_view>> who;
   bool hears_replays = false;
   for (std::size_t i = 2; i < args.size(); ++i) {
     if (equals_nocase(args[i], "AUTH") && i + 2 < args.size()) {
-      signs_in = true;
+      who.emplace(args[i + 1], args[i + 2]);
       i += 2;
     } else if (equals_nocase(args[i], "SETNAME") && i + 1 < args.size()) {
       name = args[++i];
@@ -63,8 +70,8 @@ void hello(Session& session, Args args, Reply& reply) {
                                          std::string(args[i].substr(0, 128)) + "'"});
     }
   }
-  if (signs_in) return wrong_password(reply);
-  if (session.context().must_sign_in) {
+  if (who && !sign_in(session, who->first, who->second, reply)) return;
+  if (session.caller().value == 0 && session.context().backend->must_sign_in()) {
     return reply.error({Code::no_auth,
                         "HELLO must be called with the client already authenticated, otherwise "
                         "the HELLO <proto> AUTH <user> <pass> option can be used to authenticate "
@@ -78,16 +85,16 @@ void hello(Session& session, Args args, Reply& reply) {
   hello_reply(session, reply);
 }
 
-// No service can be declared yet, so there is nobody that one could be.
 void auth(Session& session, Args args, Reply& reply) {
   if (args.size() > 3) return reply.raw_error(command::errors::syntax);
-  if (args.size() == 2 && !session.context().must_sign_in) {
+  if (args.size() == 2 && !session.context().backend->must_sign_in()) {
     return reply.error(
         {Code::err,
          "AUTH <password> called without any password configured for the default user. Are you "
          "sure your configuration is correct?"});
   }
-  wrong_password(reply);
+  const bool named = args.size() == 3;
+  if (sign_in(session, named ? args[1] : "", args.back(), reply)) reply.ok();
 }
 
 void ping(Session&, Args args, Reply& reply) {

@@ -65,6 +65,13 @@ class Backend final : public server::Backend {
 
   /// Keys "ev:…" are eventual, "no:…" are refused, others strong; two of
   /// different kinds are in two keyspaces.
+  bool wants_sign_in = false;
+  bool must_sign_in() const override { return wants_sign_in; }
+  std::uint64_t services_version() const override { return wants_sign_in ? 1 : 0; }
+  Result<ServiceId> sign_in(std::string_view, std::string_view, std::string_view) override {
+    return fail(Code::wrong_password, "invalid username-password pair or user is disabled.");
+  }
+
   Result<Path> route(const Request& request) override {
     if (!unseen.empty() && request.after_token == unseen) {
       waited = request.waiting_since == Monotonic{}

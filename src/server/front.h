@@ -15,9 +15,9 @@ namespace holdfast::server {
 
 class Backend;
 
-/// From where a listener may be reached. Whoever reaches it may do everything,
-/// since there is no signing in yet (3-contract section 6): beyond loopback only
-/// where whoever runs the node says that the network can be trusted.
+/// From where a listener may be reached. Where nobody has to sign in, who reaches it
+/// may do everything (3-contract section 6): beyond loopback only where whoever runs
+/// the node says that the network can be trusted.
 enum class Reach { loopback, anywhere };
 
 /// Where clients come to a node: gives each a session, hands its requests to the
@@ -46,6 +46,11 @@ class Front : public ReplySink {
   virtual void set_backend(Backend& backend) = 0;
   /// "HOST:PORT"; kErr beyond loopback where that is the reach.
   virtual Status listen(std::string_view address, Reach reach) = 0;
+  /// Whether to listen there would be to listen beyond loopback.
+  virtual bool is_beyond_loopback(std::string_view address) const {
+    static_cast<void>(address);
+    return false;
+  }
   /// Where it listens, with the port that port 0 became.
   virtual std::string address() const = 0;
   virtual std::uint16_t port() const = 0;

@@ -46,6 +46,11 @@ void RespServer::set_idle_timeout(Millis timeout) {
   context_.idle_seconds_max = static_cast<int>(std::min<std::int64_t>(seconds, 1'000'000'000));
 }
 
+bool RespServer::is_beyond_loopback(std::string_view address) const {
+  const auto endpoint = endpoint_of(address, Reach::anywhere);
+  return endpoint && !endpoint->address().is_loopback();
+}
+
 Status RespServer::listen(std::string_view address, Reach reach) {
   HF_ASSERT(context_.backend != nullptr);
   const auto endpoint = endpoint_of(address, reach);

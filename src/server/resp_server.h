@@ -29,6 +29,7 @@ class RespServer final : public Front, public ConnectionOwner, public Clients {
 
   void set_backend(Backend& backend) override { context_.backend = &backend; }
   Status listen(std::string_view address, Reach reach = Reach::loopback) override;
+  bool is_beyond_loopback(std::string_view address) const override;
   std::string address() const override;
   std::uint16_t port() const override { return endpoint_.port(); }
   void flush() override;

@@ -38,7 +38,26 @@ Session::Session(SessionContext& context, Peer peer, std::uint64_t ticket_connec
       ticket_connection_(ticket_connection),
       since_(context.backend->now()),
       last_active_(since_) {
-  parser_.set_signed_in(!context_.must_sign_in);
+  look_at_services();
+}
+
+// A service may have been dropped, or the first one declared, since this was asked last.
+void Session::look_at_services() {
+  services_seen_ = context_.backend->services_version();
+  if (caller_.value != 0 && context_.backend->service(caller_) == nullptr) caller_ = {};
+  must_sign_in_ = caller_.value == 0 && context_.backend->must_sign_in();
+  parser_.set_signed_in(!must_sign_in_);
+}
+
+void Session::sign_in(ServiceId caller) {
+  caller_ = caller;
+  look_at_services();
+}
+
+bool Session::may_administer() const {
+  if (!context_.backend->must_sign_in()) return true;
+  const Service* const service = context_.backend->service(caller_);
+  return service != nullptr && service->administers;
 }
 
 void Session::received(std::size_t n) {
@@ -102,7 +121,8 @@ void Session::announce() {
   std::array<Ahead, limits::look_ahead_requests> ahead;
   const std::size_t met = look_ahead(input_.unread(), ahead);
   unannounced_in_ = std::max<std::size_t>(met, 1);
-  if (met > 1 && !context_.backend->expect(std::span(ahead).first(met))) unannounced_in_ = pause;
+  if (met > 1 && !context_.backend->expect(std::span(ahead).first(met), caller_))
+    unannounced_in_ = pause;
 }
 
 // False: there is none to read now.
@@ -159,7 +179,8 @@ bool Session::run(Args args) {
     row = *found;
   }
   last_command_ = row;
-  if (context_.must_sign_in && (row->flags & flag_no_auth) == 0) {
+  if (services_seen_ != context_.backend->services_version()) look_at_services();
+  if (must_sign_in_ && (row->flags & flag_no_auth) == 0) {
     return refuse({Code::no_auth, "Authentication required."});
   }
   return run_found(*row, args);
@@ -258,6 +279,7 @@ bool Session::answer(const Error& error) {
 bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape) {
   request_.row = &row;
   request_.args = args;
+  request_.caller = caller_;
   request_.request_id = wrapping.request_id;
   request_.behind = !replies_.quiet();
   request_.read_mode = wrapping.read_mode;
@@ -318,6 +340,7 @@ void Session::reset() {
   set_form(Form::resp2);
   set_hears_replays(false);
   labels_.name.clear();
+  sign_in({});
 }
 
 void Session::complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) {

@@ -41,7 +41,6 @@ struct SessionContext {
   Clients* clients = nullptr;
   std::size_t output_bytes_max = limits::output_bytes_max_default;
   int idle_seconds_max = 0;  // of a connection that says nothing; 0: none
-  bool must_sign_in = false;
   const Row* exec;
   const Row* watch;
   std::uint64_t commands_run = 0;
@@ -137,6 +136,11 @@ class Session {
   std::size_t queued_commands() const { return transaction_.commands.size(); }
   std::size_t watched_keys() const { return watched_asked_; }
 
+  /// Who has signed in; nobody where nobody must.
+  ServiceId caller() const { return caller_; }
+  void sign_in(ServiceId caller);
+  bool may_administer() const;
+
   /// RESET: as a new connection.
   void reset();
 
@@ -192,6 +196,7 @@ class Session {
   bool answer(const Error& error);
   bool forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape);
 
+  void look_at_services();
   bool silent() const { return reply_mode_ == ReplyMode::off || skip_; }
   Shape shape_of(const Row& row) const;
   Shape shape_of_exec() const;
@@ -227,6 +232,10 @@ class Session {
   int request_seconds_ = 0;  // since the first byte of a request that is not whole
   int idle_seconds_ = 0;
   bool slow_reader_ = false;
+
+  ServiceId caller_;
+  bool must_sign_in_ = false;
+  std::uint64_t services_seen_ = 0;  // the version that the two go by
 
   Labels labels_;
   Instant since_;

@@ -257,7 +257,7 @@ TEST(Rows, EveryRowSaysWhatItIs) {
 
 TEST(SigningIn, WithoutItOnlyWhatNeedsNoneIsAnswered) {
   Talk talk;
-  talk.world.context.must_sign_in = true;
+  talk.backend.wants_sign_in = true;
   Session& session = talk.world.connect();
   fake::feed(session, "PING\r\nGET k\r\nNOSUCH\r\nAUTH wrong\r\nHELLO 3\r\nONCE a GET k\r\n");
   const std::string refused = "-NOAUTH Authentication required.\r\n";

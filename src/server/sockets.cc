@@ -52,10 +52,11 @@ Result<Endpoint> endpoint_of(std::string_view host_and_port, Reach reach) {
     address = found.begin()->endpoint().address();
   }
   if (reach == Reach::loopback && (host.empty() || !address.is_loopback())) {
-    return fail(Code::err, shown +
-                               ": refusing to listen beyond loopback, since this version has no "
-                               "authentication; use 127.0.0.1, [::1] or localhost, or "
-                               "--trust-network where everyone who can connect may do everything");
+    return fail(Code::err,
+                shown +
+                    ": refusing to listen beyond loopback where nobody has to sign in; use "
+                    "127.0.0.1, [::1] or localhost, or --trust-network where everyone "
+                    "who can connect may do everything");
   }
   return Endpoint(address, port);
 }

@@ -212,6 +212,12 @@ Replay Machine::Impl::run(const Slot& slot, std::uint64_t version) {
     Reply(reply_bytes).error(keyspace_made_meanwhile());
     return Replay::none;
   }
+  // Whose it is may have changed since the operation was admitted.
+  if (slot.state != nullptr && slot.state->owner.value != 0 &&
+      slot.state->owner != operation.caller) {
+    Reply(reply_bytes).error(owner_changed());
+    return Replay::none;
+  }
   // VOID is safe to repeat as it is: what it settles is its own record.
   if (!operation.transaction && operation.calls[0].row->access == Access::ids) {
     settle(slot);

@@ -24,6 +24,7 @@ struct State {
   IdTable& ids;
   std::uint64_t ids_bytes_max = 0;               // MAX-IDS-BYTES, 0: no limit
   Millis retain{limits::retain_ids_ms_default};  // RETAIN-IDS
+  ServiceId owner{};                             // who alone writes here; nobody: no owner
 };
 
 /// How long an id table must remember so that no UUIDv7 runs twice. An id may
