@@ -5,13 +5,17 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/load_report.h"
 #include "cli/mapped_file.h"
 #include "cli/verdict.h"
 #include "verify/check.h"
+#include "verify/history_lines.h"
+#include "verify/shrink.h"
 
 namespace holdfast::cli {
 namespace {
@@ -21,11 +25,30 @@ struct Flags {
   std::string model = "auto";
   std::uint64_t steps_max = verify::steps_max_default;
   bool json = false;
+  std::string smallest;  // a file; empty: not asked for
 };
 
 int fail_with(const std::string& message, int code) {
   fmt::print(stderr, "holdfast check: {}\n", message);
   return code;
+}
+
+/// Writes the smallest history that shows the first violation, if there is one.
+/// The verdict stands, whether it can be written or not.
+void write_smallest(const verify::History& history, const verify::Report& report,
+                    const Flags& flags) {
+  if (flags.smallest.empty() || report.violations.empty()) return;
+  const verify::History smallest =
+      verify::shrink(history, report.violations[0].check, {.steps_max = flags.steps_max});
+  std::ofstream file(flags.smallest, std::ios::binary | std::ios::trunc);
+  file << verify::to_lines(smallest) << std::flush;
+  // Not among the output: that may be JSON.
+  if (!file) {
+    fmt::print(stderr, "holdfast check: cannot write {}\n", flags.smallest);
+  } else {
+    fmt::print(stderr, "holdfast check: {} shows {}; operations left: {}\n", flags.smallest,
+               report.violations[0].check, with_thousands(smallest.operations.size()));
+  }
 }
 
 int run_check(const Flags& flags) {
@@ -42,6 +65,7 @@ int run_check(const Flags& flags) {
       return fail_with(fmt::format("{}: {}", name, read.error().message), exit_undecided);
     }
   }
+  const verify::History copy = flags.smallest.empty() ? verify::History{} : history;
   const auto report =
       verify::check(std::move(history), {.model = *model, .steps_max = flags.steps_max});
   if (!report) return fail_with(report.error().message, exit_undecided);
@@ -52,6 +76,7 @@ int run_check(const Flags& flags) {
   } else {
     print_table(*report, seconds);
   }
+  write_smallest(copy, *report, flags);
   return exit_code_of(*report);
 }
 
@@ -76,6 +101,8 @@ void add_check_command(CLI::App& app, int& exit_code) {
                    "The search's bound for each part; past it the verdict is undecided")
       ->capture_default_str();
   check->add_flag("--json", flags->json, "Print the report as JSON");
+  check->add_option("--smallest", flags->smallest,
+                    "Write the smallest history that shows the first violation into this file");
   check->callback([flags, &exit_code] { exit_code = run_check(*flags); });
 }
 

@@ -11,23 +11,7 @@ namespace {
 // Sums of a history's increments; an integer that no history can overflow.
 __extension__ using Wide = __int128;
 
-/// A known operation: the values before and after it.
-struct Move {
-  std::int64_t from = 0;
-  std::int64_t to = 0;
-  const Component::Op* op = nullptr;
-};
-
-struct Added {
-  Time start = 0;
-  Wide sum = 0;  // with all that began earlier
-};
-
-struct Counter {
-  std::int64_t initial = 0;
-  std::vector<Move> moves;     // by value
-  std::vector<Added> unknown;  // by start
-};
+using Move = GrowingCounter::Move;
 
 std::optional<std::int64_t> number_of(const Component& component, Cell cell) {
   const Value value = component.cells[cell];
@@ -35,9 +19,23 @@ std::optional<std::int64_t> number_of(const Component& component, Cell cell) {
   return value.number;  // 0 where it is absent
 }
 
-std::optional<Counter> counter_of(const Component& component) {
+struct Added {
+  Time start = 0;
+  Wide sum = 0;  // with all that began earlier
+};
+
+std::vector<Added> sums_of(const std::vector<GrowingCounter::Open>& open) {
+  std::vector<Added> sums;
+  Wide sum = 0;
+  for (const auto& [delta, op] : open) sums.push_back({op->start, sum += delta});
+  return sums;
+}
+
+}  // namespace
+
+std::optional<GrowingCounter> growing_counter(const Component& component) {
   if (component.keys.size() != 1) return std::nullopt;
-  Counter counter;
+  GrowingCounter counter;
   const auto initial = number_of(component, component.initial[0]);
   if (!initial) return std::nullopt;
   counter.initial = *initial;
@@ -46,8 +44,7 @@ std::optional<Counter> counter_of(const Component& component) {
     const Step& step = component.steps[op.first_step];
     if (op.unknown) {
       if (step.does != Step::Does::add || step.delta < 0) return std::nullopt;
-      const Wide before = counter.unknown.empty() ? Wide{0} : counter.unknown.back().sum;
-      counter.unknown.push_back({op.start, before + step.delta});
+      counter.open.push_back({step.delta, &op});
       continue;
     }
     const bool looks = step.needs == Step::Needs::cell || step.needs == Step::Needs::zero;
@@ -65,16 +62,15 @@ std::optional<Counter> counter_of(const Component& component) {
   return counter;
 }
 
-}  // namespace
-
 std::optional<Failure> counter_conflict(const Component& component) {
-  const auto counter = counter_of(component);
+  const auto counter = growing_counter(component);
   if (!counter) return std::nullopt;
   const std::uint64_t known = counter->moves.size();
   const Move* rise = nullptr;                  // the last increment below
   const Component::Op* latest = nullptr;       // of those at lower values, who began last
   const Component::Op* latest_here = nullptr;  // the same with those that saw this value
   Wide risen = 0;
+  const std::vector<Added> unknown = sums_of(counter->open);
   for (std::size_t i = 0; i < counter->moves.size(); ++i) {
     const Move& move = counter->moves[i];
     if (move.from < counter->initial) {
@@ -92,9 +88,9 @@ std::optional<Failure> counter_conflict(const Component& component) {
       return failure_of("It only grows, and these saw it fall:", {move.op, before}, known);
     }
     const auto begun =
-        std::upper_bound(counter->unknown.begin(), counter->unknown.end(), move.op->end,
+        std::upper_bound(unknown.begin(), unknown.end(), move.op->end,
                          [](Time time, const Added& added) { return time < added.start; });
-    const Wide possible = begun == counter->unknown.begin() ? Wide{0} : std::prev(begun)->sum;
+    const Wide possible = begun == unknown.begin() ? Wide{0} : std::prev(begun)->sum;
     if (Wide{move.from} - counter->initial - risen > possible) {
       return failure_of(
           fmt::format("To reach {} more was added than anyone can have added by then:", move.from),

@@ -9,17 +9,6 @@
 namespace holdfast::verify {
 namespace {
 
-// The first key names the keyspace; a command without one has no keyspace of
-// its own, and no model either.
-std::string scope_of(const Operation& one) {
-  const Command& command = one.commands.front();
-  const std::string_view key = command.size() > 1 ? std::string_view(command[1]) : "";
-  std::string scope(keyspace_of(key));
-  scope += '\0';
-  scope += one.id;
-  return scope;
-}
-
 /// `other` is a later line of the same operation.
 Status merge_into(Operation& whole, Operation& other, std::vector<std::string>& differing) {
   if (whole.commands != other.commands || whole.multi != other.multi) {
@@ -49,6 +38,17 @@ Status merge_into(Operation& whole, Operation& other, std::vector<std::string>& 
 
 }  // namespace
 
+// The first key names the keyspace; a command without one has no keyspace of
+// its own, and no model either.
+std::string identity_of(const Operation& one) {
+  const Command& command = one.commands.front();
+  const std::string_view key = command.size() > 1 ? std::string_view(command[1]) : "";
+  std::string scope(keyspace_of(key));
+  scope += '\0';
+  scope += one.id;
+  return scope;
+}
+
 Result<Merged> merge_retries(std::vector<Operation> tries) {
   Merged merged;
   merged.operations.reserve(tries.size());
@@ -57,7 +57,7 @@ Result<Merged> merge_retries(std::vector<Operation> tries) {
     // A refused try was not applied, so it says nothing of when one was.
     if (one.outcome == Outcome::refused) continue;
     if (!one.id.empty()) {
-      const auto [at, fresh] = by_id.try_emplace(scope_of(one), merged.operations.size());
+      const auto [at, fresh] = by_id.try_emplace(identity_of(one), merged.operations.size());
       if (!fresh) {
         Status done = merge_into(merged.operations[at->second], one, merged.differing);
         if (!done) return tl::unexpected(done.error());

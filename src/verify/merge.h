@@ -15,6 +15,9 @@ struct Merged {
   std::vector<std::string> differing;
 };
 
+/// What the tries of one operation, with an id, have in common and no others.
+std::string identity_of(const Operation& one);
+
 /// Makes one operation of all tries with one id in one keyspace, and drops
 /// what was certainly not applied. The operation was applied no earlier than
 /// the first try that may have been was sent, and no later than the first

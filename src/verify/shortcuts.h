@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "verify/linearizable.h"
 
@@ -17,6 +18,24 @@ namespace holdfast::verify {
 /// in which the value must have been there do not overlap, and none holds a
 /// value that was there within it alone.
 std::optional<Checked> check_register(const Component& component);
+
+/// A counter that only grows: one key, known operations that tell its value
+/// before and after them, and increments of unknown outcome, none of them down.
+struct GrowingCounter {
+  struct Move {  // a known operation; or it only looked, and both are one
+    std::int64_t from = 0;
+    std::int64_t to = 0;
+    const Component::Op* op = nullptr;
+  };
+  struct Open {  // of unknown outcome
+    std::int64_t delta = 0;
+    const Component::Op* op = nullptr;
+  };
+  std::int64_t initial = 0;
+  std::vector<Move> moves;  // by value
+  std::vector<Open> open;   // by start
+};
+std::optional<GrowingCounter> growing_counter(const Component& component);
 
 /// What no order of a counter's operations can hold together, if it is there:
 /// two increments from one value, a value inside of an increment, an order of

@@ -68,6 +68,14 @@ inline Operation with_id(std::string id, Operation one) {
 /// answers.
 class PlainRedis {
  public:
+  PlainRedis() = default;
+  explicit PlainRedis(const std::map<std::string, Answer>& initial) {
+    for (const auto& [key, value] : initial) {
+      if (value.kind == Answer::Kind::integer) keys_[key] = std::to_string(value.integer);
+      if (value.kind == Answer::Kind::text) keys_[key] = value.text;
+    }
+  }
+
   Answer run(const Operation& one) {
     if (!one.multi) return run(one.commands[0]);
     std::vector<Answer> answers;
@@ -93,6 +101,10 @@ class PlainRedis {
       std::vector<Answer> all;
       for (std::size_t i = 1; i < command.size(); ++i) all.push_back(get(command[i]));
       return array_of(std::move(all));
+    }
+    if (name == "MSET") {
+      for (std::size_t i = 1; i + 1 < command.size(); i += 2) keys_[command[i]] = command[i + 1];
+      return Answer::of("OK");
     }
     if (name == "DEL") return Answer::of(static_cast<std::int64_t>(keys_.erase(key)));
     if (name == "GETDEL") {
@@ -129,9 +141,11 @@ class PlainRedis {
 /// Tries every order. For a dozen operations.
 class BruteForce {
  public:
-  explicit BruteForce(std::vector<Operation> operations) : operations_(std::move(operations)) {}
+  explicit BruteForce(std::vector<Operation> operations,
+                      const std::map<std::string, Answer>& initial = {})
+      : operations_(std::move(operations)), initial_(initial) {}
 
-  bool linearizable() { return place(0, PlainRedis{}); }
+  bool linearizable() { return place(0, initial_); }
 
  private:
   bool place(unsigned placed, const PlainRedis& state) {
@@ -156,6 +170,7 @@ class BruteForce {
   }
 
   std::vector<Operation> operations_;
+  PlainRedis initial_;
   std::set<std::pair<unsigned, PlainRedis>> seen_;
 };
 
