@@ -2,9 +2,11 @@
 #include "cli/check.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "cli/mapped_file.h"
 #include "cli/verdict.h"
 #include "verify/check.h"
+#include "verify/report_page.h"
 
 namespace holdfast::cli {
 namespace {
@@ -21,11 +24,29 @@ struct Flags {
   std::string model = "auto";
   std::uint64_t steps_max = verify::steps_max_default;
   bool json = false;
+  std::string report;  // a file
 };
 
 int fail_with(const std::string& message, int code) {
   fmt::print(stderr, "holdfast check: {}\n", message);
   return code;
+}
+
+Status write_report(const Flags& flags, const verify::History& history,
+                    const verify::Report& report, double seconds) {
+  const std::string files = fmt::format("{}", fmt::join(flags.files, " "));
+  const std::string page = verify::report_page(
+      {.title = files,
+       .facts = {{"to repeat it", fmt::format("holdfast check --model {} --steps {} {}",
+                                              flags.model, flags.steps_max, files)},
+                 {"took", fmt::format("{:.1f} s", seconds)}},
+       .history = history,
+       .report = report});
+  std::ofstream file(flags.report, std::ios::binary);
+  file << page;
+  file.flush();
+  if (!file) return fail(Code::err, "cannot write " + flags.report);
+  return {};
 }
 
 int run_check(const Flags& flags) {
@@ -42,6 +63,8 @@ int run_check(const Flags& flags) {
       return fail_with(fmt::format("{}: {}", name, read.error().message), exit_undecided);
     }
   }
+  // The page shows it as it was recorded; else there is no need of a copy.
+  const verify::History recorded = flags.report.empty() ? verify::History{} : history;
   const auto report =
       verify::check(std::move(history), {.model = *model, .steps_max = flags.steps_max});
   if (!report) return fail_with(report.error().message, exit_undecided);
@@ -51,6 +74,12 @@ int run_check(const Flags& flags) {
     print_json(*report, seconds);
   } else {
     print_table(*report, seconds);
+  }
+  if (!flags.report.empty()) {
+    if (Status written = write_report(flags, recorded, *report, seconds); !written) {
+      const int code = exit_code_of(*report);
+      return fail_with(written.error().message, code == 0 ? exit_undecided : code);
+    }
   }
   return exit_code_of(*report);
 }
@@ -76,6 +105,8 @@ void add_check_command(CLI::App& app, int& exit_code) {
                    "The search's bound for each part; past it the verdict is undecided")
       ->capture_default_str();
   check->add_flag("--json", flags->json, "Print the report as JSON");
+  check->add_option("--report", flags->report,
+                    "Also write it as a page, with a timeline of each key, into this file");
   check->callback([flags, &exit_code] { exit_code = run_check(*flags); });
 }
 

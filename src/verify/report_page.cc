@@ -43,7 +43,7 @@ Json checks_json(const ReportPage& page) {
   const std::uint64_t nodes = page.history.finals.size();
   if (report.components > 0) add("linearizable", report.components, "parts checked apart");
   if (report.summary.ids > 0) add("retries", report.summary.ids, "tries with a request id");
-  if (report.counters > 0) add("exactly once", report.counters, "counters at the end");
+  if (report.counters > 0) add("exactly once", report.counters, "values of counters in the end");
   if (nodes > 1) add("agreement", nodes, "answers to what was there in the end");
   if (report.eventual_reads > 0) {
     for (const char* name : {"causal", "lost", "unwritten"}) {

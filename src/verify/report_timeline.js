@@ -112,10 +112,11 @@ class Timeline {
     return [firstWhere(this.tries.length, i => this.reach[i] >= begin), firstWhere(this.tries.length, i => this.from[i] > this.view.end)];
   }
   box(i) {
-    const look = this.history.look[this.tries[i]], height = this.rowHeight - 3;
-    const tall = look === 0 ? Math.max(5, height * (height > 30 ? .9 : .76)) : look === 2 ? Math.max(4, height * (height > 30 ? .8 : .6)) : height;
+    const look = this.history.look[this.tries[i]], most = this.rowHeight - 3;
+    const share = most > 30 ? [.9, 1, .8, 1][look] : [.76, 1, .6, 1][look], height = Math.max(4, most * share);
     const x = this.x(this.from[i]), end = this.x(this.to[i]) + (look === 3 ? fadePixels : 0);
-    return {look, x, width: Math.max(3, end - x), y: this.top + this.row[i] * this.rowHeight + 1.5 + (height - tall) / 2, height: tall};
+    const y = this.top + this.row[i] * this.rowHeight + 1.5 + (most - height) / 2;
+    return {look, x, y, width: Math.max(look === 0 ? 5 : 3, end - x), height};
   }
 
   draw() {
@@ -128,7 +129,9 @@ class Timeline {
     this.left = width < 560 ? 58 : 96;
     this.plot = width - this.left - 8;
     const bands = this.bands();
-    this.top = 26 + bands.rows * 17;
+    // Never less than it was: the lanes should not move when a fault leaves the view.
+    this.bandRows = Math.max(this.bandRows ?? 0, bands.rows);
+    this.top = 26 + this.bandRows * 17;
     const height = this.top + this.rows * this.rowHeight + 4;
     canvas.style.height = `${height}px`;
     canvas.width = Math.round(width * ratio);
@@ -173,7 +176,12 @@ class Timeline {
       pen.fillRect(from, 0, to - from, height);
       pen.globalAlpha = 1;
       pen.fillRect(from, 0, 1.5, height);
-      if (row >= 0) this.text(what, from + 5, 9 + row * 17, need - 8, colours.fault);
+    }
+    for (const {what, from, row, need} of list) {
+      if (row < 0) continue;
+      pen.fillStyle = colours.card;
+      pen.fillRect(from + 3, 2 + row * 17, Math.min(what.length * this.letter + 4, need - 6), 14);
+      this.text(what, from + 5, 9 + row * 17, need - 8, colours.fault);
     }
   }
   drawLanes(width, height) {
@@ -210,15 +218,18 @@ class Timeline {
     const {pen, colours} = this, [begin, end] = this.inView();
     const painted = new Int32Array(this.rows).fill(-1), paintedLook = new Uint8Array(this.rows);
     const labels = end - begin < 3000;
+    let seen = false;
     for (let i = begin; i < end; ++i) {
       const box = this.box(i), row = this.row[i], last = Math.floor(box.x + box.width);
       // Bars in pixels that already look so need no paint: there may be a hundred thousand of them.
       if (!labels && last <= painted[row] && paintedLook[row] === box.look) continue;
       painted[row] = last;
       paintedLook[row] = box.look;
+      seen ||= box.x + box.width > this.left;
       this.paint(box);
       if (labels && this.rowHeight >= 14) this.label(i, box);
     }
+    if (!seen) this.text('nothing was tried here', this.left + 8, this.top + this.rowHeight / 2, this.plot, colours.dim);
     for (const [i, lineWidth] of [[this.hovered, 1.5], [this.selected, 2.5]]) {
       if (i < 0) continue;
       const box = this.box(i);
@@ -274,7 +285,10 @@ class Timeline {
     const space = (look === 3 ? Math.max(Math.min(room, x + 400), x + 24) : outside ? room : x + width) - at - 3;
     if (space < 3 * this.letter) return;
     const {colours} = this, tone = look === 1 && !outside ? colours['on-write'] : colours.text;
-    if (!outside && look === 2) { this.pen.fillStyle = colours.card; this.pen.fillRect(at - 2, y + 1, Math.min(space, needed) + 2, height - 2); }
+    if (!outside && look === 2) {  // words on hatching need a ground
+      this.pen.fillStyle = colours.card;
+      this.pen.fillRect(at - 2, y + 1, Math.min(space, needed) + 2, height - 2);
+    }
     if (!twoLines) return this.text(answered ? `${asked} → ${answered}` : asked, at, y + height / 2, space, tone);
     this.text(asked, at, y + height / 2 - 6, space, tone);
     this.text(answered ? `→ ${answered}` : '', at, y + height / 2 + 7, space, tone);
@@ -354,7 +368,8 @@ class Timeline {
     canvas.addEventListener('pointerleave', () => { this.hovered = -1; this.redraw(); });
     canvas.addEventListener('blur', () => { this.selected = -1; this.redraw(); });
     const acts = {
-      ArrowRight: () => this.select(this.selected < 0 ? this.inView()[0] : this.selected + 1), ArrowLeft: () => this.select(this.selected - 1),
+      ArrowRight: () => this.select(this.selected < 0 ? this.inView()[0] : this.selected + 1),
+      ArrowLeft: () => this.select(this.selected - 1),
       ArrowDown: () => this.selectLane(1), ArrowUp: () => this.selectLane(-1), Home: () => this.select(0),
       End: () => this.select(this.tries.length - 1), '+': () => this.zoomKey(.5), '=': () => this.zoomKey(.5),
       '-': () => this.zoomKey(2), 0: () => this.fit(), Escape: () => { this.selected = -1; this.redraw(); },
@@ -378,7 +393,8 @@ class Timeline {
     tip.replaceChildren(el('b', {}, history.texts[history.command[one]]),
       el('div', {}, answer ? `→ ${answer}` : 'no answer'), el('div', {class: 'dim'}, lookWords[history.look[one]]),
       el('div', {}, `client ${history.clients[history.client[one]]}${node ? ` at ${node}` : ''}`),
-      el('div', {}, `from ${instant(start, 1e3)}` + (length < 0 ? ', without an end' : ` to ${instant(start + length, 1e3)}, ${duration(length)}`)),
+      el('div', {}, `from ${instant(start, 1e3)}` + (length < 0 ? ', without an end'
+        : ` to ${instant(start + length, 1e3)}, ${duration(length)}`)),
       el('div', {class: 'dim'}, `${history.id[one] < 0 ? '' : `id ${history.texts[history.id[one]]}, `}` +
         `${history.line[one] ? `line ${history.line[one]}, ` : ''}start ${raw}`));
     const box = this.box(i), origin = this.area.offsetTop - this.area.scrollTop;
