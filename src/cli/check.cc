@@ -2,11 +2,13 @@
 #include "cli/check.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "cli/verdict.h"
 #include "verify/check.h"
 #include "verify/history_lines.h"
+#include "verify/report_page.h"
 #include "verify/shrink.h"
 
 namespace holdfast::cli {
@@ -26,6 +29,7 @@ struct Flags {
   std::uint64_t steps_max = verify::steps_max_default;
   bool json = false;
   std::string smallest;  // a file; empty: not asked for
+  std::string report;    // likewise
 };
 
 int fail_with(const std::string& message, int code) {
@@ -33,22 +37,38 @@ int fail_with(const std::string& message, int code) {
   return code;
 }
 
-/// Writes the smallest history that shows the first violation, if there is one.
-/// The verdict stands, whether it can be written or not.
-void write_smallest(const verify::History& history, const verify::Report& report,
-                    const Flags& flags) {
-  if (flags.smallest.empty() || report.violations.empty()) return;
-  const verify::History smallest =
-      verify::shrink(history, report.violations[0].check, {.steps_max = flags.steps_max});
-  std::ofstream file(flags.smallest, std::ios::binary | std::ios::trunc);
-  file << verify::to_lines(smallest) << std::flush;
-  // Not among the output: that may be JSON.
-  if (!file) {
-    fmt::print(stderr, "holdfast check: cannot write {}\n", flags.smallest);
-  } else {
-    fmt::print(stderr, "holdfast check: {} shows {}; operations left: {}\n", flags.smallest,
-               report.violations[0].check, with_thousands(smallest.operations.size()));
+Status write_file(const std::string& name, const std::string& text) {
+  std::ofstream file(name, std::ios::binary | std::ios::trunc);
+  file << text << std::flush;
+  if (!file) return fail(Code::err, "cannot write " + name);
+  return {};
+}
+
+/// The files that were asked for. The verdict stands, whether they can be written or not.
+Status write_files(const Flags& flags, const verify::History& history, const verify::Report& report,
+                   double seconds) {
+  std::optional<verify::History> smallest;
+  if (!report.violations.empty()) {
+    smallest = verify::shrink(history, report.violations[0].check, {.steps_max = flags.steps_max});
   }
+  if (!flags.smallest.empty() && smallest) {
+    if (Status s = write_file(flags.smallest, verify::to_lines(*smallest)); !s) return s;
+    // Not among the output: that may be JSON.
+    fmt::print(stderr, "holdfast check: {} shows {}; operations left: {}\n", flags.smallest,
+               report.violations[0].check, with_thousands(smallest->operations.size()));
+  }
+  if (flags.report.empty()) return {};
+  const std::string files = fmt::format("{}", fmt::join(flags.files, " "));
+  return write_file(
+      flags.report,
+      verify::report_page(
+          {.title = files,
+           .facts = {{"to repeat it", fmt::format("holdfast check --model {} --steps {} {}",
+                                                  flags.model, flags.steps_max, files)},
+                     {"took", fmt::format("{:.1f} s", seconds)}},
+           .history = history,
+           .report = report,
+           .smallest = smallest ? &*smallest : nullptr}));
 }
 
 int run_check(const Flags& flags) {
@@ -65,7 +85,9 @@ int run_check(const Flags& flags) {
       return fail_with(fmt::format("{}: {}", name, read.error().message), exit_undecided);
     }
   }
-  const verify::History copy = flags.smallest.empty() ? verify::History{} : history;
+  // They need it as it was recorded; else there is no need of a copy.
+  const bool writes = !flags.smallest.empty() || !flags.report.empty();
+  const verify::History recorded = writes ? history : verify::History{};
   const auto report =
       verify::check(std::move(history), {.model = *model, .steps_max = flags.steps_max});
   if (!report) return fail_with(report.error().message, exit_undecided);
@@ -76,7 +98,12 @@ int run_check(const Flags& flags) {
   } else {
     print_table(*report, seconds);
   }
-  write_smallest(copy, *report, flags);
+  if (writes) {
+    if (Status written = write_files(flags, recorded, *report, seconds); !written) {
+      const int code = exit_code_of(*report);
+      return fail_with(written.error().message, code == 0 ? exit_undecided : code);
+    }
+  }
   return exit_code_of(*report);
 }
 
@@ -103,6 +130,8 @@ void add_check_command(CLI::App& app, int& exit_code) {
   check->add_flag("--json", flags->json, "Print the report as JSON");
   check->add_option("--smallest", flags->smallest,
                     "Write the smallest history that shows the first violation into this file");
+  check->add_option("--report", flags->report,
+                    "Also write it as a page, with a timeline of each key, into this file");
   check->callback([flags, &exit_code] { exit_code = run_check(*flags); });
 }
 

@@ -22,34 +22,9 @@
 #include "cli/load_report.h"
 #include "cli/verdict.h"
 #include "trial/trial.h"
-#if __has_include("verify/history_lines.h")
 #include "verify/history_lines.h"
 #include "verify/report_page.h"
 #include "verify/shrink.h"
-#else
-namespace holdfast::verify {
-struct ReportPage {
-  std::string title;
-  std::vector<std::pair<std::string, std::string> > facts;
-  const History& history;
-  const Report& report;
-  const History* smallest = nullptr;
-};
-inline std::string report_page(const ReportPage&) {
-  return "";
-}
-inline std::string to_lines(const History& h) {
-  std::string all;
-  for (auto& o : h.operations) all += to_text(o) + "\n";
-  for (auto& f : h.faults)
-    all += fmt::format("fault {} {} {}\n", f.what, f.start, f.end.value_or(0));
-  return all;
-}
-inline History shrink(const History& h, const std::string&, std::initializer_list<int>) {
-  return h;
-}
-}  // namespace holdfast::verify
-#endif
 
 namespace holdfast::cli {
 namespace {
