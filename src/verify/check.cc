@@ -61,23 +61,6 @@ void add_totals(Report& report, Totals totals) {
   add_all(report, "exactly once", std::move(totals.violations));
 }
 
-/// Takes the tries on eventual keyspaces out of the history.
-Result<std::vector<Operation>> take_eventual(History& history) {
-  std::vector<Operation> eventual, strong;
-  for (Operation& one : history.operations) {
-    std::size_t keys = 0;
-    for (const Command& command : one.commands)
-      keys += command.size() > 1 && is_eventual(history, command[1]) ? 1 : 0;
-    if (keys != 0 && keys != one.commands.size()) {
-      return fail(Code::corrupt,
-                  fmt::format("line {}: keys of both guarantees in one operation", one.line));
-    }
-    (keys == 0 ? strong : eventual).push_back(std::move(one));
-  }
-  history.operations = std::move(strong);
-  return eventual;
-}
-
 Status check_eventual(const History& history, std::vector<Operation> tries, Report& report) {
   const auto checked = verify::check_eventual(history, tries);
   if (!checked) return tl::unexpected(checked.error());

@@ -212,6 +212,22 @@ bool is_eventual(const History& history, std::string_view key) {
   return history.eventual.contains(keyspace_of(key));
 }
 
+Result<std::vector<Operation>> take_eventual(History& history) {
+  std::vector<Operation> eventual, strong;
+  for (Operation& one : history.operations) {
+    std::size_t keys = 0;
+    for (const Command& command : one.commands)
+      keys += command.size() > 1 && is_eventual(history, command[1]) ? 1 : 0;
+    if (keys != 0 && keys != one.commands.size()) {
+      return fail(Code::corrupt,
+                  fmt::format("line {}: keys of both guarantees in one operation", one.line));
+    }
+    (keys == 0 ? strong : eventual).push_back(std::move(one));
+  }
+  history.operations = std::move(strong);
+  return eventual;
+}
+
 Result<EventualChecked> check_eventual(const History& history, std::span<const Operation> tries) {
   const auto keys = eventual_keys(history, tries);
   if (!keys) return tl::unexpected(keys.error());

@@ -26,6 +26,10 @@ struct EventualChecked {
 /// Whether the keyspace was declared eventual.
 bool is_eventual(const History& history, std::string_view key);
 
+/// Takes the tries on eventual keyspaces out of the history. An error: one is on keys of
+/// both guarantees.
+Result<std::vector<Operation>> take_eventual(History& history);
+
 /// What clients may rely on in eventual keyspaces, as far as it can be seen
 /// from outside: a read at a node shows all that this node had acknowledged,
 /// and all that stands behind the token it carried; nothing that was not

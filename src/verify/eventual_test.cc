@@ -12,6 +12,7 @@
 #include <set>
 
 #include "verify/check.h"
+#include "verify/shrink.h"
 #include "verify/testing.h"
 
 namespace holdfast::verify {
@@ -215,6 +216,24 @@ RC_GTEST_PROP(Eventual, AnIncrementThatCountsTwiceIsFound, ()) {
             report->violations.front().check == "unwritten");
 }
 
+// What is left still shows it, and by itself: it is wrong without what went.
+RC_GTEST_PROP(Eventual, WhatIsWrongComesDownToOneRead, ()) {
+  Replicas replicas = random_run(3, 100);
+  History& history = replicas.history();
+  Operation read = op(1'000, 1'001, "GET e:t1", Answer::of("nobody's"));
+  read.node = "n1";
+  history.operations.push_back(std::move(read));
+  const History whole = history;
+  const auto report = check(whole);
+  RC_ASSERT(report.has_value());
+  RC_ASSERT(!report->violations.empty());
+  const History smallest = shrink(whole, report->violations.front().check);
+  const auto again = check(smallest);
+  RC_ASSERT(again.has_value());
+  RC_ASSERT(again->violations.front().check == report->violations.front().check);
+  RC_ASSERT(smallest.operations.size() == 1);
+}
+
 History history_of(std::vector<Operation> operations) {
   History history{.operations = std::move(operations)};
   history.eventual.insert("e");
@@ -267,6 +286,34 @@ TEST(Eventual, WhatNobodyWroteIsNotShown) {
   EXPECT_THAT(checks_of(check(history_of({at("n1", op(1, 2, "INCRBY e:c 1", Answer::of(1))),
                                           at("n2", op(3, 4, "GET e:c", Answer::of("2")))}))),
               Contains(HasSubstr("unwritten")));
+}
+
+TEST(Eventual, TheSmallestHistoryHasTheReadAndWhatItHadToShow) {
+  std::vector<Operation> all;
+  Time now = 0;
+  const auto add = [&](Operation one, const char* node) {
+    one.start = ++now;
+    one.end = ++now;
+    all.push_back(at(node, std::move(one)));
+  };
+  for (int i = 0; i < 100; ++i) {
+    const std::string number = std::to_string(i);
+    add(op(1, 2, "SADD e:s m" + number, Answer::of(1)), i % 2 == 0 ? "n1" : "n2");
+    add(op(1, 2, "SET e:t v" + number, ok), "n1");
+    add(op(1, 2, "GET e:t", Answer::of("v" + number)), "n1");
+  }
+  History set = history_of(all);
+  add(op(1, 2, "SMEMBERS e:s", array_of({Answer::of("m98")})), "n1");
+  for (const auto& [history, check_name, left] :
+       {std::tuple(history_of(all), "causal", std::size_t{2})}) {
+    const History smallest = shrink(history, check_name);
+    EXPECT_EQ(smallest.operations.size(), left);
+    EXPECT_THAT(checks_of(check(smallest)), Contains(HasSubstr(check_name)));
+  }
+  set.operations.push_back(at("n1", op(now + 1, now + 2, "GET e:t", Answer::of("v5"))));
+  const History overwritten = shrink(set, "causal");
+  EXPECT_EQ(overwritten.operations.size(), 3u) << "the read, what it shows, and what came after";
+  EXPECT_THAT(checks_of(check(overwritten)), Contains(HasSubstr("causal")));
 }
 
 TEST(Eventual, WhatTheCheckerDoesNotKnowIsInvalid) {

@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "base/string_hash.h"
+#include "verify/eventual.h"
 #include "verify/merge.h"
 #include "verify/narrow.h"
+#include "verify/shrink_eventual.h"
 #include "verify/shrink_order.h"
 #include "verify/totals.h"
 
@@ -81,11 +83,22 @@ std::optional<History> disagreement(const History& history) {
 
 History shrink(const History& history, const std::string& check, const ShrinkOptions& options) {
   std::optional<History> smaller;
-  if (check == "retries") smaller = differing_tries(history);
   if (check == "exactly once") smaller = wrong_sum(history);
   if (check == "agreement") smaller = disagreement(history);
-  if (check == "linearizable") smaller = shrink_order(history, options);
-  return smaller ? *std::move(smaller) : history;
+  if (check == "retries" || check == "linearizable") {
+    History strong = history;
+    if (!take_eventual(strong)) return history;
+    smaller = check == "retries" ? differing_tries(strong) : shrink_order(strong, options);
+  } else if (!smaller) {
+    History eventual = history;
+    auto tries = take_eventual(eventual);
+    if (!tries) return history;
+    eventual.operations = *std::move(tries);
+    smaller = shrink_eventual(eventual, check);
+  }
+  if (!smaller) return history;
+  smaller->eventual = history.eventual;
+  return *std::move(smaller);
 }
 
 }  // namespace holdfast::verify

@@ -20,8 +20,8 @@ struct Summary {
   };
   Tries outside;  // tries that no fault overlaps
   Tries during;
-  Tries outages;  // tries that an outage overlaps, which are in neither
-  std::uint64_t ids = 0;                        // tries that carried one
+  Tries outages;          // tries that an outage overlaps, which are in neither
+  std::uint64_t ids = 0;  // tries that carried one
   std::map<std::string, std::uint64_t> errors;  // by code; "no answer" among them
   std::uint64_t faults = 0;
   std::vector<std::string> complaints;  // why it does not count; empty: it does
