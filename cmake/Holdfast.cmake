@@ -35,6 +35,14 @@ if(HF_SANITIZE_FLAGS)
   target_compile_options(hf_options INTERFACE ${HF_SANITIZE_FLAGS})
   target_link_options(hf_options INTERFACE ${HF_SANITIZE_FLAGS})
 endif()
+if(HOLDFAST_COVERAGE)
+  # -pthread makes GCC count atomically; else threads lose one another's counts. The flag
+  # that says so itself keeps ccache from caching. Counters hide from GCC, as above, what it
+  # knows of initialized values.
+  target_compile_options(hf_options INTERFACE --coverage -pthread -Wno-maybe-uninitialized)
+  target_compile_definitions(hf_options INTERFACE HOLDFAST_COVERAGE)
+  target_link_options(hf_options INTERFACE --coverage)
+endif()
 if(HOLDFAST_FUZZ)
   target_compile_options(hf_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()

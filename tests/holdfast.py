@@ -240,6 +240,9 @@ class Server:
         return self if self.process else self.start()
 
     def __exit__(self, kind, *_):
+        if os.environ.get("HOLDFAST_COVERAGE") and self.process and self.process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop()  # a killed process does not write what it has counted
         self.kill()
         if kind is not None and kind is not SystemExit:
             print(f"--- the server's last log lines ---\n{self.log()[-6000:]}", file=sys.stderr)

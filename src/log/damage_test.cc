@@ -7,6 +7,7 @@
 #include <random>
 
 #include "log/fault_file_system.h"
+#include "log/record.h"
 #include "log/test_support.h"
 
 namespace holdfast {
@@ -119,6 +120,30 @@ TEST(CutFile, WhatWasMarkedAsOnDiskAndIsGoneIsDamage) {
   EXPECT_NE(log.error().message.find("offset"), std::string::npos);
 }
 
+TEST(CutFile, WhatIsMarkedFarBehindTheDamageIsFoundWhereverItLies) {
+  // Remains are looked through a window at a time: the mark lies behind the first one, or
+  // across its end.
+  constexpr std::size_t window_bytes = 1_MiB;
+  constexpr std::size_t first_entry =
+      log_format::segment_header_bytes + log_format::record_bytes(0);
+  constexpr std::size_t small = log_format::record_bytes(64);
+  for (std::size_t distance = window_bytes - 48; distance <= window_bytes + 16; distance += 8) {
+    SCOPED_TRACE(distance);
+    FaultFileSystem files;
+    {
+      const auto log = open_or_die(files, options(2_MiB));
+      HF_ASSERT(log->append(payload_of(1, 64), Durability::everysec));
+      const std::size_t large = distance - small - log_format::record_header_bytes;
+      HF_ASSERT(log->append(payload_of(2, large), Durability::everysec));
+      log->sync_now();  // leaves a mark behind
+    }
+    files.flip_bit(newest_file(files), (first_entry + 50) * 8);
+    const auto log = DiskLog::open(files, options(2_MiB));
+    ASSERT_FALSE(log);
+    EXPECT_EQ(log.error().code, Code::corrupt);
+  }
+}
+
 TEST(CutFile, AMissingFileInTheMiddleIsNamed) {
   FaultFileSystem files;
   {
@@ -223,6 +248,25 @@ TEST(FlippedBit, AfterTheStartIsNotServedByReplay) {
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Code::corrupt);
   EXPECT_NE(found.error().message.find("/data/log/0000000001.log"), std::string::npos);
+}
+
+TEST(FlippedBit, InTheOldestRecordKeptIsNamed) {
+  // After a trim nothing before it says what should stand there.
+  FaultFileSystem files;
+  {
+    const auto log = open_or_die(files, options());
+    append_some(*log, 300, 80);
+    log->sync_now();
+    log->trim({200});
+    ASSERT_TRUE(log->close());
+  }
+  const std::string oldest = files.paths().front();
+  ASSERT_NE(oldest, "/data/log/0000000001.log");
+  files.flip_bit(oldest, (log_format::segment_header_bytes + 45) * 8);
+  const auto log = DiskLog::open(files, options());
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, Code::corrupt);
+  EXPECT_NE(log.error().message.find(oldest), std::string::npos);
 }
 
 TEST(TornTail, IsZeroedBeforeAnythingFollows) {

@@ -86,6 +86,26 @@ TEST(LogCursor, SaysThatWhatItNeedsWasTrimmed) {
   EXPECT_EQ(read_on(*log, quick, 100), 50u) << "trimming takes nothing that is still ahead";
 }
 
+TEST(LogCursor, WhatIsDamagedWhileItRunsIsNamedAndNotSkipped) {
+  // Peers are sent what cursors read: behind a gap they would never get what lay in it.
+  FaultFileSystem files;
+  const auto log = open_or_die(files);
+  for (int i = 0; i < 400; ++i) append(*log, 100);
+  const std::string second = "/data/log/0000000002.log";
+  files.flip_bit(second, 1'000 * 8);
+  LogCursor cursor(Position{});
+  Result<std::optional<LogEntry>> entry;
+  do {
+    entry = log->next(cursor);
+  } while (entry && *entry);
+  ASSERT_FALSE(entry);
+  EXPECT_EQ(entry.error().code, Code::corrupt);
+  EXPECT_NE(entry.error().message.find(second), std::string::npos);
+  const Position stopped = cursor.at();
+  EXPECT_FALSE(log->next(cursor));
+  EXPECT_EQ(cursor.at(), stopped);
+}
+
 TEST(LogCursor, ReadersNeverSeeWhatIsNotThereWhateverTheirSteps) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     std::mt19937_64 random(seed);

@@ -340,6 +340,15 @@ TEST(Sequencer, WithoutTheLogsEndReadsAreUnavailable) {
   EXPECT_THAT(world.answers(), ElementsAre(StartsWith("1 -UNAVAILABLE ")));
 }
 
+TEST(Sequencer, ARefusedQuestionFailsItsReadOnly) {
+  World world;
+  world.log.end_refusal = fail(Code::unavailable, "cut off");
+  EXPECT_EQ(world.read(1), "-UNAVAILABLE cut off\r\n");
+  world.log.end_refusal = {};
+  EXPECT_EQ(world.read(2), "$-1\r\n");
+  EXPECT_TRUE(world.sequencer.idle());
+}
+
 TEST(Sequencer, ARefusedAppendAnswersItsWholeBatchAndAppliesNothing) {
   World world;
   world.log.refusal = fail(Code::unavailable, "the disk is full");
@@ -387,6 +396,21 @@ TEST(Sequencer, WhatWasOvertakenByALaterEntryIsNotApplied) {
   world.log.land_lost();
   world.turn();
   EXPECT_EQ(world.read(3), "$1\r\n2\r\n");
+}
+
+TEST(Sequencer, AnEntryWhoseCopyCameFirstIsUnknownAndCountsOnce) {
+  World world;
+  ASSERT_TRUE(world.write(1, {"INCR", "k"}));
+  world.turn();
+  world.log.append_of_another(world.log.first_under_way());
+  world.land();
+  EXPECT_THAT(world.answers(), ElementsAre(StartsWith("1 -UNKNOWN ")));
+  EXPECT_TRUE(world.sequencer.idle());
+  EXPECT_EQ(world.read(2), "$1\r\n1\r\n");
+  ASSERT_TRUE(world.write(3, {"INCR", "k"}));
+  world.turn();
+  world.land();
+  EXPECT_THAT(world.answers(), ElementsAre("3 :2"));
 }
 
 TEST(Sequencer, PastItsDeadlineAWriteIsUnavailableOnlyIfItWasNotAppended) {
@@ -489,6 +513,20 @@ TEST(Sequencer, AnEntryThatIsNoneStopsEverythingBehindIt) {
   world.land();
   EXPECT_EQ(world.machine.applied(), Position{0});
   EXPECT_TRUE(world.sequencer.idle());
+}
+
+TEST(Sequencer, AnEntryThatIsNoneAnswersReadsThatWait) {
+  World world;
+  world.log.end_at_once = false;
+  EXPECT_EQ(world.read(1), "(later)");
+  EXPECT_EQ(world.read(2), "(later)");
+  world.log.append_of_another("no entry");
+  world.turn();
+  EXPECT_THAT(world.answers(),
+              ElementsAre(StartsWith("1 -UNAVAILABLE "), StartsWith("2 -UNAVAILABLE ")));
+  world.log.answer_ends();  // nobody waits for it any more
+  world.turn();
+  EXPECT_THAT(world.answers(), IsEmpty());
 }
 
 TEST(Sequencer, StartSaysThatAnEntryIsNone) {

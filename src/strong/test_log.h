@@ -20,6 +20,7 @@ class TestLog final : public Log {
   // -- What the test decides
   Status refusal;             // what append() answers
   bool end_at_once = true;    // else questions wait for answer_ends()
+  Status end_refusal;         // what a question is answered at once, if it is an error
   bool hold_entries = false;  // deliver() tells of none: the node is behind
   bool knows_end = false;     // as an engine of one node does
   std::size_t bytes_max = limits::entry_bytes_max;
@@ -27,6 +28,7 @@ class TestLog final : public Log {
   std::vector<Durability> durabilities;
 
   std::size_t under_way() const { return proposed_.size(); }
+  const std::string& first_under_way() const { return proposed_.front().payload; }
   std::size_t questions() const { return questions_.size(); }
   /// The first append under way lands; deliver() will tell.
   void land() {
@@ -84,6 +86,7 @@ class TestLog final : public Log {
     return {};
   }
   void end(Millis, std::function<void(Result<Position>)> done) override {
+    if (!end_refusal) return done(tl::unexpected(end_refusal.error()));
     if (end_at_once) return done(Position{entries_.size()});
     questions_.push_back({std::move(done), false, Position{}});
   }
