@@ -14,86 +14,18 @@
 // what was written down before the first is on disk at the second. What goes round these functions
 // (mappings, stdio, copies made by the kernel) is not followed, and found out: the test compares
 // what it was told of with what is there.
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
+#include "power_cut_journal.h"
 
-enum { fd_max = 1 << 16, path_max = 4096 };
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { fd_max = 1 << 16 };
 enum { followed = 1, synchronous = 2 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned char fds[fd_max];
-static int journal = -1;
-static const char* folder;
-static size_t folder_length;
-static long sync_us;
-static const char* lie;
 static uint64_t last_sync;
-
-static _Noreturn void give_up(const char* why) {
-  dprintf(2, "power_cut_shim: %s: %s\n", why, strerror(errno));
-  abort();
-}
-
-// The functions that jemalloc calls before main() come by here, too: nothing of this allocates.
-static void begin(void) {
-  if (journal >= 0) return;
-  const char* const path = getenv("SHIM_JOURNAL");
-  const char* const us = getenv("SHIM_SYNC_US");
-  folder = getenv("SHIM_FOLDER");
-  if (path == NULL || folder == NULL) give_up("SHIM_JOURNAL or SHIM_FOLDER is not set");
-  folder_length = strlen(folder);
-  sync_us = us != NULL ? atol(us) : 0;
-  lie = getenv("SHIM_LIE");
-  journal =
-      (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (journal < 0) give_up(path);
-}
-
-static void take_lock(void) {
-  pthread_mutex_lock(&lock);
-  begin();
-}
-
-// -- The journal: a head and the payload, as power_cut.py reads them
-
-struct head {
-  uint64_t payload_bytes, kind, inode, number;
-};
-
-static void put(char kind, uint64_t inode, uint64_t number, const void* payload, size_t bytes) {
-  const struct head head = {bytes, (unsigned char)kind, inode, number};
-  struct iovec parts[2] = {{(void*)&head, sizeof head}, {(void*)payload, bytes}};
-  if (syscall(SYS_writev, journal, parts, 2) != (long)(sizeof head + bytes)) give_up("the journal");
-}
-
-static void put_write(uint64_t inode, uint64_t offset, const char* data, size_t bytes) {
-  // Most of what is written are the zeros of files that are filled ahead.
-  if (bytes > 64 && data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0) {
-    const uint64_t count = bytes;
-    put('Z', inode, offset, &count, sizeof count);
-  } else {
-    put('W', inode, offset, data, bytes);
-  }
-}
-
-static void put_names(char kind, uint64_t inode, const char* one, const char* other) {
-  char both[2 * path_max + 2];
-  const int bytes = snprintf(both, sizeof both, "%s%c%s", one, 0, other);
-  put(kind, inode, 0, both, (size_t)bytes);
-}
 
 // -- What is followed
 
@@ -201,15 +133,7 @@ int open(const char* path, int flags, ...) {
   MODE_OF(flags)
   return open_at(AT_FDCWD, path, flags, mode);
 }
-int open64(const char* path, int flags, ...) {
-  MODE_OF(flags)
-  return open_at(AT_FDCWD, path, flags, mode);
-}
 int openat(int at, const char* path, int flags, ...) {
-  MODE_OF(flags)
-  return open_at(at, path, flags, mode);
-}
-int openat64(int at, const char* path, int flags, ...) {
   MODE_OF(flags)
   return open_at(at, path, flags, mode);
 }
@@ -264,12 +188,6 @@ ssize_t pwrite(int fd, const void* data, size_t bytes, off_t offset) {
   const struct iovec part = {(void*)data, bytes};
   return write_parts(fd, &part, 1, offset);
 }
-ssize_t pwrite64(int fd, const void* data, size_t bytes, off64_t offset) {
-  return pwrite(fd, data, bytes, offset);
-}
-ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t offset) {
-  return write_parts(fd, parts, count, offset);
-}
 
 int ftruncate(int fd, off_t size) {
   struct stat facts;
@@ -281,31 +199,32 @@ int ftruncate(int fd, off_t size) {
   pthread_mutex_unlock(&lock);
   return result;
 }
-int ftruncate64(int fd, off64_t size) {
-  return ftruncate(fd, size);
-}
 
 int fallocate(int fd, int mode, off_t offset, off_t bytes) {
-  struct stat facts;
-  const int follow = flags_of(fd) && regular(fd, &facts);
-  if (!follow) return (int)syscall(SYS_fallocate, fd, mode, offset, bytes);
+  if (!flags_of(fd)) return (int)syscall(SYS_fallocate, fd, mode, offset, bytes);
   take_lock();
+  struct stat facts;
+  const int follow = regular(fd, &facts);
   const int result = (int)syscall(SYS_fallocate, fd, mode, offset, bytes);
-  if (result == 0 && mode == 0 && offset + bytes > facts.st_size) {
+  if (follow && result == 0 && mode == 0 && offset + bytes > facts.st_size) {
     put('T', facts.st_ino, (uint64_t)(offset + bytes), NULL, 0);
   }
   pthread_mutex_unlock(&lock);
   return result;
 }
-int fallocate64(int fd, int mode, off64_t offset, off64_t bytes) {
-  return fallocate(fd, mode, offset, bytes);
-}
 int posix_fallocate(int fd, off_t offset, off_t bytes) {
   return fallocate(fd, 0, offset, bytes) == 0 ? 0 : errno;
 }
-int posix_fallocate64(int fd, off64_t offset, off64_t bytes) {
-  return posix_fallocate(fd, offset, bytes);
-}
+
+// -- The same under the names of systems on which sizes had 32 bits
+
+#define ALSO(name, plain) extern __typeof(plain) name __attribute__((alias(#plain)))
+ALSO(open64, open);
+ALSO(openat64, openat);
+ALSO(pwrite64, pwrite);
+ALSO(ftruncate64, ftruncate);
+ALSO(fallocate64, fallocate);
+ALSO(posix_fallocate64, posix_fallocate);
 
 // -- Names
 

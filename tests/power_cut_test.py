@@ -5,7 +5,7 @@
 The server runs with a library before libc (power_cut_shim.c) that writes down what is done to its files and what is
 synced. It is killed, its folder is put into a state in which a disk may then be (power_cut.py), and it is started again
 under another boot id. Four keyspaces, strong and eventual with either durability; two clients on each
-(power_cut_client.py). Nothing acknowledged under `always` may be gone; under `everysec` a suffix of a client's writes,
+(power_cut_client.py). Nothing acknowledged or shown under `always` may be gone; under `everysec` a suffix of a client's writes,
 of no more than the last second; ids have one effect; and no start may find damage.
 
     power_cut_test.py [--cuts 20] [--seed N] [--lie PART-OF-PATH] [layer | cuts | lying_disk]
@@ -29,7 +29,7 @@ from pathlib import Path
 import holdfast
 from holdfast import check, equal, run_cases
 from power_cut import Disk
-from power_cut_client import Books, Lost
+from power_cut_client import Books, Lost, Watcher
 
 SHIM = holdfast.BUILD / "tests" / "libpower_cut_shim.so"
 KEYSPACES = [(f"{guarantee[0]}{durability}", guarantee, durability)
@@ -74,6 +74,11 @@ class Machine(holdfast.Server):
         self.cut_tails = self.incarnations = self.checkpoints = 0
 
     def __exit__(self, *error):
+        if arguments.keep and error[0] is not None:
+            shutil.copy(self.log_path, self.place)
+            print(f"   kept: {self.place}", flush=True)
+            super().__exit__(*error)
+            return
         super().__exit__(*error)
         shutil.rmtree(self.place, ignore_errors=True)
 
@@ -88,11 +93,17 @@ class Machine(holdfast.Server):
         return [*shim_environment(self.disk.folder, self.journal, **more), *super().command()]
 
     def power_cut(self):
-        self.cut_times.append(time.monotonic())
+        at = time.monotonic()
         self.kill()
+        self.cut_times.append(at)
         self.disk.follow(self.journal)
         self.disk.compare()
         self.disk.cut(self.chance, self.how)
+        if arguments.keep:
+            shutil.rmtree(self.place / f"after-{len(self.cut_times) % 4}", ignore_errors=True)
+            shutil.copytree(self.disk.folder, self.place / f"after-{len(self.cut_times) % 4}", dirs_exist_ok=False)
+            if self.journal.exists():
+                self.journal.rename(self.place / f"journal-{len(self.cut_times) % 4}")
         self.journal.unlink(missing_ok=True)
 
     def read_log(self):
@@ -117,8 +128,9 @@ def run(cuts, seed, lie=None, how=None):
         stopping = threading.Event()
         books = [Books(machine, name, durability, n, seed, stopping, EVERYSEC_BOUND_S)
                  for name, _, durability in KEYSPACES for n in (1, 2)]
-        for book in books:
-            book.start()
+        watcher = Watcher(machine, books, stopping)
+        for thread in [*books, watcher]:
+            thread.start()
         done = told = 0
         try:
             while done < cuts and not stopping.wait(chance.choice((0.1, 0.4, 1.2, 3.0)) * chance.random()):
@@ -138,12 +150,12 @@ def run(cuts, seed, lie=None, how=None):
             stopping.wait(0.5)
         finally:
             stopping.set()
-            for book in books:
-                book.join()
+            for thread in [*books, watcher]:
+                thread.join()
         for failure in [b.failure for b in books if b.failure]:
             raise failure
         check_at_rest(machine, books)
-        report(machine, books, done, time.monotonic() - started)
+        report(machine, books, watcher.reads, done, time.monotonic() - started)
 
 
 def check_at_rest(machine, books):
@@ -156,16 +168,16 @@ def check_at_rest(machine, books):
             for book in books:
                 if graceful:
                     equal(len(book.history), book.how_far(book.look(client)), f"{book.name}: after a graceful stop")
-                book.settle(client)
+                book.settle(client, len(machine.cut_times))
         machine.read_log()
 
 
-def report(machine, books, cuts, took):
+def report(machine, books, reads, cuts, took):
     disk = machine.disk
     acknowledged = sum(b.acknowledged for b in books)
     lost = sum(b.lost for b in books)
     age = max(b.lost_age_s for b in books)
-    print(f"   {cuts} cuts in {took:.0f} s: {acknowledged} writes acknowledged, {lost} of them (everysec) taken, the oldest "
+    print(f"   {cuts} cuts in {took:.0f} s: {acknowledged} writes acknowledged, {reads} reads, {lost} of the writes (everysec) taken, the oldest "
           f"{age:.2f} s before its cut; {sum(b.resent for b in books)} sent again by id and {sum(b.replayed for b in books)} "
           f"replayed; {disk.syncs} syncs, {machine.checkpoints} checkpoints, {disk.lost_pieces} pieces and "
           f"{disk.lost_names} names taken, {machine.cut_tails} tails cut off, {machine.incarnations} incarnations, "
@@ -274,5 +286,6 @@ if __name__ == "__main__":
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--lie")
+    parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     run_cases({f.__name__: f for f in (layer, cuts, lying_disk)}, arguments.case)
