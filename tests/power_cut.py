@@ -144,7 +144,8 @@ class Disk:
         for kind, inode, number, payload in records(journal):
             self.now += 1
             if kind in "CDURL":
-                self.change_names(kind, inode, *(os.path.normpath(bytes(p).decode()) for p in bytes(payload).split(b"\0")))
+                one, other = (os.path.normpath(name.decode()) for name in bytes(payload).split(b"\0"))
+                self.change_names(kind, inode, one, other)
                 continue
             if inode not in self.inodes:
                 raise AssertionError(f"a file that was never opened is written to or synced: {kind} of inode {inode}")
@@ -191,7 +192,7 @@ class Disk:
     # -- What is left of it
 
     def compare(self):
-        """That nothing was done to the files that the journal does not tell: but for one change that the kill cut short."""
+        """That the journal tells all that was done to the files, but for one change that the kill cut short."""
         there = self.there()
         differing = [p for p in there.keys() ^ self.names.keys()]
         for path, file in self.names.items():

@@ -165,7 +165,8 @@ class Books(threading.Thread):
                 least = max(least, places[at - 1] + 1)
             if at < len(places):
                 most = min(most, places[at])
-        check(least <= most, f"{self.name}: no suffix is gone: write {least - 1} is there, and write {most} is not: {found}")
+        check(least <= most,
+              f"{self.name}: no suffix is gone: write {least - 1} is there, and write {most} is not: {found}")
         return least
 
     def judge(self, gone, kept):
@@ -180,8 +181,8 @@ class Books(threading.Thread):
         age = max(0.0, cuts[0] - gone[0].acknowledged_at)
         self.lost_age_s = max(self.lost_age_s, age)
         if age > self.everysec_bound:
-            raise Lost(f"{self.name}: {len(gone)} writes are gone, the first acknowledged {age:.2f} s before the cut, from "
-                       f"{str(gone[0].command):.60} on; {kept} of {len(self.history)} are there")
+            raise Lost(f"{self.name}: {len(gone)} writes are gone, the first acknowledged {age:.2f} s before the cut, "
+                       f"from {str(gone[0].command):.60} on; {kept} of {len(self.history)} are there")
 
 
 class Watcher(threading.Thread):

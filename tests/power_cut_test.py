@@ -5,10 +5,13 @@
 The server runs with a library before libc (power_cut_shim.c) that writes down what is done to its files and what is
 synced. It is killed, its folder is put into a state in which a disk may then be (power_cut.py), and it is started again
 under another boot id. Four keyspaces, strong and eventual with either durability; two clients on each
-(power_cut_client.py). Nothing acknowledged or shown under `always` may be gone; under `everysec` a suffix of a client's writes,
-of no more than the last second; ids have one effect; and no start may find damage.
+(power_cut_client.py). Nothing acknowledged or shown under `always` may be gone; under `everysec` a suffix of a
+client's writes, of no more than the last second; ids have one effect; and no start may find damage.
 
-    power_cut_test.py [--cuts 20] [--seed N] [--lie PART-OF-PATH] [layer | cuts | lying_disk]
+    power_cut_test.py [--cuts 20] [--seed N] [--lie PART-OF-PATH] [--keep] [layer | cuts | lying_disk]
+
+The seed decides what is written and what a cut takes, but not when things happen: the same seed is not the same run.
+With --keep, a failure leaves the folder, its last four states after a cut, and what was done to the files before each.
 """
 import argparse
 import contextlib
@@ -74,13 +77,13 @@ class Machine(holdfast.Server):
         self.cut_tails = self.incarnations = self.checkpoints = 0
 
     def __exit__(self, *error):
-        if arguments.keep and error[0] is not None:
+        keep = arguments.keep and error[0] is not None
+        if keep:
             shutil.copy(self.log_path, self.place)
             print(f"   kept: {self.place}", flush=True)
-            super().__exit__(*error)
-            return
         super().__exit__(*error)
-        shutil.rmtree(self.place, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.place, ignore_errors=True)
 
     def command(self):
         boot_id = self.place / "boot_id"
@@ -100,15 +103,19 @@ class Machine(holdfast.Server):
         self.disk.compare()
         self.disk.cut(self.chance, self.how)
         if arguments.keep:
-            shutil.rmtree(self.place / f"after-{len(self.cut_times) % 4}", ignore_errors=True)
-            shutil.copytree(self.disk.folder, self.place / f"after-{len(self.cut_times) % 4}", dirs_exist_ok=False)
-            if self.journal.exists():
-                self.journal.rename(self.place / f"journal-{len(self.cut_times) % 4}")
+            self.keep(f"{len(self.cut_times) % 4}")
         self.journal.unlink(missing_ok=True)
+
+    def keep(self, name):
+        shutil.rmtree(self.place / f"after-{name}", ignore_errors=True)
+        shutil.copytree(self.disk.folder, self.place / f"after-{name}")
+        if self.journal.exists():
+            self.journal.rename(self.place / f"journal-{name}")
 
     def read_log(self):
         """Counts what the log tells since the last call; nothing may be in it that tells of damage."""
         text = self.log()
+        text = text[:text.rfind("\n") + 1]
         new, self.log_read = text[self.log_read:], len(text)
         self.cut_tails += new.count("cut off at offset")
         self.incarnations += new.count("the end of the origin log may be lost")
@@ -177,11 +184,12 @@ def report(machine, books, reads, cuts, took):
     acknowledged = sum(b.acknowledged for b in books)
     lost = sum(b.lost for b in books)
     age = max(b.lost_age_s for b in books)
-    print(f"   {cuts} cuts in {took:.0f} s: {acknowledged} writes acknowledged, {reads} reads, {lost} of the writes (everysec) taken, the oldest "
-          f"{age:.2f} s before its cut; {sum(b.resent for b in books)} sent again by id and {sum(b.replayed for b in books)} "
-          f"replayed; {disk.syncs} syncs, {machine.checkpoints} checkpoints, {disk.lost_pieces} pieces and "
-          f"{disk.lost_names} names taken, {machine.cut_tails} tails cut off, {machine.incarnations} incarnations, "
-          f"{disk.unfinished} kills within a call", flush=True)
+    resent, replayed = sum(b.resent for b in books), sum(b.replayed for b in books)
+    print(f"   {cuts} cuts in {took:.0f} s: {acknowledged} writes acknowledged, {reads} reads, {lost} of the writes "
+          f"(everysec) taken, the oldest {age:.2f} s before its cut; {resent} sent again by id and {replayed} replayed; "
+          f"{disk.syncs} syncs, {machine.checkpoints} checkpoints, {disk.lost_pieces} pieces and {disk.lost_names} names "
+          f"taken, {machine.cut_tails} tails cut off, {machine.incarnations} incarnations, {disk.unfinished} kills "
+          f"within a call", flush=True)
     check(acknowledged > 100 * cuts, "too little was acknowledged to prove anything")
     check(lost > 0 and machine.cut_tails > 0, "the disk never forgot anything that mattered")
     check(machine.checkpoints > cuts / 4, "too few checkpoints")
@@ -228,7 +236,8 @@ sync = threading.Thread(target=os.fsync, args=[during]); sync.start()
 time.sleep(0.05)
 os.pwrite(during, b"b" * 512, 512)
 sync.join()
-through = os.open(path("through"), os.O_WRONLY | os.O_CREAT | os.O_DSYNC, 0o600); os.writev(through, [b"a" * 256, b"b" * 256])
+through = os.open(path("through"), os.O_WRONLY | os.O_CREAT | os.O_DSYNC, 0o600)
+os.writev(through, [b"a" * 256, b"b" * 256])
 ahead = made("ahead"); os.posix_fallocate(ahead, 0, 4096); os.fsync(ahead)
 made("renamed"); made("removed")
 sync_folder()
@@ -247,8 +256,8 @@ def layer():
         folder = place / "disk"
         folder.mkdir()
         disk = Disk(folder)
-        child = subprocess.Popen([*shim_environment(folder, place / "journal", SHIM_SYNC_US=200_000), sys.executable, "-c",
-                                  STEPS, str(folder)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen([*shim_environment(folder, place / "journal", SHIM_SYNC_US=200_000),
+                                  sys.executable, "-c", STEPS, str(folder)], stdout=subprocess.PIPE, text=True)
         equal(child.stdout.readline(), "done\n", "the child")
         child.kill()
         child.communicate()
