@@ -186,9 +186,9 @@ def report(machine, books, reads, cuts, took):
     age = max(b.lost_age_s for b in books)
     resent, replayed = sum(b.resent for b in books), sum(b.replayed for b in books)
     print(f"   {cuts} cuts in {took:.0f} s: {acknowledged} writes acknowledged, {reads} reads, {lost} of the writes "
-          f"(everysec) taken, the oldest {age:.2f} s before its cut; {resent} sent again by id and {replayed} replayed; "
-          f"{disk.syncs} syncs, {machine.checkpoints} checkpoints, {disk.lost_pieces} pieces and {disk.lost_names} names "
-          f"taken, {machine.cut_tails} tails cut off, {machine.incarnations} incarnations, {disk.unfinished} kills "
+          f"(everysec) taken, the oldest {age:.2f} s before its cut; {resent} sent again by id, {replayed} replayed; "
+          f"{disk.syncs} syncs, {machine.checkpoints} checkpoints, {disk.lost_pieces} pieces, {disk.lost_names} "
+          f"names taken, {machine.cut_tails} tails cut off, {machine.incarnations} incarnations, {disk.unfinished} kills "
           f"within a call", flush=True)
     check(acknowledged > 100 * cuts, "too little was acknowledged to prove anything")
     check(lost > 0 and machine.cut_tails > 0, "the disk never forgot anything that mattered")
