@@ -188,8 +188,8 @@ def report(machine, books, reads, cuts, took):
     print(f"   {cuts} cuts in {took:.0f} s: {acknowledged} writes acknowledged, {reads} reads, {lost} of the writes "
           f"(everysec) taken, the oldest {age:.2f} s before its cut; {resent} sent again by id, {replayed} replayed; "
           f"{disk.syncs} syncs, {machine.checkpoints} checkpoints, {disk.lost_pieces} pieces, {disk.lost_names} "
-          f"names taken, {machine.cut_tails} tails cut off, {machine.incarnations} incarnations, {disk.unfinished} kills "
-          f"within a call", flush=True)
+          f"names taken, {machine.cut_tails} tails cut off, {machine.incarnations} incarnations, "
+          f"{disk.unfinished} kills within a call", flush=True)
     check(acknowledged > 100 * cuts, "too little was acknowledged to prove anything")
     check(lost > 0 and machine.cut_tails > 0, "the disk never forgot anything that mattered")
     check(machine.checkpoints > cuts / 4, "too few checkpoints")
