@@ -14,6 +14,8 @@ namespace {
 
 constexpr double bytes_slack = 32 << 20;
 constexpr double files_slack = 30;
+constexpr double node_segments_bytes = 2.0 * (64 << 20);  // limits::segment_bytes
+constexpr double etcd_files_bytes = 5.0 * (64 << 20);     // its --max-wals
 
 }  // namespace
 
@@ -47,7 +49,8 @@ std::uint64_t folder_bytes(const std::string& folder) {
   return bytes;
 }
 
-std::vector<Growth> growth_of(std::span<const Usage> samples) {
+std::vector<Growth> growth_of(std::span<const Usage> samples, std::size_t nodes,
+                              std::size_t etcd_members) {
   if (samples.size() < growth_samples_min) return {};
   const std::size_t third = samples.size() / 3;
   const auto compare = [&](const char* what, std::uint64_t Usage::*measure, double slack) {
@@ -61,10 +64,12 @@ std::vector<Growth> growth_of(std::span<const Usage> samples) {
     growth.bounded = growth.last - growth.middle <= slack || growth.percent() <= growth_percent_max;
     return growth;
   };
-  return {compare("nodes' memory", &Usage::memory_bytes, bytes_slack),
-          compare("nodes' open files", &Usage::open_files, files_slack),
-          compare("nodes' disk", &Usage::disk_bytes, bytes_slack),
-          compare("etcd's disk", &Usage::etcd_disk_bytes, bytes_slack)};
+  return {
+      compare("nodes' memory", &Usage::memory_bytes, bytes_slack),
+      compare("nodes' open files", &Usage::open_files, files_slack),
+      compare("nodes' disk", &Usage::disk_bytes, node_segments_bytes * static_cast<double>(nodes)),
+      compare("etcd's disk", &Usage::etcd_disk_bytes,
+              etcd_files_bytes * static_cast<double>(etcd_members))};
 }
 
 }  // namespace holdfast::trial

@@ -33,7 +33,10 @@ inline constexpr std::size_t growth_samples_min = 9;
 inline constexpr double growth_percent_max = 10;
 
 /// Nothing of fewer than growth_samples_min. What grows by some pages or files
-/// only is bounded, whatever share that is.
-std::vector<Growth> growth_of(std::span<const Usage> samples);
+/// only is bounded, whatever share that is; so is, on disks, what two segments
+/// of each node's log and the write-ahead files that an etcd member keeps come
+/// to, since they are made ready in whole and come and go.
+std::vector<Growth> growth_of(std::span<const Usage> samples, std::size_t nodes,
+                              std::size_t etcd_members);
 
 }  // namespace holdfast::trial

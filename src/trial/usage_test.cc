@@ -16,18 +16,18 @@ std::vector<Usage> series(std::size_t samples, std::uint64_t first, std::uint64_
 TEST(Usage, AStepAtTheBeginningIsNoGrowth) {
   auto samples = series(12, 400 << 20, 0);
   samples[0].memory_bytes = 100 << 20;
-  for (const Growth& growth : growth_of(samples)) EXPECT_TRUE(growth.bounded) << growth.what;
+  for (const Growth& growth : growth_of(samples, 3, 3)) EXPECT_TRUE(growth.bounded) << growth.what;
 }
 
 TEST(Usage, WhatGrowsAllAlongIsFound) {
-  const auto growths = growth_of(series(12, 400 << 20, 20 << 20));
+  const auto growths = growth_of(series(12, 400 << 20, 20 << 20), 3, 3);
   ASSERT_FALSE(growths.empty());
   EXPECT_FALSE(growths.front().bounded);
   EXPECT_GT(growths.front().percent(), growth_percent_max);
 }
 
 TEST(Usage, FewSamplesSayNothing) {
-  EXPECT_TRUE(growth_of(series(growth_samples_min - 1, 1, 1 << 30)).empty());
+  EXPECT_TRUE(growth_of(series(growth_samples_min - 1, 1, 1 << 30), 3, 3).empty());
 }
 
 TEST(Usage, AProcessIsMeasured) {
