@@ -154,6 +154,19 @@ MUTATIONS = [
     ("removed-by-name", "src/node/mesh_side.cc", "  replication_.meet(by.node, {by.origin});\n", "  replication_.expect(by.node);\n",
      "a member that was removed before it was heard of stays one elsewhere", "node",
      "--engine none --kinds leave,pause,isolate"),
+    ("word-from-a-queue", "src/mesh/mesh.cc", "  if (is_another(itself) && !(asked_before && asked > lived_at_[itself.node].at)) return {};\n", "",
+     "a word that lay in a queue ends the incarnation that began since", "mesh"),
+    ("unheard-stay", "src/node/mesh_side.cc", "  if (!to_the_end) return;\n", "  if (true) return;\n",
+     "a member that was removed before it spoke stays one in a file", "node", "--kinds leave,join,etcd_watches"),
+    # Ownership
+    ("owner-not-asked", "src/node/requests.cc",
+     "  if (!parts_.keyspaces.may_use(keyspace, request.caller))\n    return tl::unexpected(permissions::not_the_owner(keyspace));\n  if (keyspace.guarantee",
+     "  if (keyspace.guarantee", "another service reads and writes in an owned keyspace",
+     "process:services_test.py"),
+    ("owner-before", "src/strong/machine.cc", "      slot.state->owner != operation.caller) {", "      false) {",
+     "an operation under way lands although the owner has changed", "strong"),
+    ("walks-all", "src/node/keyspace_walk.cc", "&& shown_(*state)) state->table", ") state->table",
+     "KEYS shows another service's keys", "node"),
 ]
 
 
@@ -182,8 +195,17 @@ def prepare(tree):
     return source, build, env
 
 
+PROCESS = "process:"  # a script of tests/ instead of a folder's unit tests
+
+
+def test_command(build, source, folder):
+    if folder.startswith(PROCESS):
+        return ["env", f"HOLDFAST_BUILD={build}", sys.executable, "-B", str(source / "tests" / folder[len(PROCESS):])]
+    return [str(test_binary(build, folder)), "--gtest_brief=1"]
+
+
 def targets_of(folders):
-    return [f"{folder}_test" for folder in folders.split(",")] + ["holdfast-sim"]
+    return ["holdfast" if folder.startswith(PROCESS) else f"{folder}_test" for folder in folders.split(",")] + ["holdfast-sim"]
 
 
 def test_binary(build, folder):
@@ -205,10 +227,11 @@ def try_one(mutation, source, build, env):
             return {"name": name, "caught": None, "why": "it does not build: " + said[-1500:]}
         built = time.monotonic()
         for folder in folders.split(","):
-            code, said = run([str(test_binary(build, folder)), "--gtest_brief=1"], source, 300)
+            code, said = run(test_command(build, source, folder), source, 300)
             if code != 0:
                 failed = [line.split()[3].rstrip(",") for line in said.splitlines() if line.startswith("[  FAILED  ]")]
-                return {"name": name, "caught": f"{folder}_test" + (f": {failed[0]}" if failed else ""),
+                by = folder[len(PROCESS):] if folder.startswith(PROCESS) else f"{folder}_test"
+                return {"name": name, "caught": by + (f": {failed[0]}" if failed else ""),
                         "seconds": round(time.monotonic() - built, 1)}
         code, said = run([str(build / "holdfast-sim"), "--runs", str(SIM_RUNS), "--fail-fast",
                           *(flags[0].split() if flags else [])], source, SIM_SECONDS)

@@ -64,6 +64,32 @@ TEST(KeyspaceWalk, APatternThatNamesAKeyspaceIsConfinedToIt) {
   EXPECT_EQ(world.walked(1, "l*").size(), 3u) << "the caller matches; this names no keyspace";
 }
 
+TEST(KeyspaceWalk, WhatIsNotShownIsNotMet) {
+  World world;
+  for (int i = 0; i < 20; ++i) {
+    for (const char* prefix : {"plain", "likes:", "money:"}) world.put(prefix + std::to_string(i));
+  }
+  const KeyspaceId likes = world.catalog.find("likes")->id;
+  KeyspaceWalk walker{world.catalog, world.states, [](const KeyspaceState&) { return Instant{}; },
+                      [&](const KeyspaceState& state) { return state.id != likes; }};
+  std::size_t met = 0;
+  const auto count = [&](std::string_view key, const Value&) {
+    EXPECT_FALSE(key.starts_with("likes:"));
+    ++met;
+  };
+  walker.all("*", count);
+  EXPECT_EQ(met, 40u);
+  walker.all("likes:*", count);
+  EXPECT_EQ(met, 40u);
+  for (std::uint64_t cursor = 0;;) {
+    cursor = walker.step(cursor, 3, "*", count);
+    if (cursor == 0) break;
+  }
+  EXPECT_EQ(met, 80u);
+  EXPECT_EQ(walker.step(0, 3, "likes:*", count), 0u);
+  EXPECT_EQ(met, 80u);
+}
+
 TEST(KeyspaceWalk, GoesOnBehindAKeyspaceThatWasDroppedMeanwhile) {
   World world;
   for (int i = 0; i < 50; ++i) world.put("likes:" + std::to_string(i));

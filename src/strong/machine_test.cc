@@ -57,6 +57,24 @@ struct World {
   }
 };
 
+// It was admitted by a node that had yet to hear of it.
+TEST(Machine, WhatAnotherServiceAskedForDoesNotLandOnceAKeyspaceIsSomebodys) {
+  World world;
+  const ServiceId owner{7}, other{8};
+  EXPECT_EQ(world.run({"SET", "k", "1"}, "a", accounts, other), "+OK\r\n");
+  world.host.strong_state(accounts)->owner = owner;
+  EXPECT_THAT(world.run({"SET", "k", "2"}, "b", accounts, other), StartsWith("-NOPERM"));
+  EXPECT_THAT(world.run({"SET", "k", "1"}, "a", accounts, other), StartsWith("-NOPERM"))
+      << "a retry";
+  EXPECT_THAT(world.run({"VOID", "b", "accounts"}, {}, accounts, other), StartsWith("-NOPERM"));
+  EXPECT_THAT(world.run({"SET", "k", "2"}, {}, accounts), StartsWith("-NOPERM")) << "nobody";
+  EXPECT_EQ(world.get("k"), "1");
+  EXPECT_EQ(world.run({"SET", "k", "3"}, "b", accounts, owner), "+OK\r\n");
+  // Refused is not recorded: given back to all, the other's retry really tries.
+  world.host.strong_state(accounts)->owner = {};
+  EXPECT_EQ(world.run({"SET", "k", "4"}, "b", accounts, other), "+OK\r\n");
+}
+
 TEST(Machine, AppliesTheOperationsOfAnEntryInOrder) {
   World world;
   EXPECT_THAT(world.apply({{.lines = {{"SET", "k", "5"}}},
