@@ -238,9 +238,54 @@ def one_member_only():
             equal(client("INCR", "n"), 2)
 
 
+def services_everywhere():
+    """A service declared at one node signs in at each, a wiped one that got a peer's checkpoint among them."""
+    def signed_in(node, name, token):
+        client = node.client()
+        equal(client("AUTH", name, token), "OK", f"{name} at {node.name}")
+        return client
+
+    def mine_alone(node):
+        with node.client() as nobody:
+            equal(nobody.error("GET", "money:a"), "NOAUTH", f"at {node.name}")
+        with signed_in(node, "shop", shop) as foreign:
+            equal(foreign.error("GET", "money:a"), "NOPERM", f"at {node.name}")
+            equal(foreign.error("INCR", "likes:a"), "NOPERM", f"at {node.name}")
+        with signed_in(node, "bank", bank) as owner:
+            equal(owner("INCRBY", "money:a", 0), 7, f"at {node.name}")
+            owner("INCR", "likes:a")
+
+    with Cluster(flags=OFTEN).start() as cluster:
+        first, second, third = cluster.nodes
+        with first.client() as client:
+            root = text(client("SERVICE", "CREATE", "root", "ADMIN"))
+        wait_until(lambda: all(n.client().error("PING") == "NOAUTH" for n in cluster.nodes), 10, "all have heard")
+        with signed_in(second, "root", root) as client:
+            bank, shop = (text(client("SERVICE", "CREATE", name)) for name in ("bank", "shop"))
+            equal(client("KEYSPACE", "CREATE", "money", "GUARANTEE", "strong", "OWNER", "bank"), "OK")
+            equal(client("KEYSPACE", "CREATE", "likes", "GUARANTEE", "eventual", "OWNER", "bank"), "OK")
+        with signed_in(third, "bank", bank) as client:
+            equal(client("SET", "money:a", "7"), "OK")
+        for node in cluster.nodes:
+            mine_alone(node)
+        third.kill()
+        third.wipe()
+        with signed_in(first, "bank", bank) as client:  # the log goes on, and is trimmed
+            for i in range(200):
+                client("SET", f"money:{i}", "x" * 1000)
+        time.sleep(2)
+        third.launch()
+        cluster.ready()
+        mine_alone(third)
+        with signed_in(third, "root", root) as client:
+            equal(client("KEYSPACE", "ALTER", "money", "OWNER", "shop"), "OK")
+        with signed_in(first, "bank", bank) as client:
+            wait_until(lambda: isinstance(client.pipeline([["GET", "money:a"]])[0], ReplyError), 10, "the owner changed")
+
+
 if __name__ == "__main__":
     check(holdfast.BINARY.exists(), "run ./dev build")
     run_cases({f.__name__: f for f in (
-        list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space, no_space_by_others,
+        services_everywhere, list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space, no_space_by_others,
         compacted_under_a_node,
         only_the_strong_log_hastens_checkpoints, one_member_only)})
