@@ -56,6 +56,9 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
   Status write_secret(const std::string& path, const std::string& text) override {
     return replace_small_file(*files_, path, text);
   }
+  std::function<void(std::string_view)> open_lines(const std::string&) override {
+    return [](std::string_view) {};
+  }
   Result<std::unique_ptr<Lock>> lock(const std::string&) override {
     return std::make_unique<NoLock>();
   }

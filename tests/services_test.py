@@ -6,6 +6,7 @@
 """
 import contextlib
 import itertools
+import json
 import os
 import re
 import socket
@@ -289,6 +290,28 @@ def ids_are_each_services_own():
         equal(all.other("ONCE", "same", "INCR", "shared"), 2, "and its")
 
 
+def what_was_done_is_written_down():
+    """audit.log: who changed the catalog, who was refused, and no token."""
+    with shop() as all:
+        all.root("KEYSPACE", "ALTER", "strong", "RETAIN-IDS", "1h")
+        all.other.error("GET", "strong:hidden-key")
+        all.other.error("KEYSPACE", "DROP", "strong")
+        with all.server.client() as client:
+            client.error("AUTH", "owner", "hf_wrong")
+        lines = [json.loads(line) for line in (Path(all.server.data) / "audit.log").read_text().splitlines()]
+        told = [(line["event"], line["service"], " ".join(line["command"]) if line["event"] == "catalog" else line["command"])
+                for line in lines]
+        for wanted in (("catalog", "", "SERVICE ADD root ADMIN"), ("catalog", "root", "SERVICE ADD owner PLAIN"),
+                       ("catalog", "root", "KEYSPACE ALTER strong RETAIN-IDS 1h"), ("refused", "other", "GET"),
+                       ("catalog", "other", "KEYSPACE DROP strong"), ("refused", "owner", "AUTH")):
+            check(wanted in told, f"{wanted} is not among {told}")
+        drop = next(line for line in lines if line["command"] == ["KEYSPACE", "DROP", "strong"])
+        check(drop["outcome"].startswith("NOPERM") and drop["position"] > 0, f"{drop}")
+        text_of_it = (Path(all.server.data) / "audit.log").read_text()
+        for token in (*all.tokens.values(), "hf_wrong"):
+            check(token not in text_of_it, "a token is in the audit log")
+
+
 # -- Beyond loopback
 
 def beyond_loopback_an_administrator_is_made():
@@ -326,4 +349,4 @@ if __name__ == "__main__":
     run_cases({f.__name__: f for f in (
         from_the_first_service_on_everybody_signs_in, tokens_are_kept_as_hashes_and_outlive_restarts, rotation,
         a_dropped_service_is_out, wrong_tokens_are_slowed, nobody_reaches_what_is_anothers, what_all_can_ask_shows_ones_own,
-        who_administers_reads_no_data, ids_are_each_services_own, beyond_loopback_an_administrator_is_made)})
+        what_was_done_is_written_down, who_administers_reads_no_data, ids_are_each_services_own, beyond_loopback_an_administrator_is_made)})

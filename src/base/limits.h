@@ -91,6 +91,8 @@ inline constexpr std::uint64_t checkpoint_shared_log_bytes =
 
 // Waiting work
 inline constexpr std::size_t queued_reply_bytes_max = 256_MiB;  // replies that wait for the disk
+inline constexpr std::size_t audit_bytes_max = 64_MiB;          // of a file; then the next is begun
+inline constexpr std::size_t audit_files_max = 8;
 inline constexpr std::size_t services_max = 1'024;
 inline constexpr std::uint32_t services_ever_max = 1U << 30;  // ever made
 inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors carry 15 bits

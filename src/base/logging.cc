@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/logging.h"
 
+#include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 namespace holdfast::logging {
@@ -73,6 +75,24 @@ bool enabled(Level level) {
 
 void redirect(void (*to)(Level level, std::string_view message)) {
   redirected = to;
+}
+
+std::function<void(std::string_view line)> open_lines(const std::string& path,
+                                                      std::size_t bytes_max,
+                                                      std::size_t files_max) {
+  try {
+    const auto sink =
+        std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path, bytes_max, files_max);
+    const auto lines = std::make_shared<spdlog::logger>("lines", sink);
+    lines->set_pattern("%v");
+    lines->flush_on(spdlog::level::info);
+    lines->set_error_handler(
+        [path](const std::string& why) { warning("{} cannot be written: {}", path, why); });
+    return [lines](std::string_view line) { lines->info("{}", line); };
+  } catch (const spdlog::spdlog_ex& failed) {
+    warning("{} cannot be written: {}", path, failed.what());
+    return [](std::string_view) {};
+  }
 }
 
 void write(Level level, std::string_view message) {

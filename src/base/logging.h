@@ -3,7 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <cstddef>
+#include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 /// The one global of the product: its logger. Lines go to standard error as
@@ -20,6 +23,10 @@ void configure(Level least, Format format);
 void redirect(void (*to)(Level level, std::string_view message));
 void write(Level level, std::string_view message);
 bool enabled(Level level);
+/// A file of lines of its own, begun anew at `bytes_max`, with `files_max` old ones kept.
+/// What cannot be written is said here and dropped. Any thread.
+std::function<void(std::string_view line)> open_lines(const std::string& path,
+                                                      std::size_t bytes_max, std::size_t files_max);
 /// What configure() was last given.
 Level level();
 /// "debug", "info", "warning", "error".

@@ -66,6 +66,8 @@ class Environment {
   virtual FileSystem& files() = 0;
   /// A file that its owner alone may read, in place of any that is there.
   virtual Status write_secret(const std::string& path, const std::string& text) = 0;
+  /// Appends a line to a file that is begun anew when it has grown, a few old ones kept.
+  virtual std::function<void(std::string_view line)> open_lines(const std::string& path) = 0;
   /// Keeps other nodes out of the folder for as long as it lives.
   class Lock {
    public:

@@ -141,7 +141,9 @@ eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
 void KeyspaceStates::apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                                    Reply& reply) {
   CatalogContext context{catalog_, members_, services_, *this, caller, now};
+  const std::size_t before = reply.buffer().size();
   row.catalog(context, args, reply);
+  if (on_catalog_) on_catalog_(row, args, caller, std::string_view(reply.buffer()).substr(before));
 }
 
 bool KeyspaceStates::default_holds_prefix(std::string_view name, Instant now) {

@@ -74,6 +74,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   bool met_unknown() const { return met_unknown_; }
   Members& members() { return members_; }
   Services& services() { return services_; }
+  const Services& services() const { return services_; }
   /// What NODE INFO tells of this node, and who hears that members changed.
   void set_node(std::function<NodeFacts()> facts, std::function<void()> members_changed) {
     node_facts_ = std::move(facts);
@@ -98,6 +99,11 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   void bury_dropped() { dropped_states_.clear(); }
 
   std::size_t memory_bytes() const;
+
+  /// Hears of what was asked of the catalog, and answered.
+  using CatalogHeard =
+      std::function<void(const Row& row, Args args, ServiceId caller, std::string_view reply)>;
+  void set_on_catalog(CatalogHeard heard) { on_catalog_ = std::move(heard); }
 
   // strong::Host
   strong::State* strong_state(KeyspaceId keyspace) override;
@@ -153,6 +159,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::vector<std::unique_ptr<KeyspaceState>> dropped_states_;
   std::function<void(KeyspaceId)> on_dropped_hook_;
   std::function<void(std::string_view)> on_merged_hook_;
+  CatalogHeard on_catalog_;
   std::function<NodeFacts()> node_facts_;
   std::function<void()> members_changed_;
 };

@@ -12,6 +12,7 @@
 #include "log/etcd/api.h"
 #include "log/etcd/etcd_log.h"
 #include "log/log.h"
+#include "node/audit.h"
 #include "node/checkpointer.h"
 #include "node/credentials.h"
 #include "node/engine.h"
@@ -95,6 +96,9 @@ class Node {
   /// Where clients are to come from beyond loopback, and no service is declared: declares one
   /// that administers, and leaves its token in a file. Before listen(); blocks.
   Status make_administrator();
+  Audit& audit() { return *audit_; }
+  /// Its name; empty: it is none.
+  std::string_view name_of(ServiceId service) const;
   /// A new service's: random, and nobody else's.
   std::string draw_token();
   /// Puts an operation of a row that answers later into the strong log; the ticket
@@ -203,6 +207,7 @@ class Node {
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now
   bool deferred_ = false;
+  std::unique_ptr<Audit> audit_;
   // Replies to deferred rows that were known before the row had returned.
   std::vector<std::pair<Ticket, std::string>> late_;
   Monotonic next_checkpoint_{};

@@ -122,6 +122,11 @@ void Node::append_for(Ticket ticket, const CatalogOperation& operation,
   });
 }
 
+std::string_view Node::name_of(ServiceId service) const {
+  const Service* const found = keyspaces_->services().find(service);
+  return found == nullptr ? std::string_view() : std::string_view(found->name);
+}
+
 std::string Node::draw_token() {
   TokenBits bits;
   for (std::uint64_t& part : bits) part = environment_->random();

@@ -84,6 +84,11 @@ Status Node::open_data() {
   keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
                                                 environment_->random());
   if (!engine_.strong()) keyspaces_->use_declarations();
+  audit_ = std::make_unique<Audit>(environment_->open_lines(options_.data + "/audit.log"));
+  keyspaces_->set_on_catalog([this](const Row& row, Args args, ServiceId caller,
+                                    std::string_view reply) {
+    audit_->applied(environment_->wall(), machine_->applied(), name_of(caller), row, args, reply);
+  });
   auto begun_under = begin_origin(environment_->files(), options_.data + "/identity");
   if (!begun_under) return tl::unexpected(begun_under.error());
   begun_under_ = std::move(*begun_under);

@@ -102,6 +102,9 @@ class RealEnvironment final : public Environment {
   }
 
   FileSystem& files() override { return posix_file_system(); }
+  std::function<void(std::string_view)> open_lines(const std::string& path) override {
+    return logging::open_lines(path, limits::audit_bytes_max, limits::audit_files_max);
+  }
   Result<std::unique_ptr<Lock>> lock(const std::string& data) override {
     auto lock = DirectoryLock::acquire(data);
     if (!lock) return tl::unexpected(lock.error());

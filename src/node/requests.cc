@@ -8,7 +8,6 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
-#include "base/logging.h"
 #include "catalog/declarations.h"
 #include "catalog/permissions.h"
 #include "node/node.h"
@@ -157,6 +156,15 @@ Result<Path> Requests::path_to(const Keyspace& keyspace) const {
 }
 
 Result<Path> Requests::route(const Request& request) {
+  Result<Path> path = decide(request);
+  if (!path && path.error().code == Code::no_permission) {
+    parts_.node.audit().refused(now(), parts_.node.name_of(request.caller), request.from,
+                                request.row->name, path.error().message);
+  }
+  return path;
+}
+
+Result<Path> Requests::decide(const Request& request) {
   if (!request.after_token.empty()) {
     const auto token = Token::decode(request.after_token);
     if (!token) return fail(Code::err, "AFTER: that is no token of TOKEN's");
@@ -536,7 +544,7 @@ Result<ServiceId> Requests::sign_in(std::string_view service, std::string_view t
       hash_of_token(token), std::max(now(), parts_.node.strong_time()));
   if (found != nullptr && (service.empty() || service == found->name)) return found->id;
   failed_sign_ins_.failed(host, monotonic());
-  logging::warning("a sign-in from {} failed", host);
+  parts_.node.audit().refused(now(), service, address, "AUTH", "WRONGPASS");
   return fail(Code::wrong_password, "invalid username-password pair or user is disabled.");
 }
 

@@ -71,6 +71,7 @@ class Requests final : public server::Backend {
   const Counters& counters() const { return counters_; }
 
  private:
+  Result<server::Path> decide(const server::Request& request);
   Result<const Keyspace*> keyspace_of_keys(const Row& row, Args args) const;
   Result<const Keyspace*> keyspace_of_request(const server::Request& request) const;
   Result<server::Path> path_to(const Keyspace& keyspace) const;

@@ -41,6 +41,7 @@ struct Request {
   Args args;
   std::string_view request_id;  // empty: none
   ServiceId caller;
+  std::string_view from;  // HOST:PORT of the peer
   /// Earlier requests of this connection are under way: a read must take its
   /// place behind them.
   bool behind = false;

@@ -280,6 +280,7 @@ bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const
   request_.row = &row;
   request_.args = args;
   request_.caller = caller_;
+  request_.from = peer_.address;
   request_.request_id = wrapping.request_id;
   request_.behind = !replies_.quiet();
   request_.read_mode = wrapping.read_mode;
