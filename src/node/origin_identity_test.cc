@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "log/fault_file_system.h"
+#include "log/small_file.h"
 
 #include <filesystem>
 #include <fstream>
@@ -94,6 +95,30 @@ TEST_F(OriginIdentity, RefusesADamagedFileWhicheverBitIt) {
     ASSERT_FALSE(settled) << at;
     EXPECT_EQ(settled.error().code, Code::corrupt);
   }
+}
+
+TEST_F(OriginIdentity, RefusesAFileCutShortAnywhere) {
+  // Taken for none, it would be begun anew, and what the origin was before be forgotten.
+  ASSERT_TRUE(settle(false, "boot-1"));
+  const std::string path = folder_ + "/identity";
+  for (auto bytes = std::filesystem::file_size(path); bytes-- > 0;) {
+    std::filesystem::resize_file(path, bytes);
+    const auto settled = settle(false, "boot-1");
+    ASSERT_FALSE(settled) << bytes;
+    EXPECT_EQ(settled.error().code, Code::corrupt);
+    EXPECT_EQ(begin_origin(posix_file_system(), path).error().code, Code::corrupt);
+  }
+}
+
+TEST_F(OriginIdentity, RefusesAFileOfAnotherVersion) {
+  ASSERT_TRUE(settle(false, "boot-1"));
+  const std::string path = folder_ + "/identity";
+  auto bytes = read_small_file(posix_file_system(), path);
+  ASSERT_TRUE(bytes);
+  ++bytes->front();
+  ASSERT_TRUE(replace_small_file(posix_file_system(), path, *bytes));
+  EXPECT_EQ(settle(false, "boot-1").error().code, Code::corrupt);
+  EXPECT_EQ(begin_origin(posix_file_system(), path).error().code, Code::corrupt);
 }
 
 // Its log was cut at its damaged end, and the node ended before that was written down.
