@@ -161,7 +161,7 @@ class Judge {
     for (const trial::Growth& growth :
          trial::growth_of(usage_, flags_.plan.own.nodes,
                           flags_.plan.own.etcd.empty() ? 0 : flags_.plan.own.etcd_members)) {
-      fmt::print("{:<17}{:.0f} in the middle of it all, {:.0f} at the end ({:+.1f}%){}\n",
+      fmt::print("{:<19}{:.0f} in the middle of it all, {:.0f} at the end ({:+.1f}%){}\n",
                  growth.what, growth.middle, growth.last, growth.percent(),
                  growth.bounded ? "" : ": it grows");
       if (!growth.bounded) code_ = exit_violation;
