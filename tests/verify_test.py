@@ -70,6 +70,22 @@ def a_cluster_that_runs():
         equal(client("GET", "mine:kept"), b"v")
 
 
+def a_cluster_where_services_sign_in():
+    with Server() as server, server.client() as client, tempfile.TemporaryDirectory() as folder:
+        root = client("SERVICE", "CREATE", "root", "ADMIN").decode()
+        client("AUTH", "root", root)
+        owner = client("SERVICE", "CREATE", "owner").decode()
+        client("KEYSPACE", "CREATE", "mine", "GUARANTEE", "strong", "OWNER", "owner")
+        common = ["--resp", server.address, "--duration", "3s", "--out", folder, "--json", "--patience", "5s"]
+        for name, token, flags, code in (("root", root, [], RIGHT), ("owner", owner, ["--keyspace", "mine"], RIGHT),
+                                         ("owner", root, ["--keyspace", "mine"], 2)):
+            os.environ["HOLDFAST_TOKEN"] = token
+            done = verify(*common, "--service", name, *flags)
+            equal(done.returncode, code, f"as {name}: {done.stdout}{done.stderr}")
+        del os.environ["HOLDFAST_TOKEN"]
+        equal(verify(*common, "--service", "root").returncode, WRONG_USAGE, "without a token")
+
+
 class NodeThatForgets:
     """A node in the hands of scripts, one of which ends it and takes its data away."""
 
@@ -133,5 +149,5 @@ def wrong_usage():
 
 
 if __name__ == "__main__":
-    run_cases({f.__name__: f for f in (over_etcd, without_an_engine, one_node, a_cluster_that_runs, lost_data_are_found,
+    run_cases({f.__name__: f for f in (over_etcd, without_an_engine, one_node, a_cluster_that_runs, a_cluster_where_services_sign_in, lost_data_are_found,
                                        a_node_that_does_not_come_back, wrong_usage)})

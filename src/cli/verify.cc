@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -115,6 +116,12 @@ Status complete(Flags& flags) {
   if (!patience || *patience < std::chrono::seconds(1))
     return fail(Code::err, "--patience is a time of a second or more, such as 60s");
   plan.patience = std::chrono::duration_cast<std::chrono::seconds>(*patience);
+  if (!flags.plan.login.service.empty()) {
+    const char* const token = std::getenv("HOLDFAST_TOKEN");
+    if (token == nullptr)
+      return fail(Code::err, "--service needs its token in the environment, as HOLDFAST_TOKEN");
+    plan.login.token = token;
+  }
   plan.faults = !flags.no_faults;
   plan.seed = flags.seed ? *flags.seed : std::random_device{}();
   plan.own.program = this_program();
@@ -284,6 +291,8 @@ void add_verify_command(CLI::App& app, int& exit_code) {
       ->add_option("--keyspace", plan.keyspaces,
                    "Work in this keyspace, under keys that are deleted at the end; may be repeated")
       ->allow_extra_args(false);
+  verify->add_option("--service", plan.login.service,
+                     "Sign in as this service; its token is in HOLDFAST_TOKEN");
   verify->add_option("--duration", flags->duration, "How long clients work, in each round")
       ->capture_default_str();
   verify

@@ -17,7 +17,7 @@ constexpr milliseconds pause_between{50};
 constexpr std::size_t keys_at_once = 200;
 
 asio::awaitable<Called> ask(Load& load, Address node, verify::Command command) {
-  Connection connection(load.io, std::move(node));
+  Connection connection(load.io, std::move(node), load.login);
   co_return co_await connection.call(std::move(command), answer_patience);
 }
 
@@ -80,7 +80,7 @@ std::set<std::string> keys_in(const verify::History& history, const Ground& grou
 asio::awaitable<Result<std::map<std::string, Answer>>> read_all(Load& load, Address node,
                                                                 const Ground& ground) {
   std::map<std::string, Answer> values;
-  Connection connection(load.io, node);
+  Connection connection(load.io, node, load.login);
   const std::set<std::string> keys = keys_in(load.history, ground);
   for (auto at = keys.begin(); at != keys.end();) {
     std::vector<std::string> names;

@@ -65,7 +65,7 @@ verify::Time Load::now() const {
 Client::Client(Load& load, std::size_t number)
     : load_(load), number_(number), workload_(load.grounds, number, load.seed + number) {
   for (const Address& address : load.nodes)
-    nodes_.push_back({std::make_unique<Connection>(load.io, address)});
+    nodes_.push_back({std::make_unique<Connection>(load.io, address, load.login)});
 }
 
 milliseconds Client::patience() {
@@ -149,7 +149,7 @@ asio::awaitable<void> Client::read_behind_token(Step step) {
 asio::awaitable<void> Client::copy(Step step, std::string id, std::size_t node,
                                    milliseconds after) {
   co_await pause_for(after);
-  Connection connection(load_.io, load_.nodes[node]);
+  Connection connection(load_.io, load_.nodes[node], load_.login);
   co_await attempt(connection, step, id, {}, nullptr);
   --load_.working;
 }

@@ -21,6 +21,7 @@ struct Load {
   std::vector<Address> nodes;
   std::vector<Ground> grounds;
   std::uint64_t seed = 0;
+  Login login;      // of all of them
   std::string run;  // begins every request id: none of another trial's on the same data
   std::size_t clients = 0;
   bool always_ids = false;  // a keyspace asks for them

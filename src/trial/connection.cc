@@ -27,8 +27,8 @@ asio::awaitable<void> pause_for(milliseconds time) {
   co_await timer.async_wait(as_result);
 }
 
-Connection::Connection(asio::io_context& io, Address address)
-    : io_(io), address_(std::move(address)) {}
+Connection::Connection(asio::io_context& io, Address address, Login login)
+    : io_(io), address_(std::move(address)), login_(std::move(login)) {}
 
 Connection::~Connection() {
   close();
@@ -52,7 +52,10 @@ asio::awaitable<bool> Connection::connect() {
   if (refused) co_return false;
   error_code ignored;
   socket->set_option(tcp::no_delay(true), ignored);
-  co_return true;
+  if (login_.service.empty()) co_return true;
+  std::vector<verify::Command> sign_in(1, words("AUTH", login_.service, login_.token));
+  const Called signed_in = co_await exchange(std::move(sign_in), false);
+  co_return signed_in.how == Called::How::answered && !signed_in.error();
 }
 
 asio::awaitable<Called> Connection::call(std::vector<verify::Command> commands,
@@ -65,30 +68,38 @@ asio::awaitable<Called> Connection::call(std::vector<verify::Command> commands,
     error_code ignored;
     if (!cancelled) socket->close(ignored);
   });
-  const auto lost = [this](Called::How how, std::string why) {
+  if (!connected_ && !co_await connect()) {
     close();
-    return Called{.how = how, .replies = {}, .why = std::move(why)};
-  };
-  if (!connected_ && !co_await connect()) co_return lost(Called::How::not_sent, "no connection");
+    co_return Called{.how = Called::How::not_sent, .replies = {}, .why = "no connection"};
+  }
   connected_ = true;
+  co_return co_await exchange(std::move(commands), leaves);
+}
+
+asio::awaitable<Called> Connection::exchange(std::vector<verify::Command> commands, bool leaves) {
+  const auto socket = socket_;
+  const auto lost = [this](std::string why) {
+    close();
+    return Called{.how = Called::How::lost, .replies = {}, .why = std::move(why)};
+  };
   std::string request;
   for (const verify::Command& command : commands) verify::encode_request(command, request);
   const auto [unsent, written] =
       co_await asio::async_write(*socket, asio::buffer(request), as_result);
-  if (unsent) co_return lost(Called::How::lost, unsent.message());
-  if (leaves) co_return lost(Called::How::lost, "left before the answer");
+  if (unsent) co_return lost(unsent.message());
+  if (leaves) co_return lost("left before the answer");
   Called called{.how = Called::How::answered, .replies = {}, .why = {}};
   std::array<char, 8192> room{};
   while (true) {
     auto reply = verify::take_reply(input_);
-    if (!reply) co_return lost(Called::How::lost, reply.error().message);
+    if (!reply) co_return lost(reply.error().message);
     if (*reply) {
       called.replies.push_back(**std::move(reply));
       if (called.replies.size() == commands.size()) co_return called;
       continue;
     }
     const auto [ended, bytes] = co_await socket->async_read_some(asio::buffer(room), as_result);
-    if (ended) co_return lost(Called::How::lost, ended.message());
+    if (ended) co_return lost(ended.message());
     input_.append(room.data(), bytes);
   }
 }

@@ -23,6 +23,12 @@ struct Address {
   std::string text() const { return host + ":" + port; }
 };
 
+/// As which service to sign in; without a name as nobody.
+struct Login {
+  std::string service;
+  std::string token;
+};
+
 /// A command of these words. (GCC 12 takes no braced lists within a co_await.)
 template <typename... Words>
 verify::Command words(const Words&... all) {
@@ -48,7 +54,7 @@ struct Called {
 /// Of the io_context's thread.
 class Connection {
  public:
-  Connection(boost::asio::io_context& io, Address address);
+  Connection(boost::asio::io_context& io, Address address, Login login);
   ~Connection();
 
   const Address& address() const { return address_; }
@@ -64,9 +70,11 @@ class Connection {
 
  private:
   boost::asio::awaitable<bool> connect();
+  boost::asio::awaitable<Called> exchange(std::vector<verify::Command> commands, bool leaves);
 
   boost::asio::io_context& io_;
   Address address_;
+  Login login_;
   std::shared_ptr<boost::asio::ip::tcp::socket> socket_;  // shared with the deadline
   bool connected_ = false;
   std::string input_;

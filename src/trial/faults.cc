@@ -138,7 +138,7 @@ asio::awaitable<Status> Faults::run() {
 asio::awaitable<Status> until_all_answer(Load& load, milliseconds patience) {
   const auto end = Clock::now() + patience;
   for (const Address& address : load.nodes) {
-    Connection connection(load.io, address);
+    Connection connection(load.io, address, load.login);
     for (const Ground& ground : load.grounds) {
       while (true) {
         const Called called =

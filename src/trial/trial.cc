@@ -29,7 +29,7 @@ class Conductor {
   Conductor(asio::io_context& io, const Plan& plan, const Listener& listener)
       : plan_(plan),
         listener_(listener),
-        load_{.io = io, .nodes = plan.nodes, .clients = plan.clients} {
+        load_{.io = io, .nodes = plan.nodes, .login = plan.login, .clients = plan.clients} {
     const double each = plan.operations_per_second / static_cast<double>(plan.clients);
     if (each < client_operations_per_second_max)
       load_.think = milliseconds(static_cast<milliseconds::rep>(1'000 / each));

@@ -18,6 +18,7 @@
 namespace holdfast::trial {
 
 struct Plan {
+  Login login;
   std::vector<Address> nodes;  // of a cluster that runs; empty: one of the trial's own
   OwnClusterOptions own;
   std::vector<std::string> keyspaces;  // to work in; empty: two of its own, dropped at the end
