@@ -442,7 +442,7 @@ Status Mesh::heard(const Report& report, Beat& beat) {
   const Holding& itself = report.holdings.front();
   if (is_another(itself) && !(asked_before && asked > lived_at_[itself.node].at)) return {};
   if (asked_before) replication_.fresh(report, asked);
-  const Status taken = replication_.heard(report);
+  Status taken = replication_.heard(report);
   note_lives(itself);
   return taken;
 }

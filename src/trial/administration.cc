@@ -18,7 +18,7 @@ constexpr std::size_t keys_at_once = 200;
 
 asio::awaitable<Called> ask(Load& load, Address node, verify::Command command) {
   Connection connection(load.io, std::move(node), load.login);
-  co_return co_await connection.call(std::move(command), answer_patience);
+  co_return co_await connection.call(command, answer_patience);
 }
 
 bool may_pass(std::string_view error) {

@@ -26,6 +26,7 @@ struct Added {
 
 std::vector<Added> sums_of(const std::vector<GrowingCounter::Open>& open) {
   std::vector<Added> sums;
+  sums.reserve(open.size());
   Wide sum = 0;
   for (const auto& [delta, op] : open) sums.push_back({op->start, sum += delta});
   return sums;

@@ -52,7 +52,7 @@ std::optional<Operation> filter(const Operation& one, Keep keep) {
     if (answered) {
       rest.answer.items.push_back(std::move(answer));
     } else {
-      rest.answer = std::move(answer);
+      rest.answer = answer;  // the only command's, or nobody's
     }
   }
   if (rest.commands.empty()) return std::nullopt;

@@ -25,8 +25,8 @@ Time offset_of(Time time, Time base) {
 /// Texts by number, in the order of their first use.
 class Table {
  public:
-  std::int64_t number_of(std::string text) {
-    const auto [at, fresh] = numbers_.try_emplace(std::move(text), texts_.size());
+  std::int64_t number_of(const std::string& text) {
+    const auto [at, fresh] = numbers_.try_emplace(text, texts_.size());
     if (fresh) texts_.push_back(at->first);
     return static_cast<std::int64_t>(at->second);
   }

@@ -147,6 +147,7 @@ History without_writes(const History& part, const std::string& check) {
       by_id[one.id.empty() ? "#" + std::to_string(i) : "i" + one.id].push_back(i);
     }
     std::vector<std::vector<std::size_t>> all;
+    all.reserve(by_id.size());
     for (auto& [id, indices] : by_id) all.push_back(std::move(indices));
     return all;
   };

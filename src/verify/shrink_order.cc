@@ -37,8 +37,9 @@ class Shrinker {
 
   bool begin(const Case& whole, std::uint64_t steps_max) {
     auto found = failing(whole, steps_max);
-    if (found) now_ = *std::move(found);
-    return found.has_value();
+    if (!found) return false;
+    now_ = *std::move(found);
+    return true;
   }
 
   /// Each way in turn, until none helps any more: what is gone for one reason
