@@ -192,9 +192,9 @@ def report(machine, books, reads, cuts, took):
           f"{disk.unfinished} kills within a call", flush=True)
     check(acknowledged > 100 * cuts, "too little was acknowledged to prove anything")
     check(lost > 0 and machine.cut_tails > 0, "the disk never forgot anything that mattered")
-    # How many depends on how fast the machine is, and how often a kill falls into a call.
+    # How many depends on how fast the machine is. (How often a kill falls into a call, too; that no more than that
+    # one differs is checked at each.)
     check(machine.checkpoints > cuts / 20, "too few checkpoints")
-    check(disk.unfinished < cuts, "what is done to files is not followed")
 
 
 def cuts():
