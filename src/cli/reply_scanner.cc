@@ -86,8 +86,10 @@ class Scanner {
   End elements(std::string_view line, std::int64_t each, int depth) {
     std::int64_t n = 0;
     if (!count(line, n)) return End::malformed;
-    for (std::int64_t i = 0; i < n * each; ++i) {
-      if (const End end = element(depth + 1); end != End::whole) return end;
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t part = 0; part < each; ++part) {
+        if (const End end = element(depth + 1); end != End::whole) return end;
+      }
     }
     return End::whole;
   }

@@ -40,6 +40,15 @@ TEST(ReplyScanner, WaitsForTheRest) {
   EXPECT_EQ((*scan_reply(two))->bytes, bytes.size());
 }
 
+// Found by fuzzing: twice the count of a map's pairs was more than its type holds.
+TEST(ReplyScanner, WaitsForAMapWhateverItsSize) {
+  for (const char* const bytes : {"%5555555555555555551\r\n", "%9223372036854775807\r\n:1\r\n"}) {
+    const auto reply = scan_reply(bytes);
+    ASSERT_TRUE(reply) << bytes;
+    EXPECT_FALSE(*reply) << bytes;
+  }
+}
+
 TEST(ReplyScanner, SeesThatAReplyIsAReplay) {
   EXPECT_TRUE(whole("|1\r\n+idempotency-replayed\r\n+reply\r\n:5\r\n").replayed);
   EXPECT_TRUE(whole("|1\r\n$20\r\nidempotency-replayed\r\n$6\r\neffect\r\n*1\r\n:5\r\n").replayed);
