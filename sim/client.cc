@@ -43,15 +43,7 @@ void Client::attempt() {
   ++tries_;
   const std::uint64_t number = ++attempt_;
   output_.clear();
-  std::vector<verify::Command> lines;
-  if (call_.multi) {
-    lines.push_back({"MULTI"});
-    lines.insert(lines.end(), call_.commands.begin(), call_.commands.end());
-    lines.push_back({"EXEC"});
-  } else {
-    lines.push_back(call_.commands.front());
-  }
-  if (!call_.id.empty()) lines.back().insert(lines.back().begin(), {"ONCE", call_.id});
+  const auto lines = verify::requests_of(call_.commands, call_.multi, call_.id);
   for (const verify::Command& line : lines) verify::encode_request(line, output_);
   replies_wanted_ = lines.size();
   input_.clear();
@@ -213,8 +205,7 @@ void Client::record(const verify::Answer* answer) {
     one.end = parts_.agenda.stamp();
     if (answer->kind == verify::Answer::Kind::error) {
       one.error = answer->text;
-      one.outcome =
-          answer->text.starts_with("UNKNOWN") ? verify::Outcome::unknown : verify::Outcome::refused;
+      one.outcome = verify::outcome_of(answer->text);
     } else {
       one.outcome = verify::Outcome::applied;
       one.answer = *answer;

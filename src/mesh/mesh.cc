@@ -454,9 +454,12 @@ bool Mesh::is_another(const Holding& itself) const {
 }
 
 void Mesh::note_lives(const Holding& itself) {
-  for (const auto& [node, holding] : replication_.holdings().all()) {
-    Lived& lived = lived_at_[node];
-    if (lived.origin != holding.origin) lived = {holding.origin, now_};
+  const Holdings& holdings = replication_.holdings();
+  if (std::exchange(lives_seen_, holdings.member_changes()) != holdings.member_changes()) {
+    for (const auto& [node, holding] : holdings.all()) {
+      Lived& known = lived_at_[node];
+      if (known.origin != holding.origin) known = {holding.origin, now_};
+    }
   }
   Lived& lived = lived_at_[itself.node];
   if (lived.origin == itself.origin) lived.at = now_;

@@ -125,6 +125,7 @@ class Mesh {
     Monotonic at{};
   };
   std::map<std::string, Lived> lived_at_;
+  std::uint64_t lives_seen_ = 0;  // Holdings::member_changes() that it goes by
   Monotonic now_{};
   Monotonic report_at_{};
   std::optional<Report> report_;

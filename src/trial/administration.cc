@@ -21,11 +21,6 @@ asio::awaitable<Called> ask(Load& load, Address node, verify::Command command) {
   co_return co_await connection.call(command, answer_patience);
 }
 
-bool may_pass(std::string_view error) {
-  return error.starts_with("UNAVAILABLE") || error.starts_with("UNKNOWN") ||
-         error.starts_with("BUSY");
-}
-
 }  // namespace
 
 asio::awaitable<Result<Answer>> insist(Load& load, verify::Command command, milliseconds patience) {
@@ -78,10 +73,10 @@ std::set<std::string> keys_in(const verify::History& history, const Ground& grou
 }
 
 asio::awaitable<Result<std::map<std::string, Answer>>> read_all(Load& load, Address node,
-                                                                const Ground& ground) {
+                                                                const Ground& ground,
+                                                                const std::set<std::string>& keys) {
   std::map<std::string, Answer> values;
   Connection connection(load.io, node, load.login);
-  const std::set<std::string> keys = keys_in(load.history, ground);
   for (auto at = keys.begin(); at != keys.end();) {
     std::vector<std::string> names;
     std::vector<verify::Command> reads;

@@ -31,7 +31,7 @@ std::set<std::string> keys_in(const verify::History& history, const Ground& grou
 /// What one node answers for these keys: strong reads of the strong ones, its
 /// own view of the eventual ones. Members of sets are sorted.
 boost::asio::awaitable<Result<std::map<std::string, verify::Answer>>> read_all(
-    Load& load, Address node, const Ground& ground);
+    Load& load, Address node, const Ground& ground, const std::set<std::string>& keys);
 
 /// The keyspace's digest, at each node that answers.
 boost::asio::awaitable<std::set<std::string>> digests(Load& load, std::string keyspace);

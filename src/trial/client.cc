@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <string_view>
 #include <utility>
+
+#include "verify/resp.h"
 
 namespace holdfast::trial {
 namespace asio = boost::asio;
@@ -32,28 +33,6 @@ constexpr unsigned copy_percent = 8;
 constexpr unsigned token_percent = 25;
 
 constexpr std::size_t nobody = SIZE_MAX;
-
-/// docs/errors.md: what may be otherwise at the next try.
-bool may_pass(std::string_view error) {
-  static constexpr std::array codes = {"UNAVAILABLE", "BUSY", "UNKNOWN", "EXECABORT"};
-  const std::string_view code = error.substr(0, error.find(' '));
-  return std::ranges::find(codes, code) != codes.end();
-}
-
-std::vector<verify::Command> requests_of(const Step& step, const std::string& id,
-                                         const std::vector<std::string>& before) {
-  std::vector<verify::Command> all;
-  if (step.multi) {
-    all.push_back({"MULTI"});
-    all.insert(all.end(), step.commands.begin(), step.commands.end());
-    all.push_back({"EXEC"});
-  } else {
-    all.push_back(step.commands.front());
-  }
-  if (!id.empty()) all.back().insert(all.back().begin(), {"ONCE", id});
-  all.back().insert(all.back().begin(), before.begin(), before.end());
-  return all;
-}
 
 }  // namespace
 
@@ -173,7 +152,8 @@ asio::awaitable<bool> Client::attempt(Connection& connection, const Step& step,
                         .multi = step.multi,
                         .start = load_.now()};
   if (after != nullptr) one.after = *after;
-  auto requests = requests_of(step, id, before);
+  auto requests = verify::requests_of(step.commands, step.multi, id);
+  requests.back().insert(requests.back().begin(), before.begin(), before.end());
   const bool leave = step.write && !id.empty() && workload_.percent(leave_percent);
   const Called called = co_await connection.call(std::move(requests), patience(), leave);
   if (called.how == Called::How::not_sent) co_return false;
@@ -183,8 +163,7 @@ asio::awaitable<bool> Client::attempt(Connection& connection, const Step& step,
     const Answer& answer = called.replies.back();
     if (called.error()) {
       one.error = answer.text;
-      one.outcome =
-          answer.text.starts_with("UNKNOWN") ? verify::Outcome::unknown : verify::Outcome::refused;
+      one.outcome = verify::outcome_of(answer.text);
       if (!may_pass(answer.text) && load_.unexpected.empty())
         load_.unexpected = fmt::format("{} answered {}", to_text(one), answer.text);
     } else {

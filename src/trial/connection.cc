@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trial/connection.h"
 
+#include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
 
@@ -16,11 +15,11 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-namespace {
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-
-}  // namespace
+bool may_pass(std::string_view error) {
+  static constexpr std::array codes = {"UNAVAILABLE", "BUSY", "UNKNOWN", "EXECABORT"};
+  const std::string_view code = error.substr(0, error.find(' '));
+  return std::ranges::find(codes, code) != codes.end();
+}
 
 asio::awaitable<void> pause_for(milliseconds time) {
   asio::steady_timer timer(co_await asio::this_coro::executor, time);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +31,12 @@ struct Login {
   std::string service;
   std::string token;
 };
+
+/// docs/errors.md: whether it may be otherwise at the next try.
+bool may_pass(std::string_view error);
+
+/// How coroutines here wait: for (error_code, …), nothing is thrown.
+inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 /// A command of these words. (GCC 12 takes no braced lists within a co_await.)
 template <typename... Words>

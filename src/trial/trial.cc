@@ -193,15 +193,15 @@ class Conductor {
       if (ground.eventual) {
         co_await read_eventual(ground, began);
       } else {
-        co_await read_finals(ground);
+        co_await read_finals(ground, keys_in(load_.history, ground));
       }
     }
   }
 
-  asio::awaitable<bool> read_finals(const Ground& ground) {
+  asio::awaitable<bool> read_finals(const Ground& ground, const std::set<std::string>& keys) {
     const std::size_t before = load_.history.finals.size();
     for (const Address& node : load_.nodes) {
-      auto values = co_await read_all(load_, node, ground);
+      auto values = co_await read_all(load_, node, ground, keys);
       if (!values) {
         found("recovery", values.error().message);
         co_return true;
@@ -218,10 +218,11 @@ class Conductor {
   asio::awaitable<void> read_eventual(const Ground& ground, Clock::time_point began) {
     const auto end = Clock::now() + plan_.patience;
     const std::size_t before = load_.history.finals.size();
+    const std::set<std::string> keys = keys_in(load_.history, ground);
     while (true) {
       load_.history.finals.resize(before);
       const bool late = Clock::now() > end;
-      const bool equal = co_await read_finals(ground);
+      const bool equal = co_await read_finals(ground, keys);
       if (equal || late) break;
       co_await pause_for(look_every);
     }

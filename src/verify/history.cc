@@ -99,12 +99,6 @@ Status read_commands(const json& line, Operation& operation) {
   return {};
 }
 
-/// docs/errors.md: only UNKNOWN leaves open whether it was applied.
-Outcome outcome_of(std::string_view error) {
-  return error.substr(0, error.find(' ')) == row_of(Code::unknown).resp ? Outcome::unknown
-                                                                        : Outcome::refused;
-}
-
 Status read_answer(const json& line, Operation& operation) {
   if (const auto end = line.find("end"); end != line.end() && !end->is_null()) {
     const auto time = time_of(*end);
@@ -256,6 +250,11 @@ Status read_line(std::string_view text, History& history, std::uint64_t number) 
 }
 
 }  // namespace
+
+Outcome outcome_of(std::string_view error) {
+  return error.substr(0, error.find(' ')) == row_of(Code::unknown).resp ? Outcome::unknown
+                                                                        : Outcome::refused;
+}
 
 std::string_view keyspace_of(std::string_view key) {
   const std::size_t colon = key.find(':');

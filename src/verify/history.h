@@ -85,6 +85,9 @@ struct History {
   std::set<std::string, std::less<>> eventual;  // keyspaces; others are strong
 };
 
+/// What an error leaves open: docs/errors.md, only UNKNOWN whether it was applied.
+Outcome outcome_of(std::string_view error);
+
 /// What stands before the key's first ':', else "default".
 std::string_view keyspace_of(std::string_view key);
 

@@ -57,6 +57,20 @@ Read read_reply(std::string_view bytes, std::size_t& at, int depth) {
 
 }  // namespace
 
+std::vector<Command> requests_of(const std::vector<Command>& commands, bool multi,
+                                 const std::string& id) {
+  std::vector<Command> all;
+  if (multi) {
+    all.push_back({"MULTI"});
+    all.insert(all.end(), commands.begin(), commands.end());
+    all.push_back({"EXEC"});
+  } else {
+    all.push_back(commands.front());
+  }
+  if (!id.empty()) all.back().insert(all.back().begin(), {"ONCE", id});
+  return all;
+}
+
 void encode_request(const Command& command, std::string& out) {
   out += "*" + std::to_string(command.size()) + "\r\n";
   for (const std::string& word : command)

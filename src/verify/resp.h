@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "verify/history.h"
@@ -14,6 +15,10 @@
 namespace holdfast::verify {
 
 inline constexpr int resp_depth_max = 8;
+
+/// What a client sends for an operation: the last reply is its own. `id` may be empty.
+std::vector<Command> requests_of(const std::vector<Command>& commands, bool multi,
+                                 const std::string& id);
 
 /// Appends the command as a request.
 void encode_request(const Command& command, std::string& out);
