@@ -225,6 +225,12 @@ std::optional<std::int64_t> integer_of(std::string_view text) {
   return number;
 }
 
+std::optional<std::int64_t> counted(const Answer& value) {
+  if (value.kind == Answer::Kind::nil) return 0;
+  if (value.kind == Answer::Kind::integer) return value.integer;
+  return value.kind == Answer::Kind::text ? integer_of(value.text) : std::nullopt;
+}
+
 std::optional<std::int64_t> increment_of(const Command& command) {
   if (command.size() == 2 && is(command[0], "INCR")) return 1;
   if (command.size() == 2 && is(command[0], "DECR")) return -1;

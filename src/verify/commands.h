@@ -33,6 +33,9 @@ Status facts_of(const Command& command, const Answer* answer, std::vector<Fact>&
 /// What Redis reads as an integer: the one way to write it.
 std::optional<std::int64_t> integer_of(std::string_view text);
 
+/// What a counter's key holds by this answer: nil is 0. Nothing where it is no integer.
+std::optional<std::int64_t> counted(const Answer& value);
+
 /// Whether it counts up or down by an amount; then what it adds.
 std::optional<std::int64_t> increment_of(const Command& command);
 

@@ -88,10 +88,10 @@ class KeyCheck {
     }
     begun.seal();
     for (auto& [node, sums] : acknowledged) sums.seal();
-    const std::int64_t base = number_of(initial_).value_or(0);
+    const std::int64_t base = counted(initial_).value_or(0);
     for (const EventualRead& read : key_.reads) {
       if (read.final) continue;  // totals.h compares those
-      const auto value = number_of(read.answer);
+      const auto value = counted(read.answer);
       if (!value) {
         found(read, true, "which is no sum of increments.");
         continue;
@@ -114,12 +114,6 @@ class KeyCheck {
         found(read, true,
               fmt::format("and nobody had asked for more than {}.", std::int64_t(greatest)));
     }
-  }
-
-  static std::optional<std::int64_t> number_of(const Answer& answer) {
-    if (answer.kind == Answer::Kind::nil) return 0;
-    if (answer.kind == Answer::Kind::integer) return answer.integer;
-    return answer.kind == Answer::Kind::text ? integer_of(answer.text) : std::nullopt;
   }
 
   // -- Texts and members: what shows is uncovered, what does not is covered

@@ -12,6 +12,7 @@
 
 #include "verify/commands.h"
 #include "verify/eventual.h"
+#include "verify/merge.h"
 
 namespace holdfast::verify {
 namespace {
@@ -59,10 +60,7 @@ std::vector<Tries> group(std::span<const Operation> tries) {
     if (one.outcome == Outcome::refused) continue;
     std::size_t at = groups.size();
     if (!one.id.empty()) {
-      std::string scope(keyspace_of(one.commands[0].size() > 1 ? one.commands[0][1] : ""));
-      scope += '\0';
-      scope += one.id;
-      at = by_id.try_emplace(std::move(scope), at).first->second;
+      at = by_id.try_emplace(identity_of(one), at).first->second;
     }
     if (at == groups.size()) groups.emplace_back();
     groups[at].push_back(&one);

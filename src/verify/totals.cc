@@ -27,12 +27,6 @@ std::string to_text(Wide number) {
   return number < 10 ? std::string(1, digit) : to_text(number / 10) + digit;
 }
 
-std::optional<std::int64_t> number_of(const Answer& value) {
-  if (value.kind == Answer::Kind::nil) return 0;
-  if (value.kind == Answer::Kind::integer) return value.integer;
-  return value.kind == Answer::Kind::text ? integer_of(value.text) : std::nullopt;
-}
-
 void add(const Operation& one, std::size_t index, StringMap<Sums>& sums) {
   const Command& command = one.commands[index];
   if (is_read(command)) return;
@@ -65,8 +59,8 @@ Totals check_totals(const History& history, std::span<const Operation> operation
       const auto sum = sums.find(key);
       if (sum == sums.end() || !sum->second.only_increments) continue;
       const auto before = history.initial.find(key);
-      const auto start = before == history.initial.end() ? 0 : number_of(before->second);
-      const auto end = number_of(value);
+      const auto start = before == history.initial.end() ? 0 : counted(before->second);
+      const auto end = counted(value);
       if (!start || !end) continue;  // no counter
       ++totals.counters;
       const Wide least = *start + sum->second.least;
