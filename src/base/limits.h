@@ -97,6 +97,9 @@ inline constexpr std::size_t services_max = 1'024;
 inline constexpr std::uint32_t services_ever_max = 1U << 30;  // ever made
 inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors carry 15 bits
 
+// Functions: part of what a call in a strong keyspace comes to, so the same on every node
+inline constexpr std::size_t function_region_bytes = 64_MiB;  // addresses; live bytes are fewer
+
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one
 inline constexpr std::uint32_t ids_pages_erased_max = 65'536;  // of one keyspace, in one checkpoint
