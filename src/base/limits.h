@@ -99,6 +99,12 @@ inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors
 
 // Functions: part of what a call in a strong keyspace comes to, so the same on every node
 inline constexpr std::size_t function_region_bytes = 64_MiB;  // addresses; live bytes are fewer
+inline constexpr std::size_t function_memory_bytes_max = 16_MiB;  // of one call, its library's included
+inline constexpr std::uint64_t function_work_max = 5'000'000;     // about as many Lua instructions
+inline constexpr std::size_t function_reply_bytes_max = 16_MiB;
+inline constexpr int function_nesting_max = 64;  // of what a function returns, and of JSON
+inline constexpr std::size_t function_library_bytes_max = 256_KiB;
+inline constexpr std::size_t functions_max = 256;  // of a library
 
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one

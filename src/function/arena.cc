@@ -56,8 +56,9 @@ void* Arena::resize(void* block, std::size_t old_bytes, std::size_t new_bytes,
     }
     return nullptr;
   }
+  const bool grows = new_bytes > old_bytes;
   // What nobody could ever have is refused before any sum of sizes could wrap.
-  if (new_bytes > region_bytes_ || live_bytes_ - old_bytes + new_bytes > live_bytes_max)
+  if (grows && (new_bytes > region_bytes_ || live_bytes_ - old_bytes + new_bytes > live_bytes_max))
     return nullptr;
   const Class wanted = class_of(new_bytes);
   void* moved = block;
@@ -66,9 +67,13 @@ void* Arena::resize(void* block, std::size_t old_bytes, std::size_t new_bytes,
     if (moved == nullptr) return nullptr;
   } else if (const Class had = class_of(old_bytes); had.index != wanted.index) {
     moved = take(wanted);
-    if (moved == nullptr) return nullptr;
-    std::memcpy(moved, block, std::min(old_bytes, new_bytes));
-    give_back(block, had);
+    if (moved == nullptr && grows) return nullptr;
+    if (moved == nullptr) {
+      moved = block;  // the rest of it is lost until the arena is made anew
+    } else {
+      std::memcpy(moved, block, std::min(old_bytes, new_bytes));
+      give_back(block, had);
+    }
   }
   live_bytes_ = live_bytes_ - old_bytes + new_bytes;
   if (new_bytes > old_bytes) given_bytes_ += new_bytes - old_bytes;

@@ -19,7 +19,8 @@ class Arena {
   static Arena& make(void* region, std::size_t region_bytes);
 
   /// As realloc and free (`new_bytes` 0) in one, with the old size told. nullptr: the region is
-  /// used up, or live() would pass `live_bytes_max`; the block is as it was.
+  /// used up, or live_bytes() would pass `live_bytes_max`; the block is as it was. A smaller size
+  /// is always given.
   void* resize(void* block, std::size_t old_bytes, std::size_t new_bytes,
                std::size_t live_bytes_max);
 
