@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <lua.hpp>
 #include <string_view>
 
@@ -17,6 +18,11 @@ void open_json(lua_State* L);   // cjson
 void open_redis(lua_State* L);  // redis, and the same as holdfast
 
 // -- What they share
+
+/// Where in the registry the table of registered functions lies.
+inline constexpr const char* registered = "holdfast.functions";
+/// What a command costs, besides its arguments' and reply's bytes.
+inline constexpr std::uint64_t command_units = 100;
 
 /// The string argument, as it lies in the state.
 std::string_view check_string(lua_State* L, int index);

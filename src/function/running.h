@@ -48,7 +48,10 @@ class Running {
   Work& work() { return work_; }
   /// Ends the program.
   [[noreturn]] void pass(lua_State* L, Passed what);
-  Passed passed() const { return passed_; }
+  /// Which limit the program passed, be it without having come to another instruction.
+  Passed ended_by() const {
+    return passed_ == Passed::nothing && work_.spent() ? Passed::work : passed_;
+  }
 
   Commands* commands() const { return commands_; }
   Loading* loading() const { return loading_; }
