@@ -61,6 +61,7 @@ void* Running::allocate(void*, void* block, std::size_t old_bytes, std::size_t n
     if (running.watched_ != nullptr) lua_sethook(running.watched_, on_count, LUA_MASKCOUNT, 1);
     return nullptr;
   }
+  if (block == nullptr && new_bytes > running.longest_) running.longest_ = new_bytes;
   if (new_bytes > old_bytes) running.work_.spend((new_bytes - old_bytes) / bytes_per_unit);
   return given;
 }
@@ -68,7 +69,7 @@ void* Running::allocate(void*, void* block, std::size_t old_bytes, std::size_t n
 void Running::on_count(lua_State* L, lua_Debug*) {
   Running& running = of_stage();
   if (running.passed_ != Passed::nothing) running.pass(L, running.passed_);
-  running.charge(L, instructions_between);
+  running.charge(L, instructions_between * (1 + running.longest_ / bytes_per_instruction));
 }
 
 lua_State* Running::new_state() {

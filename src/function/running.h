@@ -71,6 +71,10 @@ class Running {
   static void* allocate(void* ignored, void* block, std::size_t old_bytes, std::size_t new_bytes);
   static void on_count(lua_State* L, lua_Debug*);
 
+  /// One instruction may copy or compare a string that is as long as the longest there was: `..`
+  /// that comes to a string which is there already gives out no memory, and costs nothing else.
+  static constexpr std::size_t bytes_per_instruction = 16'384;
+
   Arena& arena_;
   Commands* commands_;
   Loading* loading_;
@@ -78,6 +82,8 @@ class Running {
   Work work_;
   Passed passed_ = Passed::nothing;
   lua_State* watched_ = nullptr;
+  std::size_t longest_ =
+      0;  // of the blocks that were made at their size, as strings are; tables grow
 };
 
 }  // namespace holdfast::function
