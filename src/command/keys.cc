@@ -44,18 +44,9 @@ void place(Table& table, std::string_view key, Value value, std::optional<Instan
   if (expiry) table.set_expiry(key, expiry);
 }
 
-void move_key(Context& ctx, std::string_view from, std::string_view to) {
-  const auto expiry = ctx.table.expiry(from, ctx.now);
-  // The place left behind must hold something whole: the table looks at it
-  // when it erases it.
-  Value value = std::exchange(*ctx.table.change(from, ctx.now), Value::integer(0));
-  ctx.table.erase(from);
-  place(ctx.table, to, std::move(value), expiry);
-}
-
 void rename(Context& ctx, Args args, Reply& reply) {
   if (ctx.table.find(args[1], ctx.now) == nullptr) return reply.raw_error("ERR no such key");
-  if (args[1] != args[2]) move_key(ctx, args[1], args[2]);
+  if (args[1] != args[2]) ctx.table.move(args[1], args[2]);
   reply.ok();
 }
 
@@ -63,7 +54,7 @@ void renamenx(Context& ctx, Args args, Reply& reply) {
   if (ctx.table.find(args[1], ctx.now) == nullptr) return reply.raw_error("ERR no such key");
   // Also refuses a key's own name, as Redis does.
   if (ctx.table.find(args[2], ctx.now) != nullptr) return reply.integer(0);
-  move_key(ctx, args[1], args[2]);
+  ctx.table.move(args[1], args[2]);
   reply.integer(1);
 }
 

@@ -8,6 +8,7 @@
 #include "base/logging.h"
 #include "base/wire.h"
 #include "table/table_impl.h"
+#include "table/undo.h"
 #include "value/hash.h"
 #include "value/set.h"
 
@@ -68,6 +69,11 @@ void Table::Impl::settle() {
   bytes += entry_bytes(entry(*unsettled_place));
   unsettled_place.reset();
   bytes -= unsettled_bytes;
+}
+
+void Table::Impl::change_in_place(Place place) {
+  unsettled_place = place;
+  unsettled_bytes = entry_bytes(entry(place));
 }
 
 // The checkpoint is damaged or unreadable under a running node: "no such key"
@@ -144,9 +150,15 @@ void Table::Impl::reserve(std::size_t slot, std::size_t keys) {
   bytes += slots[slot].array_bytes() - arrays;
 }
 
-void Table::Impl::remove(Place place, std::uint64_t hash) {
+void Table::Impl::remove(Place place, std::uint64_t hash, Undo* undo) {
   before_change(place);
   Entry& erased = entry(place);
+  if (undo != nullptr) {
+    bytes -= entry_bytes(erased);
+    undo->changing(erased.key.view(), erased.version,
+                   std::exchange(erased.value, Value::integer(0)), expiry_of(erased));
+    bytes += entry_bytes(erased);
+  }
   if (erased.stored) gone.insert_or_assign(std::string(erased.key.view()), erased.expiry_stored);
   if (erased.expires) drop_expiry(erased.key.view());
   bytes -= entry_bytes(erased);
@@ -173,6 +185,11 @@ void Table::Impl::drop_expiry(std::string_view key) {
   expiry_bytes -= expiry_bytes_of(key);
   by_expiry.erase({found->second, found->first});
   expiries.erase(found);
+}
+
+std::optional<std::int64_t> Table::Impl::expiry_of(const Entry& entry) const {
+  if (!entry.expires) return std::nullopt;
+  return expiries.find(entry.key.view())->second;
 }
 
 bool Table::Impl::expired(const Entry& entry, Instant now) const {
@@ -222,14 +239,20 @@ Value* Table::change(std::string_view key, Instant now) {
   const Impl::Place place = impl.locate(key, hash);
   if (!place.found()) return nullptr;
   if (impl.expired(impl.entry(place), now)) {
-    impl.remove(place, hash);
+    impl.remove(place, hash, undo_.get());
     return nullptr;
   }
   impl.before_change(place);
-  impl.mark_changed(place, version_);
   table::Entry& entry = impl.entry(place);
-  impl.unsettled_place = place;
-  impl.unsettled_bytes = Impl::entry_bytes(entry);
+  if (undo_ != nullptr) {
+    if (entry.value.type() == Type::string) {
+      undo_->changing(key, entry.version, entry.value.clone(), impl.expiry_of(entry));
+    } else {
+      undo_->giving(key, entry.version, entry.value, impl.expiry_of(entry));
+    }
+  }
+  impl.mark_changed(place, version_);
+  impl.change_in_place(place);
   return &entry.value;
 }
 
@@ -242,9 +265,12 @@ Value& Table::put(std::string_view key, Value value) {
     impl.before_change(place);
     table::Entry& entry = impl.entry(place);
     impl.bytes -= Impl::entry_bytes(entry);
-    entry.value = std::move(value);
+    std::swap(entry.value, value);
+    if (undo_ != nullptr)
+      undo_->changing(key, entry.version, std::move(value), impl.expiry_of(entry));
     impl.bytes += Impl::entry_bytes(entry);
   } else {
+    if (undo_ != nullptr) undo_->added(key);
     place = impl.insert(key, hash, std::move(value));
     // An older row of it, erased since, may still be there to be replaced.
     table::Entry& entry = impl.entry(place);
@@ -255,7 +281,9 @@ Value& Table::put(std::string_view key, Value value) {
     }
   }
   impl.mark_changed(place, version_);
-  return impl.entry(place).value;
+  Value& now_there = impl.entry(place).value;
+  if (now_there.type() != Type::string) impl.change_in_place(place);  // it may be filled
+  return now_there;
 }
 
 bool Table::erase(std::string_view key) {
@@ -264,8 +292,30 @@ bool Table::erase(std::string_view key) {
   const std::uint64_t hash = hash_of(key);
   const Impl::Place place = impl.locate(key, hash);
   if (!place.found()) return false;
-  impl.remove(place, hash);
+  impl.remove(place, hash, undo_.get());
   return true;
+}
+
+void Table::move(std::string_view from, std::string_view to) {
+  HF_ASSERT(from != to);
+  erase(to);
+  Impl& impl = *impl_;
+  std::unique_ptr<Undo> undo = std::move(undo_);  // told of the whole, not of its parts
+  const std::uint64_t hash = hash_of(from);
+  const Impl::Place place = impl.locate(from, hash);
+  HF_ASSERT(place.found());
+  impl.before_change(place);
+  table::Entry& entry = impl.entry(place);
+  if (undo != nullptr) undo->moved(from, to, entry.version);
+  const std::optional<std::int64_t> expiry = impl.expiry_of(entry);
+  impl.bytes -= Impl::entry_bytes(entry);
+  Value value = std::exchange(entry.value, Value::integer(0));
+  impl.bytes += Impl::entry_bytes(entry);
+  impl.mark_changed(place, version_);
+  impl.remove(place, hash, nullptr);
+  put(to, std::move(value));
+  if (expiry) set_expiry(to, instant_from_ms(*expiry));
+  undo_ = std::move(undo);
 }
 
 void Table::set_expiry(std::string_view key, std::optional<Instant> at) {
@@ -276,6 +326,7 @@ void Table::set_expiry(std::string_view key, std::optional<Instant> at) {
   if (!at && !impl.entry(place).expires) return;
   impl.before_change(place);
   table::Entry& entry = impl.entry(place);
+  if (undo_ != nullptr) undo_->changing(key, entry.version, std::nullopt, impl.expiry_of(entry));
   if (entry.expires) impl.drop_expiry(key);
   entry.expires = at.has_value();
   if (at) {

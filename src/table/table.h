@@ -56,6 +56,9 @@ class Table {
   /// clears it where its command does.
   Value& put(std::string_view key, Value value);
   bool erase(std::string_view key);
+  /// Moves what is at `from`, its expiry included, to where nothing is left of what was. Both
+  /// differ; `from` is there.
+  void move(std::string_view from, std::string_view to);
   /// Sets or (nothing) clears. The key must be there.
   void set_expiry(std::string_view key, std::optional<Instant> at);
   /// Erases everything.
@@ -69,6 +72,15 @@ class Table {
   /// Erases up to `max` keys that are due; calls `each` with every one before.
   std::size_t expire(Instant now, std::size_t max,
                      const std::function<void(std::string_view key)>& each);
+
+  // -- Taking back. From begin_undo() on, what changes (values in place, too) is remembered, until
+  // undo() makes everything as it was then, versions and the order within collections included, or
+  // keep() lets go. Work and memory are as the changes', not as the collections'. Between, no
+  // checkpoint is begun or written, nothing evicted or cleared, and no other table of the thread
+  // does the same.
+  void begin_undo();
+  void undo();
+  void keep();
 
   // -- Walking
   using Visit = std::function<void(std::string_view key, const Value& value)>;
@@ -107,7 +119,9 @@ class Table {
 
  private:
   struct Impl;
+  class Undo;
   std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Undo> undo_;  // while changes are remembered
   std::uint64_t version_ = 0;
 };
 

@@ -45,7 +45,7 @@ struct Table::Impl {
   Place insert(std::string_view key, std::uint64_t hash, Value value);
   /// Makes a slot's index for so many keys.
   void reserve(std::size_t slot, std::size_t keys);
-  void remove(Place place, std::uint64_t hash);
+  void remove(Place place, std::uint64_t hash, Undo* undo);
   /// Call before an entry changes: a checkpoint being written gets it as it is.
   void before_change(Place place);
   void mark_changed(Place place, std::uint64_t version);
@@ -55,6 +55,9 @@ struct Table::Impl {
   void drop_expiry(std::string_view key);
   /// Counts again what the last change() may have grown or shrunk.
   void settle();
+  /// Somebody is about to change the entry's value; settle() counts it again.
+  void change_in_place(Place place);
+  std::optional<std::int64_t> expiry_of(const Entry& entry) const;
   std::optional<Value> read_row(std::string_view key, std::uint64_t hash, std::uint64_t& version);
   static Value value_of(std::string_view row);
   bool store_hides(std::string_view key) const;

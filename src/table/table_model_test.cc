@@ -95,6 +95,7 @@ class History {
   void step(int number) {
     const std::string key = "key" + std::to_string(draw(60));
     table_->set_version(++version_);
+    if (draw(8) == 0) return take_back(number);
     const std::uint32_t what = draw(100);
     if (what < 20) return put(key);
     if (what < 40) return change(key, number);
@@ -141,7 +142,11 @@ class History {
       return;
     }
     if (value->type() == Type::hash) {
-      value->as_hash().put("g" + std::to_string(draw(5)), std::to_string(number));
+      Hash& hash = value->as_hash();
+      for (std::uint32_t i = draw(4); i > 0; --i) {
+        const std::string field = "g" + std::to_string(draw(12));
+        draw(3) == 0 ? hash.erase(field) : hash.put(field, std::to_string(number));
+      }
     } else {
       *value = Value::integer(number);
     }
@@ -165,6 +170,43 @@ class History {
       table_->set_expiry(key, instant_from_ms(*found->second.expiry));
     }
     if (before || found->second.expiry) found->second.version = version_;
+  }
+
+  void move(const std::string& key) {
+    const std::string to = "key" + std::to_string(draw(60));
+    if (to == key || !model_.keys.contains(key)) return;
+    table_->move(key, to);
+    model_.keys[to] = model_.keys[key];
+    model_.keys[to].version = version_;
+    model_.keys.erase(key);
+  }
+
+  // Some changes that are taken back, or for once kept.
+  void take_back(int number) {
+    const Model before = model_;
+    table_->begin_undo();
+    for (std::uint32_t i = draw(12); i > 0; --i) {
+      const std::string key = "key" + std::to_string(draw(8));
+      switch (draw(6)) {
+        case 0:
+          put(key);
+          break;
+        case 1:
+          erase(key);
+          break;
+        case 2:
+          set_expiry(key);
+          break;
+        case 3:
+          move(key);
+          break;
+        default:
+          change(key, number);
+      }
+    }
+    if (draw(4) == 0) return table_->keep();
+    table_->undo();
+    model_ = before;
   }
 
   void expire() {
@@ -247,6 +289,37 @@ TEST(TableModel, HoldsOverRocksDbToo) {
     for (int step = 0; step < 600; ++step) run.step(step);
     run.finish();
   }));
+}
+
+// Taking back leaves nothing that counts as memory in use.
+TEST(TableModel, CountsTheSameMemoryWhenAllWasTakenBack) {
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  for (int i = 0; i < 50; ++i) {
+    auto hash = std::make_unique<Hash>();
+    for (int f = 0; f < i; ++f) hash->put("field" + std::to_string(f), std::string(i, 'v'));
+    table.put("hash" + std::to_string(i), Value::hash(std::move(hash)));
+    table.put("text" + std::to_string(i), Value::string(std::string(i * 3, 't')));
+  }
+  const std::size_t before = table.memory_bytes();
+  const std::uint64_t digest = table.digest(start);
+  std::mt19937 random(3);
+  for (int round = 0; round < 300; ++round) {
+    table.begin_undo();
+    for (auto i = random() % 20; i > 0; --i) {
+      const std::string hash = "hash" + std::to_string(random() % 50);
+      Value* const value = table.change(hash, start);
+      if (value == nullptr) continue;
+      for (auto f = random() % 60; f > 0; --f) {
+        const std::string field = "field" + std::to_string(random() % 60);
+        random() % 2 == 0 ? value->as_hash().erase(field)
+                          : value->as_hash().put(field, std::string(random() % 100, 'n'));
+      }
+    }
+    table.undo();
+    ASSERT_EQ(table.memory_bytes(), before) << round;
+    ASSERT_EQ(table.digest(start), digest) << round;
+  }
 }
 
 }  // namespace

@@ -257,5 +257,18 @@ TEST(Table, MemoryIsCountedAsItGrowsAndGivenBackAsItShrinks) {
   EXPECT_LT(table.memory_bytes(), before + 2'000);
 }
 
+// It was counted as it was put: erasing it then gave back more than was ever counted.
+TEST(Table, ACollectionThatIsFilledWhereItWasPutIsCountedFull) {
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  table.put("other", Value::integer(1));
+  const std::size_t before = table.memory_bytes();
+  Set& set = table.put("s", Value::set(std::make_unique<Set>())).as_set();
+  for (int i = 0; i < 10'000; ++i) set.insert("member-" + std::to_string(i));
+  EXPECT_GT(table.memory_bytes(), before + 10'000 * 16);
+  table.erase("s");
+  EXPECT_GE(table.memory_bytes(), before);
+}
+
 }  // namespace
 }  // namespace holdfast

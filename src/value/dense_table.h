@@ -68,6 +68,16 @@ class DenseTable {
     if (index_ != nullptr && place != last) index_->insert(static_cast<std::uint32_t>(place));
   }
 
+  /// Undoes erase_at(): the item is at `place` again, and what was moved there is the last again.
+  void restore_at(std::size_t place, Item item) {
+    HF_ASSERT(place <= items_.size());
+    if (place == items_.size()) return append(std::move(item));
+    if (index_ != nullptr) index_->erase(static_cast<std::uint32_t>(place));
+    Item moved = std::exchange(items_[place], std::move(item));
+    if (index_ != nullptr) index_->insert(static_cast<std::uint32_t>(place));
+    append(std::move(moved));
+  }
+
   /// O(n).
   std::size_t heap_bytes() const {
     std::size_t bytes = items_.capacity() * sizeof(Item);

@@ -17,6 +17,9 @@ class Hash {
   /// True when the field was not there. O(1) amortised.
   bool put(std::string_view field, std::string_view value);
   bool erase(std::string_view field);
+  /// Undoes an erase() of the field that was at that place, if nothing was changed since that was
+  /// not undone before.
+  void restore(std::size_t place, std::string_view field, std::string_view value);
   std::size_t size() const { return fields_.size(); }
   std::string_view field_at(std::size_t place) const { return fields_.at(place).key.view(); }
   std::string_view value_at(std::size_t place) const { return fields_.at(place).value.view(); }

@@ -19,6 +19,8 @@ class Set {
   /// True when it was not there. O(1) amortised.
   bool insert(std::string_view member);
   bool erase(std::string_view member);
+  /// Undoes an erase() of the member that was at that place, as Hash::restore().
+  void restore(std::size_t place, std::string_view member);
   std::size_t size() const { return members_.size(); }
   std::string_view at(std::size_t place) const { return members_.at(place).key.view(); }
   std::size_t heap_bytes() const { return members_.heap_bytes(); }
