@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "catalog/catalog.h"
+#include "catalog/libraries.h"
 #include "catalog/members.h"
 #include "catalog/services.h"
 #include "command/row.h"
@@ -66,6 +67,7 @@ struct CatalogContext {
   Catalog& catalog;
   Members& members;
   Services& services;
+  Libraries& libraries;
   CatalogHost& host;
   ServiceId caller;
   Instant now;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catalog/keyspace_rows.h"
+#include "catalog/function_rows.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -54,8 +55,9 @@ struct World {
   Catalog catalog;
   Members members;
   Services services;
+  Libraries libraries;
   FakeHost host;
-  CommandTable commands{keyspace_rows(), member_rows(), service_rows()};
+  CommandTable commands{keyspace_rows(), member_rows(), service_rows(), function_rows()};
   std::string caller = "root";
 
   // Words of `line`; "" stands for an empty argument.
@@ -79,6 +81,7 @@ struct World {
     CatalogContext context{catalog,
                            members,
                            services,
+                           libraries,
                            host,
                            service == nullptr ? ServiceId{} : service->id,
                            instant_from_ms(1'700'000'000'000)};

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "catalog/libraries.h"
 #include "catalog/services.h"
 
 /// Who may do what (3-contract section 6). While no service is declared
@@ -14,12 +15,14 @@ namespace holdfast::permissions {
 /// Whether the caller reads and writes in the keyspace: its owner does, and
 /// where there is none everybody who has signed in.
 bool may_use(const Services& services, const Keyspace& keyspace, ServiceId caller);
-/// What else it is told.
-Error not_the_owner(const Keyspace& keyspace);
-inline Status check_use(const Services& services, const Keyspace& keyspace, ServiceId caller) {
-  if (may_use(services, keyspace, caller)) return {};
-  return tl::unexpected(not_the_owner(keyspace));
-}
+/// What else it is told: whose it is, and which functions it may call instead.
+Error not_the_owner(const Services& services, const function::Functions& functions,
+                    const Keyspace& keyspace, ServiceId caller);
+/// The same about functions that are not for it.
+Error not_published(const Services& services, const function::Functions& functions,
+                    const Keyspace& keyspace, ServiceId caller, std::string_view function);
+Status check_use(const Services& services, Libraries& libraries, const Keyspace& keyspace,
+                 ServiceId caller);
 
 /// Whether it declares services and keyspaces, and works on nodes.
 bool may_administer(const Services& services, ServiceId caller);

@@ -28,6 +28,9 @@ std::string_view access_text(const Row& row) {
       return "about the node or all keyspaces";
     case Access::wrapper:
       return "carries another command";
+    case Access::function:
+      return (row.flags & flag_read_only) != 0 ? "reads one keyspace, by a function"
+                                               : "writes one keyspace, by a function";
   }
   return "";
 }

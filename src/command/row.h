@@ -59,13 +59,14 @@ using CatalogFunction = void (*)(CatalogContext&, Args, Reply&);
 using NodeFunction = void (*)(node::Node&, ServiceId caller, Args, Reply&);
 
 enum class Access : std::uint8_t {
-  read,     // of one keyspace's keys
-  write,    // of one keyspace's keys
-  ids,      // of what one keyspace remembers of a request id: name, id, keyspace
-  catalog,  // changes or shows the catalog
-  session,  // about the connection
-  node,     // about all keyspaces or the node as a whole: DBSIZE, SCAN, INFO
-  wrapper,  // carries another command: ONCE, LOCAL, …
+  read,      // of one keyspace's keys
+  write,     // of one keyspace's keys
+  ids,       // of what one keyspace remembers of a request id: name, id, keyspace
+  catalog,   // changes or shows the catalog
+  session,   // about the connection
+  node,      // about all keyspaces or the node as a whole: DBSIZE, SCAN, INFO
+  wrapper,   // carries another command: ONCE, LOCAL, …
+  function,  // runs a function of one keyspace: name, function, number of keys, …
 };
 
 /// Where the keys are among the arguments, as Redis counts: the name is 0,
@@ -100,6 +101,7 @@ enum Flags : std::uint32_t {
   flag_flat_pairs = 1 << 10,    // RESP2 sees the reply's array of pairs as one flat array
   flag_of_keyspace = 1 << 12,   // Access::catalog: argument 2 names a keyspace; of an eventual
                                 // one this node says what it knows, cut off or not
+  flag_read_only = 1 << 13,     // Access::function: runs only what changes nothing
   flag_internal = 1 << 11,      // nodes append it themselves; no client can name it
 };
 

@@ -84,6 +84,7 @@ bool complete(const Row& row) {
       return row.node != nullptr;
     case Access::session:
     case Access::wrapper:
+    case Access::function:
       return true;  // some are the session's own affair
   }
   return false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -38,6 +40,41 @@ bool is_decided_by_state(std::string_view reply) {
   return !reply.starts_with("-UNSUPPORTED ") && !reply.starts_with("-ERR syntax error") &&
          !reply.starts_with("-ERR wrong number of arguments");
 }
+
+/// Applies effects to the table alone, and keeps them.
+class Rehearsal final : public EffectSink {
+ public:
+  Rehearsal(Table& table, Instant now) : table_(table), now_(now) {}
+
+  void emit(const Effect& effect) override {
+    kept_.push_back(
+        {effect, std::string(effect.key), std::string(effect.element), std::string(effect.text)});
+    MergedEffect merged{effect};
+    apply_direct_here(table_, now_, merged);
+  }
+
+  void emit_all(EffectSink& sink) const {
+    for (const Kept& one : kept_) {
+      Effect effect = one.effect;
+      effect.key = one.key;
+      effect.element = one.element;
+      effect.text = one.text;
+      sink.emit(effect);
+    }
+  }
+
+ private:
+  struct Kept {
+    Effect effect;  // its texts are the next three
+    std::string key;
+    std::string element;
+    std::string text;
+  };
+
+  Table& table_;
+  Instant now_;
+  std::vector<Kept> kept_;
+};
 
 }  // namespace
 
@@ -141,6 +178,32 @@ bool Replica::Impl::answer_remembered(const Request& request, State& state,
   return false;
 }
 
+// The function runs on the table alone, which takes back whatever it did; where it ended well its
+// effects are then emitted as a command's are. So one that fails leaves no trace, and the replica's
+// bookkeeping need not be taken back.
+void Replica::Impl::call_function(const Request& request, State& state, EventualContext& context,
+                                  Reply& reply) {
+  if (state.functions == nullptr) return reply.error({Code::err, "Function not found"});
+  Rehearsal rehearsal(state.table, context.now);
+  EventualContext rehearsed{state.table, context.now, rehearsal, context.alone};
+  const auto write = [&](const Row& row, Args args, Reply& out) {
+    if (row.eventual == nullptr) return out.error(unsupported_on_eventual(row));
+    row.eventual(rehearsed, args, out);
+  };
+  const auto holds = [&](std::string_view key) { return host.is_of(request.keyspace, key); };
+  function::call(*state.functions,
+                 {.commands = commands,
+                  .table = state.table,
+                  .now = context.now,
+                  .seed = clock.last().value,
+                  .caller = host.service_name(request.caller),
+                  .holds = holds,
+                  .write = write,
+                  .rehearse = true},
+                 request.calls[0].args, reply);
+  if (!reply.is_error()) rehearsal.emit_all(context.effects);
+}
+
 Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
   Executed executed;
   State* state = state_of(request.keyspace);
@@ -169,6 +232,8 @@ Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
       call.row->read(state->table, context.now, call.args, reply);
     } else if (call.row->eventual != nullptr) {
       call.row->eventual(context, call.args, reply);
+    } else if (call.row->access == Access::function) {
+      call_function(request, *state, context, reply);
     } else {
       reply.error({Code::unsupported, "the command needs a strong keyspace"});
     }

@@ -17,6 +17,7 @@
 #include "command/table.h"
 #include "dedup/id_table.h"
 #include "eventual/clock.h"
+#include "function/functions.h"
 #include "table/table.h"
 
 namespace holdfast::eventual {
@@ -25,8 +26,9 @@ namespace holdfast::eventual {
 struct State {
   Table& table;  // what readers see: the merged values
   IdTable& ids;  // remembers retain and an hour more: strong::remembered_for says why
-  std::uint64_t ids_bytes_max = 0;  // MAX-IDS-BYTES, 0: no limit
-  Millis retain{};                  // RETAIN-IDS
+  std::uint64_t ids_bytes_max = 0;                 // MAX-IDS-BYTES, 0: no limit
+  Millis retain{};                                 // RETAIN-IDS
+  const function::Functions* functions = nullptr;  // those of the keyspace; null: none
 };
 
 /// Whose log an entry is of. kCorrupt: it is no entry's beginning.
@@ -40,6 +42,9 @@ class Host {
   virtual State* eventual_state(KeyspaceId keyspace) = 0;
   /// Whether every keyspace up to this id was heard of here, if only to be dropped.
   virtual bool knows_up_to(KeyspaceId /*keyspace*/) const { return true; }
+  /// Whether the key is the keyspace's, and the name of who has signed in (empty: nobody).
+  virtual bool is_of(KeyspaceId /*keyspace*/, std::string_view /*key*/) { return true; }
+  virtual std::string_view service_name(ServiceId /*service*/) { return {}; }
   /// Another origin's entry has just been merged. A node with peers logs it
   /// here, in this order: own operations that follow have seen it, so replaying
   /// its log must bring it first.

@@ -181,7 +181,6 @@ const Published* Library::find(std::string_view function) const {
 void Library::call(const Call& call, Commands& commands, Reply& reply) const {
   Running running(Stage::of_process().show(image_), &commands, nullptr, call.seed);
   running.caller = call.caller;
-  running.read_only = call.read_only || find(call.function)->no_writes;
   running.watch(state_);
   FunctionCall function{call, reply};
   const int failed = lua_cpcall(state_, run_function, &function);

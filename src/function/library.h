@@ -58,7 +58,6 @@ class Library {
     std::span<const std::string_view> args;
     std::string_view caller;
     std::uint64_t seed = 0;
-    bool read_only = false;
   };
   /// Runs it. Writes one reply: what the function returned, or an error: what it raised, or which
   /// limit it passed. Whoever calls undoes what `commands` did where it is an error.

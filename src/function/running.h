@@ -57,7 +57,6 @@ class Running {
   Loading* loading() const { return loading_; }
   command::Random& random() { return random_; }
   std::string_view caller;  // the service that calls; empty: nobody signed in
-  bool read_only = false;   // commands that write are refused
 
   /// A state whose memory is the arena's, counted and limited.
   lua_State* new_state();

@@ -11,6 +11,7 @@ inline constexpr std::string_view catalog = "catalog";
 inline constexpr std::string_view machine = "machine";
 inline constexpr std::string_view members = "members";
 inline constexpr std::string_view services = "services";
+inline constexpr std::string_view libraries = "libraries";
 inline constexpr std::string_view log_place = "log-place";
 inline constexpr std::string_view replica = "replica";
 inline constexpr std::string_view origin_position = "origin-position";

@@ -32,17 +32,17 @@ Checkpointer::~Checkpointer() {
 }
 
 Result<Checkpointer::Loaded> Checkpointer::load() {
-  std::optional<std::string> found[7];
-  const std::string_view keys[] = {checkpoint_key::catalog, checkpoint_key::machine,
-                                   checkpoint_key::members, checkpoint_key::log_place,
-                                   checkpoint_key::replica, checkpoint_key::origin_position,
-                                   checkpoint_key::services};
+  std::optional<std::string> found[8];
+  const std::string_view keys[] = {checkpoint_key::catalog,  checkpoint_key::machine,
+                                   checkpoint_key::members,  checkpoint_key::log_place,
+                                   checkpoint_key::replica,  checkpoint_key::origin_position,
+                                   checkpoint_key::services, checkpoint_key::libraries};
   for (std::size_t i = 0; i < std::size(keys); ++i) {
     auto stored = parts_.store.get(Family::meta, keys[i]);
     if (!stored) return tl::unexpected(stored.error());
     found[i] = std::move(*stored);
   }
-  const auto& [catalog, machine, members, log_place, replica, origin, services] = found;
+  const auto& [catalog, machine, members, log_place, replica, origin, services, libraries] = found;
   if (!catalog) return Loaded{};  // no checkpoint yet
   // What a peer gave has nothing of this node's own replica.
   if (!machine || !members || !log_place || replica.has_value() != origin.has_value()) {
@@ -52,6 +52,11 @@ Result<Checkpointer::Loaded> Checkpointer::load() {
   // Whose the keyspaces are is looked up there when they are made.
   if (services) {
     if (Status s = parts_.keyspaces.services().decode(*services); !s)
+      return tl::unexpected(s.error());
+  }
+  // Absent in those of builds that had no functions.
+  if (libraries) {
+    if (Status s = parts_.keyspaces.libraries().decode(*libraries); !s)
       return tl::unexpected(s.error());
   }
   if (Status s = parts_.keyspaces.load(); !s) return tl::unexpected(s.error());
@@ -84,6 +89,7 @@ void Checkpointer::begin() {
   rows_.put(Family::meta, checkpoint_key::machine, parts_.machine.encode());
   rows_.put(Family::meta, checkpoint_key::members, parts_.keyspaces.members().encode());
   rows_.put(Family::meta, checkpoint_key::services, parts_.keyspaces.services().encode());
+  rows_.put(Family::meta, checkpoint_key::libraries, parts_.keyspaces.libraries().encode());
   rows_.put(Family::meta, checkpoint_key::log_place,
             parts_.log_place.empty() ? parts_.log.place() : parts_.log_place);
   holds_replica_ = !parts_.has_replica || parts_.has_replica();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/command_table.h"
 
+#include "catalog/function_rows.h"
 #include "catalog/keyspace_rows.h"
 #include "catalog/member_rows.h"
 #include "catalog/service_rows.h"
+#include "function/functions.h"
 #include "node/node_rows.h"
 #include "node/service_tokens.h"
 #include "server/session_rows.h"
@@ -13,7 +15,8 @@ namespace holdfast::node {
 std::unique_ptr<CommandTable> make_command_table() {
   return std::make_unique<CommandTable>(std::initializer_list<std::span<const Row>>{
       string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), keyspace_rows(), member_rows(),
-      service_rows(), service_token_rows(), server::session_rows(), node_rows()});
+      service_rows(), function_rows(), function::call_rows(), service_token_rows(),
+      server::session_rows(), node_rows()});
 }
 
 }  // namespace holdfast::node

@@ -140,7 +140,7 @@ eventual::State* KeyspaceStates::eventual_state(KeyspaceId keyspace) {
 
 void KeyspaceStates::apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                                    Reply& reply) {
-  CatalogContext context{catalog_, members_, services_, *this, caller, now};
+  CatalogContext context{catalog_, members_, services_, libraries_, *this, caller, now};
   const std::size_t before = reply.buffer().size();
   row.catalog(context, args, reply);
   if (on_catalog_) on_catalog_(row, args, caller, std::string_view(reply.buffer()).substr(before));
@@ -193,6 +193,7 @@ void KeyspaceStates::adopt(KeyspaceState& state, const Keyspace& keyspace) {
   state.eventual.retain = keyspace.retain_ids;
   state.durable.durability = keyspace.durability;
   const Service* const owner = services_.find(keyspace.owner);
+  state.strong.functions = state.eventual.functions = &libraries_.of(keyspace.id);
   state.strong.owner = owner == nullptr ? ServiceId{} : owner->id;
 }
 
@@ -204,6 +205,7 @@ void KeyspaceStates::on_dropped(const Keyspace& keyspace) {
   }
   dropped_states_.push_back(std::move(states_[keyspace.id.value]));
   dropped_.push_back(keyspace.id);
+  libraries_.drop(keyspace.id);
   list_all();
   if (on_dropped_hook_) on_dropped_hook_(keyspace.id);
 }

@@ -75,6 +75,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   Members& members() { return members_; }
   Services& services() { return services_; }
   const Services& services() const { return services_; }
+  Libraries& libraries() { return libraries_; }
   /// What NODE INFO tells of this node, and who hears that members changed.
   void set_node(std::function<NodeFacts()> facts, std::function<void()> members_changed) {
     node_facts_ = std::move(facts);
@@ -110,6 +111,13 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   bool holds(KeyspaceId keyspace, std::string_view key) override {
     return keyspace != catalog_.default_keyspace().id || catalog_.of_key(key).id == keyspace;
   }
+  bool is_of(KeyspaceId keyspace, std::string_view key) override {
+    return catalog_.of_key(key).id == keyspace;
+  }
+  std::string_view service_name(ServiceId service) override {
+    const Service* const found = services_.find(service);
+    return found == nullptr ? std::string_view() : found->name;
+  }
   void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                      Reply& reply) override;
   IdTable& catalog_ids() override { return catalog_ids_; }
@@ -143,6 +151,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   Catalog& catalog_;
   Members members_;
   Services services_;
+  Libraries libraries_;
   bool met_unknown_ = false;
   Store& store_;
   std::uint64_t ids_memory_bytes_;

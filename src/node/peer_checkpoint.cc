@@ -73,7 +73,7 @@ bool StrongRows::operator()(Family family, std::string_view key) const {
     case Family::meta:
       return key == checkpoint_key::catalog || key == checkpoint_key::machine ||
              key == checkpoint_key::members || key == checkpoint_key::services ||
-             key == checkpoint_key::log_place;
+             key == checkpoint_key::libraries || key == checkpoint_key::log_place;
     case Family::table:
     case Family::ids:
       return key.size() >= prefix_bytes && keyspaces_.contains(keyspace_of_row(key));

@@ -115,7 +115,7 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
 
 Status Requests::admit(const Keyspace& keyspace, const Request& request, bool writes) const {
   if (!parts_.keyspaces.may_use(keyspace, request.caller))
-    return tl::unexpected(permissions::not_the_owner(keyspace));
+    return tl::unexpected(not_the_owner(keyspace, request.caller));
   if (keyspace.guarantee == Guarantee::eventual) {
     if (Status s = parts_.node.eventual_ready(); !s) return s;
     const auto refuse = [&](const Row& row) -> Status {
@@ -140,6 +140,75 @@ Status Requests::admit(const Keyspace& keyspace, const Request& request, bool wr
                                          keyspace.name, request.row->name));
   }
   return {};
+}
+
+Error Requests::not_the_owner(const Keyspace& keyspace, ServiceId caller) const {
+  return permissions::not_the_owner(parts_.keyspaces.services(),
+                                    parts_.keyspaces.libraries().of(keyspace.id), keyspace, caller);
+}
+
+Result<const Keyspace*> Requests::keyspace_of_function(Args args) const {
+  const function::Name name = function::parse_name(args[1]);
+  const Keyspace* const keyspace = parts_.catalog.find(name.keyspace);
+  if (keyspace == nullptr) return fail(Code::err, "Function not found");
+  if (Status s = function::check_call(args); !s) return tl::unexpected(s.error());
+  Status own;
+  for_each_key(*parts_.commands.find(args[0]), args, [&](std::string_view key) {
+    const Keyspace& one = parts_.catalog.of_key(key);
+    if (own && one.id != keyspace->id) {
+      own = fail(Code::cross_keyspace,
+                 fmt::format("the function is of keyspace '{}', a key is in '{}'", keyspace->name,
+                             one.name));
+    }
+  });
+  if (!own) return tl::unexpected(own.error());
+  return keyspace;
+}
+
+std::optional<function::Functions::Found> Requests::function_of(const Keyspace& keyspace,
+                                                                Args args) const {
+  return parts_.keyspaces.libraries().of(keyspace.id).find(function::parse_name(args[1]).function);
+}
+
+bool Requests::only_reads(const Request& request, const Keyspace& keyspace) const {
+  if ((request.row->flags & flag_read_only) != 0) return true;
+  const auto found = function_of(keyspace, request.args);
+  return request.request_id.empty() && found && found->function.no_writes;
+}
+
+// Where the function is not known here, the log says whether there is one: this node may be behind.
+Status Requests::admit_function(const Keyspace& keyspace, const Request& request) const {
+  if (!parts_.keyspaces.may_use(keyspace, request.caller)) {
+    const auto found = function_of(keyspace, request.args);
+    if (!found ||
+        !function::is_for(found->function, parts_.keyspaces.service_name(request.caller))) {
+      return tl::unexpected(permissions::not_published(
+          parts_.keyspaces.services(), parts_.keyspaces.libraries().of(keyspace.id), keyspace,
+          request.caller, function::parse_name(request.args[1]).function));
+    }
+  }
+  if (keyspace.guarantee == Guarantee::eventual) {
+    if (Status s = parts_.node.eventual_ready(); !s) return s;
+  }
+  if (keyspace.require_id && request.request_id.empty() && !only_reads(request, keyspace)) {
+    return fail(Code::no_id, fmt::format("keyspace '{}' requires a request id: ONCE <id> {} …",
+                                         keyspace.name, request.row->name));
+  }
+  return {};
+}
+
+void Requests::read_by_function(KeyspaceState& state, ServiceId caller, Instant time, Args args,
+                                Reply& reply) const {
+  function::call(*state.strong.functions,
+                 {.commands = parts_.commands,
+                  .table = state.table,
+                  .now = time,
+                  .seed = static_cast<std::uint64_t>(to_ms(time)),
+                  .caller = parts_.keyspaces.service_name(caller),
+                  .read_only = true,
+                  .holds = [this, id = state.id](
+                               std::string_view key) { return parts_.keyspaces.is_of(id, key); }},
+                 args, reply);
 }
 
 Result<Path> Requests::path_to(const Keyspace& keyspace) const {
@@ -199,7 +268,7 @@ Result<Path> Requests::decide(const Request& request) {
         return tl::unexpected(no_such_keyspace(request.args[2]).error());
       }
       if (!parts_.keyspaces.may_use(*keyspace, request.caller))
-        return tl::unexpected(permissions::not_the_owner(*keyspace));
+        return tl::unexpected(not_the_owner(*keyspace, request.caller));
       if (keyspace->guarantee == Guarantee::strong) return path_to(*keyspace);
       if ((request.row->flags & flag_write_ids) != 0) {
         return fail(Code::unsupported,
@@ -229,6 +298,12 @@ Result<Path> Requests::decide(const Request& request) {
           return tl::unexpected(s.error());
       }
       return Path::immediate;
+    case Access::function: {
+      const auto keyspace = keyspace_of_function(request.args);
+      if (!keyspace) return tl::unexpected(keyspace.error());
+      if (Status s = admit_function(**keyspace, request); !s) return tl::unexpected(s.error());
+      return path_to(**keyspace);
+    }
     case Access::wrapper:
       return Path::immediate;
   }
@@ -250,6 +325,8 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
   }
   if (request.row->access == Access::ids) {
     keyspace = parts_.catalog.find(request.args[2]);
+  } else if (request.row->access == Access::function) {
+    keyspace = parts_.catalog.find(function::parse_name(request.args[1]).keyspace);
   } else if (request.row->access != Access::catalog) {
     keyspace = keyspace_of_request(request).value_or(nullptr);
   }
@@ -276,6 +353,7 @@ bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, T
   const KeyspaceId id = keyspace == nullptr ? KeyspaceId{0} : keyspace->id;
   const Durability durability = keyspace == nullptr ? Durability::always : keyspace->durability;
   const bool writes = row.access == Access::write || has_writes(request) ||
+                      (row.access == Access::function && !only_reads(request, *keyspace)) ||
                       (row.flags & (flag_write_ids | flag_write_catalog)) != 0;
   return writes ? strong_write(request, id, durability, ticket, reply)
                 : strong_read(request, id, ticket, reply);
@@ -304,6 +382,7 @@ void Requests::run_catalog(const Row& row, ServiceId caller, Args args, Reply& r
   CatalogContext context{parts_.catalog,
                          parts_.keyspaces.members(),
                          parts_.keyspaces.services(),
+                         parts_.keyspaces.libraries(),
                          parts_.keyspaces,
                          caller,
                          std::max(now(), parts_.node.strong_time())};
@@ -378,6 +457,8 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
     });
     if (state == nullptr || moved) {
       out.error(moved ? keyspace_made_meanwhile() : keyspace_dropped());
+    } else if (row.access == Access::function) {
+      read_by_function(*state, caller, time, args, out);
     } else if (state->strong.owner.value != 0 && state->strong.owner != caller) {
       out.error(owner_changed());  // since it was routed
     } else if (row.access == Access::ids) {
@@ -466,7 +547,8 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
   KeyspaceState* state = parts_.keyspaces.find(keyspace.id);
   HF_ASSERT(state != nullptr);  // the catalog and the states change together
   const Row& row = *request.row;
-  if (row.access == Access::read || row.access == Access::ids) {
+  const bool reads_by_function = row.access == Access::function && only_reads(request, keyspace);
+  if (row.access == Access::read || row.access == Access::ids || reads_by_function) {
     ++counters_.eventual_reads;
     if (request.read_mode == server::ReadMode::fresh) {
       if (Status s = fresh_within(request.fresh_within); !s) {
@@ -477,6 +559,8 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
     const Instant time = parts_.node.eventual_time();
     if (row.access == Access::read) {
       row.read(state->table, time, request.args, reply);
+    } else if (reads_by_function) {
+      read_by_function(*state, request.caller, time, request.args, reply);
     } else {
       IdContext context{state->ids, request.caller, time};
       row.ids(context, request.args, reply);

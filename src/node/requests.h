@@ -76,6 +76,15 @@ class Requests final : public server::Backend {
   Result<const Keyspace*> keyspace_of_request(const server::Request& request) const;
   Result<server::Path> path_to(const Keyspace& keyspace) const;
   Status admit(const Keyspace& keyspace, const server::Request& request, bool writes) const;
+  Error not_the_owner(const Keyspace& keyspace, ServiceId caller) const;
+  /// Of FCALL: the keyspace of its function, which must be that of its keys.
+  Result<const Keyspace*> keyspace_of_function(Args args) const;
+  Status admit_function(const Keyspace& keyspace, const server::Request& request) const;
+  /// Whether it goes the way of reads.
+  bool only_reads(const server::Request& request, const Keyspace& keyspace) const;
+  std::optional<function::Functions::Found> function_of(const Keyspace& keyspace, Args args) const;
+  void read_by_function(KeyspaceState& state, ServiceId caller, Instant time, Args args,
+                        Reply& reply) const;
 
   bool submit_strong(const server::Request& request, const Keyspace* keyspace, Ticket ticket,
                      Reply& now);

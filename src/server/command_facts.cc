@@ -35,7 +35,7 @@ bool changes_state(const Row& row) {
 std::vector<std::string_view> flags_of(const Row& row) {
   std::vector<std::string_view> flags;
   if (changes_state(row)) flags.push_back("write");
-  if (row.access == Access::read) flags.push_back("readonly");
+  if (row.access == Access::read || (row.flags & flag_read_only) != 0) flags.push_back("readonly");
   for (const FlagName& name : flag_names) {
     if ((row.flags & name.flag) != 0) flags.push_back(name.name);
   }

@@ -109,6 +109,8 @@ bool only_reads(const Row& row) {
       return (row.flags & flag_write_ids) == 0;
     case Access::catalog:
       return (row.flags & flag_write_catalog) == 0;
+    case Access::function:
+      return (row.flags & flag_read_only) != 0;
     default:
       return false;
   }
@@ -159,7 +161,9 @@ Status check_wrapping(Unwrapped& command) {
   const auto refuse = [&](const char* why) {
     return fail(Code::err, std::string(row.name) + " cannot stand here: " + why);
   };
-  if (wrapping.read_mode != ReadMode::normal && row.access != Access::read) {
+  const bool reads_keys =
+      row.access == Access::read || (row.access == Access::function && only_reads(row));
+  if (wrapping.read_mode != ReadMode::normal && !reads_keys) {
     return refuse("LOCAL and FRESH take a read of keys");
   }
   if (row.access == Access::session && row.name != "EXEC" && row.name != "WATCH") {
@@ -171,6 +175,7 @@ Status check_wrapping(Unwrapped& command) {
     return {};
   }
   const bool once = row.access == Access::write || row.access == Access::catalog ||
+                    row.access == Access::function ||
                     (row.access == Access::session && row.name == "EXEC");
   if (!once) return refuse("ONCE takes a command that reads or changes keys or keyspaces, or EXEC");
   return {};

@@ -52,6 +52,10 @@ struct Slot {
   IdBudget* budget = nullptr;
 };
 
+bool is_function(const Operation& operation) {
+  return !operation.transaction && operation.calls[0].row->access == Access::function;
+}
+
 // The first key of an operation, or nothing.
 std::string_view first_key_of(const Operation& operation) {
   if (operation.calls.empty()) return {};
@@ -79,9 +83,11 @@ struct Machine::Impl {
   Replay run_once(const Slot& slot, std::uint64_t version);
   void settle(const Slot& slot);
   bool over_budget(const Slot& slot);
+  std::optional<Error> refuse_function(const Slot& slot);
   void execute(const Slot& slot, std::uint64_t version);
   void transact(const Operation& operation, State& state, std::uint64_t version);
   void call(const Call& call, State& state, std::uint64_t seed, Reply& reply);
+  void call_function(const Operation& operation, State& state, std::uint64_t seed, Reply& reply);
   void sweep_ids();
   void change_catalog(const Operation& operation, Reply& reply);
   void pass_milestone();
@@ -213,7 +219,7 @@ Replay Machine::Impl::run(const Slot& slot, std::uint64_t version) {
     return Replay::none;
   }
   // Whose it is may have changed since the operation was admitted.
-  if (slot.state != nullptr && slot.state->owner.value != 0 &&
+  if (slot.state != nullptr && !is_function(operation) && slot.state->owner.value != 0 &&
       slot.state->owner != operation.caller) {
     Reply(reply_bytes).error(owner_changed());
     return Replay::none;
@@ -224,6 +230,10 @@ Replay Machine::Impl::run(const Slot& slot, std::uint64_t version) {
     return Replay::none;
   }
   if (!operation.request_id.empty()) return run_once(slot, version);
+  if (const auto refused = refuse_function(slot)) {
+    Reply(reply_bytes).error(*refused);
+    return Replay::none;
+  }
   execute(slot, version);
   return Replay::none;
 }
@@ -254,6 +264,10 @@ Replay Machine::Impl::run_once(const Slot& slot, std::uint64_t version) {
   }
   if (state != nullptr && over_budget(slot)) {
     reply.error({Code::busy, "the keyspace's MAX-IDS-BYTES is reached"});
+    return Replay::none;
+  }
+  if (const auto refused = refuse_function(slot)) {
+    reply.error(*refused);
     return Replay::none;
   }
   execute(slot, version);
@@ -291,6 +305,21 @@ bool Machine::Impl::over_budget(const Slot& slot) {
          slot.budget->bytes(time, remembered_for(slot.state->retain)) >= slot.state->ids_bytes_max;
 }
 
+// What is no outcome: called again, the function may be there, and its caller among those it is
+// for.
+std::optional<Error> Machine::Impl::refuse_function(const Slot& slot) {
+  const Operation& operation = slot.operation;
+  if (!is_function(operation)) return std::nullopt;
+  const std::string_view name = function::parse_name(operation.calls[0].args[1]).function;
+  const auto found =
+      slot.state->functions == nullptr ? std::nullopt : slot.state->functions->find(name);
+  if (!found) return Error{Code::err, "Function not found"};
+  const bool own = slot.state->owner.value == 0 || slot.state->owner == operation.caller;
+  if (own || function::is_for(found->function, host.service_name(operation.caller)))
+    return std::nullopt;
+  return Error{Code::no_permission, "the function is not published to this service"};
+}
+
 void Machine::Impl::execute(const Slot& slot, std::uint64_t version) {
   const Operation& operation = slot.operation;
   Reply reply(reply_bytes);
@@ -301,6 +330,8 @@ void Machine::Impl::execute(const Slot& slot, std::uint64_t version) {
   slot.state->table.set_version(version);
   if (operation.transaction) {
     transact(operation, *slot.state, version);
+  } else if (is_function(operation)) {
+    call_function(operation, *slot.state, mix(version), reply);
   } else {
     call(operation.calls[0], *slot.state, mix(version), reply);
   }
@@ -329,6 +360,20 @@ void Machine::Impl::call(const Call& call, State& state, std::uint64_t seed, Rep
   }
   Context context{state.table, time, seed};
   call.row->strong(context, call.args, reply);
+}
+
+void Machine::Impl::call_function(const Operation& operation, State& state, std::uint64_t seed,
+                                  Reply& reply) {
+  const auto holds = [&](std::string_view key) { return host.is_of(operation.keyspace, key); };
+  function::call(*state.functions,
+                 {.commands = commands,
+                  .table = state.table,
+                  .now = time,
+                  .seed = seed,
+                  .caller = host.service_name(operation.caller),
+                  .read_only = (operation.calls[0].row->flags & flag_read_only) != 0,
+                  .holds = holds},
+                 operation.calls[0].args, reply);
 }
 
 // Lets go of ids past their windows. When is no matter to what is answered:

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "command/table.h"
 #include "dedup/id_table.h"
+#include "function/functions.h"
 #include "strong/operation.h"
 #include "table/table.h"
 
@@ -22,9 +23,10 @@ namespace holdfast::strong {
 struct State {
   Table& table;
   IdTable& ids;
-  std::uint64_t ids_bytes_max = 0;               // MAX-IDS-BYTES, 0: no limit
-  Millis retain{limits::retain_ids_ms_default};  // RETAIN-IDS
-  ServiceId owner{};                             // who alone writes here; nobody: no owner
+  std::uint64_t ids_bytes_max = 0;                 // MAX-IDS-BYTES, 0: no limit
+  Millis retain{limits::retain_ids_ms_default};    // RETAIN-IDS
+  ServiceId owner{};                               // who alone writes here; nobody: no owner
+  const function::Functions* functions = nullptr;  // those of the keyspace; null: none
 };
 
 /// How long an id table must remember so that no UUIDv7 runs twice. An id may
@@ -45,6 +47,10 @@ class Host {
   /// Whether the key is the keyspace's, as the catalog is now: of the default one's it
   /// may have become another's since the operation was made.
   virtual bool holds(KeyspaceId keyspace, std::string_view key) = 0;
+  /// The same of every keyspace, as the catalog is now.
+  virtual bool is_of(KeyspaceId keyspace, std::string_view key) = 0;
+  /// The name of who has signed in; empty: nobody.
+  virtual std::string_view service_name(ServiceId service) = 0;
   /// Runs a catalog command that changes.
   virtual void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                              Reply& reply) = 0;
@@ -76,11 +82,11 @@ class Machine {
   /// `UNAVAILABLE`; with a request id: a remembered one answers its first
   /// reply, VOIDED, or (other fingerprint) IDREUSED; a UUIDv7 older than
   /// RETAIN-IDS before the entry's time, or over an hour after it, is
-  /// IDEXPIRED; a new id over the keyspace's MAX-IDS-BYTES is BUSY. Then it
-  /// runs, and its reply is recorded under the id, refusals included. A
-  /// transaction whose watched keys changed replies the null array, and that
-  /// too is recorded. VOID needs no id of its own; one that it cannot settle
-  /// for good is IDEXPIRED.
+  /// IDEXPIRED; a new id over the keyspace's MAX-IDS-BYTES is BUSY; a function that is
+  /// not there, or not the caller's to call, is refused. Then it runs, and its reply is recorded
+  /// under the id, refusals included. A transaction whose watched keys changed replies the null
+  /// array, and that too is recorded. VOID needs no id of its own; one that it cannot settle for
+  /// good is IDEXPIRED.
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);
 
   Position applied() const;

@@ -73,6 +73,8 @@ class TestHost final : public Host {
   bool holds(KeyspaceId, std::string_view key) override {
     return !moved.contains(std::string(key));
   }
+  bool is_of(KeyspaceId, std::string_view) override { return true; }
+  std::string_view service_name(ServiceId) override { return {}; }
   void apply_catalog(const Row&, Args args, ServiceId, Instant, Reply& reply) override {
     ++catalog_changes;
     if (args[1] == "DROP") {
