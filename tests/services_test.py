@@ -29,7 +29,7 @@ def sign_in(server, name, token, **options):
 
 
 def text(value):
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
 
 
 class Shop:
