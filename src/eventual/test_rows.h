@@ -6,6 +6,7 @@
 
 #include "command/table.h"
 #include "eventual/brute_force_model.h"
+#include "function/functions.h"
 #include "value/hash.h"
 #include "value/set.h"
 
@@ -109,7 +110,7 @@ inline constexpr Row test_rows[] = {
 };
 
 inline const CommandTable& commands() {
-  static const CommandTable table{string_rows(), hash_rows(), set_rows(), key_rows(), test_rows};
+  static const CommandTable table{string_rows(), hash_rows(), set_rows(), key_rows(), function::call_rows(), test_rows};
   return table;
 }
 
