@@ -104,6 +104,8 @@ inline constexpr std::uint64_t function_work_max = 5'000'000;     // about as ma
 inline constexpr std::size_t function_reply_bytes_max = 16_MiB;
 inline constexpr int function_nesting_max = 64;  // of what a function returns, and of JSON
 inline constexpr std::size_t function_library_bytes_max = 256_KiB;
+inline constexpr std::size_t scripts_compiled_max = 256;           // EVAL's, kept compiled
+inline constexpr std::size_t script_texts_bytes_max = 16_MiB;      // for EVALSHA
 inline constexpr std::size_t libraries_max = 1'024;  // of all keyspaces
 inline constexpr std::size_t functions_max = 256;  // of a library
 

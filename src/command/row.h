@@ -95,14 +95,16 @@ enum Flags : std::uint32_t {
   flag_no_auth = 1 << 4,  // allowed before signing in
   flag_no_multi = 1 << 5,
   flag_admin = 1 << 6,
-  flag_write_ids = 1 << 8,      // Access::ids: changes (VOID), so it is logged; strong only
-  flag_write_catalog = 1 << 9,  // Access::catalog: changes, so it is logged
-  flag_immediate = 1 << 7,      // session: needs no earlier command of the connection to be done
-  flag_flat_pairs = 1 << 10,    // RESP2 sees the reply's array of pairs as one flat array
-  flag_of_keyspace = 1 << 12,   // Access::catalog: argument 2 names a keyspace; of an eventual
-                                // one this node says what it knows, cut off or not
-  flag_read_only = 1 << 13,     // Access::function: runs only what changes nothing
-  flag_internal = 1 << 11,      // nodes append it themselves; no client can name it
+  flag_write_ids = 1 << 8,        // Access::ids: changes (VOID), so it is logged; strong only
+  flag_write_catalog = 1 << 9,    // Access::catalog: changes, so it is logged
+  flag_immediate = 1 << 7,        // session: needs no earlier command of the connection to be done
+  flag_flat_pairs = 1 << 10,      // RESP2 sees the reply's array of pairs as one flat array
+  flag_of_keyspace = 1 << 12,     // Access::catalog: argument 2 names a keyspace; of an eventual
+                                  // one this node says what it knows, cut off or not
+  flag_read_only = 1 << 13,       // Access::function: runs only what changes nothing
+  flag_script = 1 << 14,          // Access::function: argument 1 is a script, not a name,
+  flag_script_by_sha1 = 1 << 15,  // or names one
+  flag_internal = 1 << 11,        // nodes append it themselves; no client can name it
 };
 
 /// One command: everything the product knows about it. COMMAND's output, the

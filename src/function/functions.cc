@@ -137,19 +137,23 @@ Status check_call(Args args) {
 void call(const Functions& functions, Surroundings on, Args args, Reply& reply) {
   const std::optional<Functions::Found> found = functions.find(parse_name(args[1]).function);
   if (!found) return reply.raw_error("ERR Function not found");
-  if (on.read_only && !found->function.no_writes)
+  call(*found, std::move(on), args, reply);
+}
+
+void call(const Functions::Found& found, Surroundings on, Args args, Reply& reply) {
+  if (on.read_only && !found.function.no_writes)
     return reply.raw_error("ERR Can not execute a script with write flag using *_ro command.");
   if (const Status counted = check_call(args); !counted) return reply.error(counted.error());
   const std::size_t count = *count_of_keys(args);
-  on.read_only = found->function.no_writes;
+  on.read_only = found.function.no_writes;
   OwnKeyspace commands(on);
   if (!on.read_only) on.table.begin_undo();
-  found->library.call({.function = found->function.name,
-                       .keys = args.subspan(3, count),
-                       .args = args.subspan(3 + count),
-                       .caller = on.caller,
-                       .seed = on.seed},
-                      commands, reply);
+  found.library.call({.function = found.function.name,
+                      .keys = args.subspan(3, count),
+                      .args = args.subspan(3 + count),
+                      .caller = on.caller,
+                      .seed = on.seed},
+                     commands, reply);
   if (on.read_only) return;
   reply.is_error() || on.rehearse ? on.table.undo() : on.table.keep();
 }

@@ -65,6 +65,9 @@ struct Surroundings {
   bool rehearse = false;  // the table is as it was in any case
 };
 
+/// Runs a function: `args` as FCALL's, from the number of keys on.
+void call(const Functions::Found& function, Surroundings surroundings, Args args, Reply& reply);
+
 /// FCALL and FCALL_RO: `args` as sent, their count of keys checked by check_call().
 /// Where the reply is an error nothing has changed: the function is not there, passed a limit,
 /// raised or returned one.

@@ -13,6 +13,7 @@ namespace holdfast::function {
 namespace {
 
 constexpr std::string_view shebang = "#!lua";
+constexpr const char* script_function = "script";
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](unsigned char c) {
@@ -56,7 +57,25 @@ Result<Header> complaint(std::string_view text) {
 struct LoadCall {
   std::string_view body;
   std::string_view name;
+  bool script;
 };
+
+// Of EVAL's own first line: `#!lua [flags=a,b]`. The rest of the script, its line break first.
+Result<std::string_view> read_script_line(std::string_view script, Published& function) {
+  if (!script.starts_with("#!")) return script;
+  const std::size_t end = std::min(script.find('\n'), script.size());
+  std::string_view line = script.substr(0, end);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const std::size_t space = std::min(line.find(' '), line.size());
+  if (line.substr(0, space) != shebang)
+    return fail(Code::err, "Unexpected engine in script shebang");
+  line.remove_prefix(space);
+  while (line.starts_with(' ')) line.remove_prefix(1);
+  if (!line.empty() && !line.starts_with("flags="))
+    return fail(Code::err, fmt::format("Unknown lua shebang option: {}", line));
+  function.no_writes = line.find("no-writes") != std::string_view::npos;
+  return script.substr(end);
+}
 
 // Opens everything, then runs the library's source.
 int run_source(lua_State* L) {
@@ -71,7 +90,14 @@ int run_source(lua_State* L) {
   const std::string chunk = fmt::format("@{}", call->name);
   if (luaL_loadbuffer(L, call->body.data(), call->body.size(), chunk.c_str()) != 0)
     return lua_error(L);
-  lua_call(L, 0, 0);
+  if (call->script) {
+    lua_getfield(L, LUA_REGISTRYINDEX, registered);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, script_function);
+    lua_settop(L, 0);
+  } else {
+    lua_call(L, 0, 0);
+  }
   lua_gc(L, LUA_GCCOLLECT, 0);
   return 0;
 }
@@ -79,6 +105,7 @@ int run_source(lua_State* L) {
 struct FunctionCall {
   const Library::Call& call;
   Reply& reply;
+  bool script;
 };
 
 void push_list(lua_State* L, std::span<const std::string_view> items) {
@@ -96,8 +123,10 @@ int run_function(lua_State* L) {
   push_string(L, it->call.function);
   lua_rawget(L, -2);
   push_list(L, it->call.keys);
+  if (it->script) lua_setglobal(L, "KEYS");
   push_list(L, it->call.args);
-  if (lua_pcall(L, 2, 1, 0) != 0) {
+  if (it->script) lua_setglobal(L, "ARGV");
+  if (lua_pcall(L, it->script ? 0 : 2, 1, 0) != 0) {
     write_raised(L, it->call.function, it->reply);
   } else {
     take_reply(L, it->reply);
@@ -150,26 +179,48 @@ Result<std::shared_ptr<const Library>> Library::load(std::string source) {
   std::shared_ptr<Library> library(new Library);
   library->name_ = header->name;
   library->keyspace_ = header->keyspace;
+  library->source_ = std::move(source);
+  return make(std::move(library), header->body);
+}
+
+Result<std::shared_ptr<const Library>> Library::compile(std::string script) {
+  if (script.size() > limits::function_library_bytes_max)
+    return fail(Code::err, fmt::format("a script is at most {} bytes long",
+                                       limits::function_library_bytes_max));
+  std::shared_ptr<Library> library(new Library);
+  Published function{.name = script_function, .description = {}, .allowed = {}};
+  const Result<std::string_view> body = read_script_line(script, function);
+  if (!body) return tl::unexpected(body.error());
+  library->name_ = "user_script";
+  library->script_ = true;
+  library->functions_ = {std::move(function)};
+  return make(std::move(library), *body);
+}
+
+Result<std::shared_ptr<const Library>> Library::make(std::shared_ptr<Library> library,
+                                                     std::string_view body) {
   Stage& stage = Stage::of_process();
   Loading loading;
   Running running(stage.clear(), nullptr, &loading, 0);
   lua_State* const L = running.new_state();
   running.watch(L);
-  LoadCall call{header->body, library->name_};
+  LoadCall call{body, library->name_, library->script_};
   if (lua_cpcall(L, run_source, &call) != 0) {
     if (running.ended_by() != Passed::nothing)
       return fail(Code::err, passed_text(running.ended_by()));
     const char* const text = lua_tostring(L, -1);
-    return fail(Code::err, fmt::format("Error compiling or loading function: {}",
+    return fail(Code::err, fmt::format("Error compiling or loading {}: {}",
+                                       library->script_ ? "script" : "function",
                                        text != nullptr ? text : "it raised what is no text"));
   }
   if (running.ended_by() != Passed::nothing)
     return fail(Code::err, passed_text(running.ended_by()));
-  if (loading.functions.empty()) return fail(Code::err, "No functions registered");
-  library->functions_ = std::move(loading.functions);
+  if (!library->script_) {
+    if (loading.functions.empty()) return fail(Code::err, "No functions registered");
+    library->functions_ = std::move(loading.functions);
+  }
   library->state_ = L;
   library->image_ = stage.keep();
-  library->source_ = std::move(source);
   return library;
 }
 
@@ -182,7 +233,7 @@ void Library::call(const Call& call, Commands& commands, Reply& reply) const {
   Running running(Stage::of_process().show(image_), &commands, nullptr, call.seed);
   running.caller = call.caller;
   running.watch(state_);
-  FunctionCall function{call, reply};
+  FunctionCall function{call, reply, script_};
   const int failed = lua_cpcall(state_, run_function, &function);
   if (running.ended_by() != Passed::nothing) {
     reply.clear();

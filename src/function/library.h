@@ -46,6 +46,10 @@ class Library {
   /// Runs the source once. kErr: what it complains of, or that it passed a limit.
   static Result<std::shared_ptr<const Library>> load(std::string source);
 
+  /// EVAL's: compiled, not run; it has one function, which runs the whole with the globals KEYS
+  /// and ARGV. Its first line may be `#!lua flags=no-writes`. kErr: what is wrong with it.
+  static Result<std::shared_ptr<const Library>> compile(std::string script);
+
   const std::string& name() const { return name_; }
   const std::string& keyspace() const { return keyspace_; }
   const std::string& source() const { return source_; }
@@ -65,12 +69,15 @@ class Library {
 
  private:
   Library() = default;
+  static Result<std::shared_ptr<const Library>> make(std::shared_ptr<Library> library,
+                                                     std::string_view body);
 
   std::string name_;
   std::string keyspace_;
   std::string source_;
   std::vector<Published> functions_;
   Stage::Image image_;
+  bool script_ = false;
   lua_State* state_ = nullptr;  // on the stage, when the image is
 };
 

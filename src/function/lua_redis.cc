@@ -10,6 +10,7 @@
 #include "function/convert.h"
 #include "function/library.h"
 #include "function/lua_library.h"
+#include "function/sha1.h"
 
 namespace holdfast::function {
 namespace {
@@ -82,6 +83,14 @@ int error_reply(lua_State* L) {
 }
 int status_reply(lua_State* L) {
   return reply_of(L, "ok");
+}
+
+int sha1hex(lua_State* L) {
+  luaL_argcheck(L, lua_gettop(L) == 1, 1, "wrong number of arguments");
+  const std::string_view text = check_string(L, 1);
+  Running::of_stage().charge(L, text.size());
+  push_string(L, sha1_hex(text));
+  return 1;
 }
 
 int nothing(lua_State*) {
@@ -222,6 +231,7 @@ void open_redis(lua_State* L) {
                                       {"status_reply", status_reply},
                                       {"register_function", register_function},
                                       {"setresp", set_resp},
+                                      {"sha1hex", sha1hex},
                                       {"log", nothing},
                                       {"set_repl", nothing},
                                       {"caller", caller},

@@ -5,8 +5,9 @@
 #include "catalog/keyspace_rows.h"
 #include "catalog/member_rows.h"
 #include "catalog/service_rows.h"
-#include "function/functions.h"
+#include "function/scripts.h"
 #include "node/node_rows.h"
+#include "node/script_rows.h"
 #include "node/service_tokens.h"
 #include "server/session_rows.h"
 
@@ -15,8 +16,8 @@ namespace holdfast::node {
 std::unique_ptr<CommandTable> make_command_table() {
   return std::make_unique<CommandTable>(std::initializer_list<std::span<const Row>>{
       string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), keyspace_rows(), member_rows(),
-      service_rows(), function_rows(), function::call_rows(), service_token_rows(),
-      server::session_rows(), node_rows()});
+      service_rows(), function_rows(), function::call_rows(), function::script_rows(),
+      script_rows(), service_token_rows(), server::session_rows(), node_rows()});
 }
 
 }  // namespace holdfast::node

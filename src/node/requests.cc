@@ -147,70 +147,6 @@ Error Requests::not_the_owner(const Keyspace& keyspace, ServiceId caller) const 
                                     parts_.keyspaces.libraries().of(keyspace.id), keyspace, caller);
 }
 
-Result<const Keyspace*> Requests::keyspace_of_function(Args args) const {
-  const function::Name name = function::parse_name(args[1]);
-  const Keyspace* const keyspace = parts_.catalog.find(name.keyspace);
-  if (keyspace == nullptr) return fail(Code::err, "Function not found");
-  if (Status s = function::check_call(args); !s) return tl::unexpected(s.error());
-  Status own;
-  for_each_key(*parts_.commands.find(args[0]), args, [&](std::string_view key) {
-    const Keyspace& one = parts_.catalog.of_key(key);
-    if (own && one.id != keyspace->id) {
-      own = fail(Code::cross_keyspace,
-                 fmt::format("the function is of keyspace '{}', a key is in '{}'", keyspace->name,
-                             one.name));
-    }
-  });
-  if (!own) return tl::unexpected(own.error());
-  return keyspace;
-}
-
-std::optional<function::Functions::Found> Requests::function_of(const Keyspace& keyspace,
-                                                                Args args) const {
-  return parts_.keyspaces.libraries().of(keyspace.id).find(function::parse_name(args[1]).function);
-}
-
-bool Requests::only_reads(const Request& request, const Keyspace& keyspace) const {
-  if ((request.row->flags & flag_read_only) != 0) return true;
-  const auto found = function_of(keyspace, request.args);
-  return request.request_id.empty() && found && found->function.no_writes;
-}
-
-// Where the function is not known here, the log says whether there is one: this node may be behind.
-Status Requests::admit_function(const Keyspace& keyspace, const Request& request) const {
-  if (!parts_.keyspaces.may_use(keyspace, request.caller)) {
-    const auto found = function_of(keyspace, request.args);
-    if (!found ||
-        !function::is_for(found->function, parts_.keyspaces.service_name(request.caller))) {
-      return tl::unexpected(permissions::not_published(
-          parts_.keyspaces.services(), parts_.keyspaces.libraries().of(keyspace.id), keyspace,
-          request.caller, function::parse_name(request.args[1]).function));
-    }
-  }
-  if (keyspace.guarantee == Guarantee::eventual) {
-    if (Status s = parts_.node.eventual_ready(); !s) return s;
-  }
-  if (keyspace.require_id && request.request_id.empty() && !only_reads(request, keyspace)) {
-    return fail(Code::no_id, fmt::format("keyspace '{}' requires a request id: ONCE <id> {} …",
-                                         keyspace.name, request.row->name));
-  }
-  return {};
-}
-
-void Requests::read_by_function(KeyspaceState& state, ServiceId caller, Instant time, Args args,
-                                Reply& reply) const {
-  function::call(*state.strong.functions,
-                 {.commands = parts_.commands,
-                  .table = state.table,
-                  .now = time,
-                  .seed = static_cast<std::uint64_t>(to_ms(time)),
-                  .caller = parts_.keyspaces.service_name(caller),
-                  .read_only = true,
-                  .holds = [this, id = state.id](
-                               std::string_view key) { return parts_.keyspaces.is_of(id, key); }},
-                 args, reply);
-}
-
 Result<Path> Requests::path_to(const Keyspace& keyspace) const {
   if (keyspace.guarantee == Guarantee::eventual) return Path::eventual;
   if (parts_.node.has_strong()) return Path::strong;
@@ -299,7 +235,7 @@ Result<Path> Requests::decide(const Request& request) {
       }
       return Path::immediate;
     case Access::function: {
-      const auto keyspace = keyspace_of_function(request.args);
+      const auto keyspace = keyspace_of_function(*request.row, request.args);
       if (!keyspace) return tl::unexpected(keyspace.error());
       if (Status s = admit_function(**keyspace, request); !s) return tl::unexpected(s.error());
       return path_to(**keyspace);
@@ -311,6 +247,12 @@ Result<Path> Requests::decide(const Request& request) {
 }
 
 bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& reply) {
+  if (request.row->access == Access::function && (request.row->flags & flag_script) != 0)
+    return submit_script(request, ticket, path, reply);
+  return submit_own(request, ticket, path, reply);
+}
+
+bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Reply& reply) {
   if (path == Path::immediate) {
     if (request.row->access == Access::node) return parts_.node.run(request, ticket, reply);
     reply.array(0);  // an empty transaction
@@ -326,7 +268,7 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
   if (request.row->access == Access::ids) {
     keyspace = parts_.catalog.find(request.args[2]);
   } else if (request.row->access == Access::function) {
-    keyspace = parts_.catalog.find(function::parse_name(request.args[1]).keyspace);
+    keyspace = keyspace_of_function(*request.row, request.args).value_or(nullptr);
   } else if (request.row->access != Access::catalog) {
     keyspace = keyspace_of_request(request).value_or(nullptr);
   }
@@ -458,7 +400,7 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
     if (state == nullptr || moved) {
       out.error(moved ? keyspace_made_meanwhile() : keyspace_dropped());
     } else if (row.access == Access::function) {
-      read_by_function(*state, caller, time, args, out);
+      read_by_function(row, *state, caller, time, args, out);
     } else if (state->strong.owner.value != 0 && state->strong.owner != caller) {
       out.error(owner_changed());  // since it was routed
     } else if (row.access == Access::ids) {
@@ -560,7 +502,7 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
     if (row.access == Access::read) {
       row.read(state->table, time, request.args, reply);
     } else if (reads_by_function) {
-      read_by_function(*state, request.caller, time, request.args, reply);
+      read_by_function(row, *state, request.caller, time, request.args, reply);
     } else {
       IdContext context{state->ids, request.caller, time};
       row.ids(context, request.args, reply);

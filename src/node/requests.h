@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "catalog/catalog.h"
+#include "function/scripts.h"
 #include "node/eventual_side.h"
 #include "node/failed_sign_ins.h"
 #include "node/keyspace_states.h"
@@ -64,6 +65,8 @@ class Requests final : public server::Backend {
   void refresh_time() const;
   void forget_time() { time_is_fresh_ = false; }
 
+  function::ScriptTexts& script_texts() { return script_texts_; }
+
   struct Counters {
     std::uint64_t strong_reads = 0, strong_writes = 0, eventual_reads = 0, eventual_writes = 0;
     std::uint64_t refused_memory = 0;
@@ -77,14 +80,16 @@ class Requests final : public server::Backend {
   Result<server::Path> path_to(const Keyspace& keyspace) const;
   Status admit(const Keyspace& keyspace, const server::Request& request, bool writes) const;
   Error not_the_owner(const Keyspace& keyspace, ServiceId caller) const;
-  /// Of FCALL: the keyspace of its function, which must be that of its keys.
-  Result<const Keyspace*> keyspace_of_function(Args args) const;
+  /// Of FCALL and EVAL: the keyspace of the function, or of the script's keys, which is one.
+  Result<const Keyspace*> keyspace_of_function(const Row& row, Args args) const;
   Status admit_function(const Keyspace& keyspace, const server::Request& request) const;
   /// Whether it goes the way of reads.
   bool only_reads(const server::Request& request, const Keyspace& keyspace) const;
   std::optional<function::Functions::Found> function_of(const Keyspace& keyspace, Args args) const;
-  void read_by_function(KeyspaceState& state, ServiceId caller, Instant time, Args args,
-                        Reply& reply) const;
+  void read_by_function(const Row& row, KeyspaceState& state, ServiceId caller, Instant time,
+                        Args args, Reply& reply);
+  bool submit_script(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
+  bool submit_own(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
 
   bool submit_strong(const server::Request& request, const Keyspace* keyspace, Ticket ticket,
                      Reply& now);
@@ -107,6 +112,8 @@ class Requests final : public server::Backend {
   bool over_memory_ = false;
   Counters counters_;
   FailedSignIns failed_sign_ins_;
+  function::Scripts scripts_;  // compiled, for reads
+  function::ScriptTexts script_texts_;
   // Room that requests reuse.
   std::vector<std::string_view> arguments_;
   std::vector<strong::EntryBuilder::Part> strong_calls_;

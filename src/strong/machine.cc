@@ -104,6 +104,7 @@ struct Machine::Impl {
   std::uint64_t milestone_bytes = 0;
   Instant milestone_time{};
   Appenders appenders;
+  function::Scripts scripts;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<IdBudget>> budgets;  // by keyspace
 
   // Used within one apply(), kept for their memory.
@@ -310,11 +311,15 @@ bool Machine::Impl::over_budget(const Slot& slot) {
 std::optional<Error> Machine::Impl::refuse_function(const Slot& slot) {
   const Operation& operation = slot.operation;
   if (!is_function(operation)) return std::nullopt;
+  const bool own = slot.state->owner.value == 0 || slot.state->owner == operation.caller;
+  if ((operation.calls[0].row->flags & flag_script) != 0) {
+    if (own) return std::nullopt;
+    return owner_changed();  // since it was admitted
+  }
   const std::string_view name = function::parse_name(operation.calls[0].args[1]).function;
   const auto found =
       slot.state->functions == nullptr ? std::nullopt : slot.state->functions->find(name);
   if (!found) return Error{Code::err, "Function not found"};
-  const bool own = slot.state->owner.value == 0 || slot.state->owner == operation.caller;
   if (own || function::is_for(found->function, host.service_name(operation.caller)))
     return std::nullopt;
   return Error{Code::no_permission, "the function is not published to this service"};
@@ -365,15 +370,17 @@ void Machine::Impl::call(const Call& call, State& state, std::uint64_t seed, Rep
 void Machine::Impl::call_function(const Operation& operation, State& state, std::uint64_t seed,
                                   Reply& reply) {
   const auto holds = [&](std::string_view key) { return host.is_of(operation.keyspace, key); };
-  function::call(*state.functions,
-                 {.commands = commands,
-                  .table = state.table,
-                  .now = time,
-                  .seed = seed,
-                  .caller = host.service_name(operation.caller),
-                  .read_only = (operation.calls[0].row->flags & flag_read_only) != 0,
-                  .holds = holds},
-                 operation.calls[0].args, reply);
+  const Call& call = operation.calls[0];
+  function::Surroundings on{.commands = commands,
+                            .table = state.table,
+                            .now = time,
+                            .seed = seed,
+                            .caller = host.service_name(operation.caller),
+                            .holds = holds,
+                            .write = nullptr};
+  if ((call.row->flags & flag_script) != 0)
+    return function::eval(scripts, std::move(on), call.args, reply);
+  function::call(*state.functions, std::move(on), call.args, reply);
 }
 
 // Lets go of ids past their windows. When is no matter to what is answered:

@@ -13,6 +13,7 @@
 #include "command/table.h"
 #include "dedup/id_table.h"
 #include "function/functions.h"
+#include "function/scripts.h"
 #include "strong/operation.h"
 #include "table/table.h"
 
