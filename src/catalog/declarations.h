@@ -4,6 +4,7 @@
 #include "base/reply.h"
 #include "base/units.h"
 #include "catalog/catalog.h"
+#include "catalog/function_rows.h"
 #include "catalog/keyspace_rows.h"
 #include "command/row.h"
 #include "table/table.h"
@@ -25,6 +26,15 @@ void create(EventualContext& context, Args args, Reply& reply);
 void alter(EventualContext& context, Args args, Reply& reply);
 /// The declaration only; what lies in the keyspace was removed before.
 void drop(EventualContext& context, Args args, Reply& reply);
+
+// Libraries of functions are fields of their keyspace's hash. Of two sources of one library that
+// had not seen each other the later by clock counts.
+void load_library(EventualContext& context, Args args, Reply& reply);
+void delete_library(EventualContext& context, Args args, Reply& reply);
+void flush_libraries(EventualContext& context, Args args, Reply& reply);
+void restore_libraries(EventualContext& context, Args args, Reply& reply);
+/// Makes the libraries what the table says, of the keyspaces that the catalog knows.
+void follow_libraries(Table& table, Instant now, const Catalog& catalog, Libraries& libraries);
 
 /// Makes the catalog what the table says, and tells the host of every difference.
 void follow(Table& table, Instant now, Catalog& catalog, CatalogHost& host);

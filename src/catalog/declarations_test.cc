@@ -30,7 +30,9 @@ class Node final : public EffectSink {
  public:
   std::string run(const std::string& line) {
     std::istringstream in(line);
-    std::vector<std::string> words{std::istream_iterator<std::string>(in), {}};
+    return run(std::vector<std::string>{std::istream_iterator<std::string>(in), {}});
+  }
+  std::string run(const std::vector<std::string>& words) {
     const std::vector<std::string_view> args(words.begin(), words.end());
     std::string out;
     Reply reply(out);
@@ -40,12 +42,17 @@ class Node final : public EffectSink {
   }
   std::string follow() {
     declarations::follow(table, now, catalog, host);
+    declarations::follow_libraries(table, now, catalog, libraries);
     return host.take();
   }
   void emit(const Effect& effect) override {
     ++effects;
     if (effect.kind == EffectKind::clear) {
       table.erase(effect.key);
+      return;
+    }
+    if (effect.kind == EffectKind::remove_field) {
+      table.change(effect.key, now)->as_hash().erase(effect.element);
       return;
     }
     put(effect.key, effect.element, effect.text);
@@ -56,10 +63,11 @@ class Node final : public EffectSink {
     value->as_hash().put(field, text);
   }
 
-  CommandTable commands{keyspace_rows()};
+  CommandTable commands{keyspace_rows(), function_rows()};
   std::unique_ptr<Store> store = make_memory_store();
   Table table{declarations::keyspace_id, *store};
   Catalog catalog;
+  Libraries libraries;
   Told host;
   Instant now = instant_from_ms(1'700'000'000'000);
   int effects = 0;
@@ -157,6 +165,73 @@ TEST(Declarations, TheCatalogKeepsThemOverACheckpoint) {
   EXPECT_TRUE(again.find("a-name-that-is-longer-than-what-a-string-holds")->require_id);
   EXPECT_TRUE(again.create({.id = {}, .name = "next"}));
   EXPECT_EQ(again.find("next")->id.value, 2u);
+}
+
+// -- Libraries of functions
+
+std::string library(const std::string& name, const std::string& function,
+                    const std::string& body = "tostring") {
+  return "#!lua name=" + name + " keyspace=likes\nredis.register_function('" + function + "'," +
+         body + ")";
+}
+
+TEST(Declarations, LibrariesAreDeclaredWithTheirKeyspace) {
+  Node node;
+  const std::string bank = library("bank", "f");
+  EXPECT_EQ(node.run({"FUNCTION", "LOAD", bank}), "-ERR no such keyspace 'likes'\r\n");
+  node.run("KEYSPACE CREATE likes GUARANTEE eventual");
+  EXPECT_EQ(node.run({"FUNCTION", "LOAD", bank}), "$4\r\nbank\r\n");
+  EXPECT_EQ(node.run({"FUNCTION", "LOAD", bank}), "-ERR Library 'bank' already exists\r\n");
+  EXPECT_EQ(node.run({"FUNCTION", "LOAD", library("other", "f")}),
+            "-ERR Function f already exists\r\n");
+  EXPECT_THAT(node.run({"FUNCTION", "LOAD", "nothing"}),
+              StartsWith("-ERR Missing library metadata"));
+  node.follow();
+  function::Functions& functions = node.libraries.of(node.catalog.find("likes")->id);
+  EXPECT_TRUE(functions.find("f"));
+  EXPECT_EQ(node.follow(), "") << "nothing has changed since";
+
+  EXPECT_EQ(node.run({"FUNCTION", "LOAD", "REPLACE", library("bank", "g")}), "$4\r\nbank\r\n");
+  node.follow();
+  EXPECT_FALSE(functions.find("f"));
+  EXPECT_TRUE(functions.find("g"));
+  EXPECT_EQ(node.run("FUNCTION DELETE likes.bank"), "+OK\r\n");
+  EXPECT_EQ(node.run("FUNCTION DELETE likes.bank"), "-ERR Library not found\r\n");
+  node.follow();
+  EXPECT_TRUE(functions.empty());
+}
+
+TEST(Declarations, LibrariesAreFlushedAndGoWithTheirKeyspace) {
+  Node node;
+  node.run("KEYSPACE CREATE likes GUARANTEE eventual");
+  node.run({"FUNCTION", "LOAD", library("a", "f")});
+  node.run({"FUNCTION", "LOAD", library("b", "g")});
+  node.follow();
+  function::Functions& functions = node.libraries.of(node.catalog.find("likes")->id);
+  EXPECT_EQ(functions.libraries().size(), 2U);
+  EXPECT_EQ(node.run("FUNCTION FLUSH"), "+OK\r\n");
+  node.follow();
+  EXPECT_TRUE(functions.empty());
+  node.run({"FUNCTION", "LOAD", library("a", "f")});
+  node.run("KEYSPACE DROP likes");
+  node.follow();
+  node.run("KEYSPACE CREATE likes GUARANTEE eventual");
+  node.follow();
+  EXPECT_TRUE(node.libraries.of(node.catalog.find("likes")->id).empty());
+}
+
+// Loaded at two nodes that could not tell each other, both with a function of one name: every
+// node gives it to the same one.
+TEST(Declarations, OfTwoLibrariesWithOneFunctionTheFirstByNameHasIt) {
+  Node node;
+  node.run("KEYSPACE CREATE likes GUARANTEE eventual");
+  node.put("likes", "library:b", library("b", "f"));
+  node.put("likes", "library:a", library("a", "f"));
+  node.put("likes", "library:c", "no library");
+  node.follow();
+  const auto found = node.libraries.of(node.catalog.find("likes")->id).find("f");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->library.name(), "a");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/checksum.h"
 #include "base/limits.h"
 #include "base/wire.h"
+#include "catalog/declarations.h"
 #include "catalog/keyspace_rows.h"
 #include "catalog/libraries.h"
 #include "catalog/permissions.h"
@@ -57,10 +58,9 @@ Result<std::string> load_one(CatalogContext& ctx, std::string_view source, bool 
 }
 
 void load(CatalogContext& ctx, Args args, Reply& reply) {
-  const bool replace = args.size() == 4 && equals_nocase(args[2], "REPLACE");
-  if (args.size() > 4 || (args.size() == 4 && !replace))
-    return reply.error({Code::err, fmt::format("Unknown option given: {}", args[2])});
-  const auto name = load_one(ctx, args.back(), replace);
+  const auto options = read_load(args);
+  if (!options) return reply.error(options.error());
+  const auto name = load_one(ctx, options->source, options->replace);
   name ? reply.bulk(*name) : reply.error(name.error());
 }
 
@@ -206,24 +206,17 @@ std::optional<std::vector<std::string_view>> sources_of(std::string_view payload
 }
 
 void restore(CatalogContext& ctx, Args args, Reply& reply) {
-  const std::string_view policy = args.size() == 4 ? args[3] : "APPEND";
-  const bool flushes = equals_nocase(policy, "FLUSH");
-  const bool replaces = equals_nocase(policy, "REPLACE");
-  if (args.size() > 4 || (!flushes && !replaces && !equals_nocase(policy, "APPEND")))
-    return reply.error(
-        {Code::err,
-         "Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."});
-  const auto sources = sources_of(args[2]);
-  if (!sources) return reply.error({Code::err, "DUMP payload version or checksum are wrong"});
+  const auto options = read_restore(args);
+  if (!options) return reply.error(options.error());
   // All of it or nothing.
   const std::vector<const Keyspace*> own = own_keyspaces(ctx);
   std::vector<Functions> before;
   for (const Keyspace* keyspace : own) {
     before.push_back(ctx.libraries.of(keyspace->id));
-    if (flushes) ctx.libraries.of(keyspace->id).clear();
+    if (options->flushes) ctx.libraries.of(keyspace->id).clear();
   }
-  for (const std::string_view source : *sources) {
-    const auto loaded = load_one(ctx, source, replaces);
+  for (const std::string_view source : options->sources) {
+    const auto loaded = load_one(ctx, source, options->replaces);
     if (loaded) continue;
     for (std::size_t i = 0; i < own.size(); ++i)
       ctx.libraries.of(own[i]->id) = std::move(before[i]);
@@ -267,6 +260,7 @@ constexpr Row rows[] = {
      .arity = -3,
      .access = Access::catalog,
      .flags = changing | flag_denyoom,
+     .eventual = declarations::load_library,
      .catalog = load,
      .group = "scripting",
      .since = "0.1",
@@ -278,6 +272,7 @@ constexpr Row rows[] = {
      .arity = 3,
      .access = Access::catalog,
      .flags = changing,
+     .eventual = declarations::delete_library,
      .catalog = erase,
      .group = "scripting",
      .since = "0.1",
@@ -289,6 +284,7 @@ constexpr Row rows[] = {
      .arity = -2,
      .access = Access::catalog,
      .flags = changing,
+     .eventual = declarations::flush_libraries,
      .catalog = flush,
      .group = "scripting",
      .since = "0.1",
@@ -300,6 +296,7 @@ constexpr Row rows[] = {
      .arity = -3,
      .access = Access::catalog,
      .flags = changing | flag_denyoom,
+     .eventual = declarations::restore_libraries,
      .catalog = restore,
      .group = "scripting",
      .since = "0.1",
@@ -355,6 +352,28 @@ constexpr Row rows[] = {
 };
 
 }  // namespace
+
+Result<LoadOptions> read_load(Args args) {
+  const bool replace = args.size() == 4 && equals_nocase(args[2], "REPLACE");
+  if (args.size() > 4 || (args.size() == 4 && !replace))
+    return fail(Code::err, fmt::format("Unknown option given: {}", args[2]));
+  return LoadOptions{args.back(), replace};
+}
+
+Result<RestoreOptions> read_restore(Args args) {
+  const std::string_view policy = args.size() == 4 ? args[3] : "APPEND";
+  RestoreOptions options{.sources = {},
+                         .flushes = equals_nocase(policy, "FLUSH"),
+                         .replaces = equals_nocase(policy, "REPLACE")};
+  const bool known = options.flushes || options.replaces || equals_nocase(policy, "APPEND");
+  if (args.size() > 4 || !known)
+    return fail(Code::err,
+                "Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.");
+  auto sources = sources_of(args[2]);
+  if (!sources) return fail(Code::err, "DUMP payload version or checksum are wrong");
+  options.sources = *std::move(sources);
+  return options;
+}
 
 std::span<const Row> function_rows() {
   return rows;

@@ -220,7 +220,9 @@ bool Node::has_seen(const Token& token) {
 
 void Node::follow_declarations() {
   if (engine_.strong() || !keyspaces_->take_declarations_changed()) return;
-  declarations::follow(keyspaces_->declarations().table, eventual_time(), catalog_, *keyspaces_);
+  Table& table = keyspaces_->declarations().table;
+  declarations::follow(table, eventual_time(), catalog_, *keyspaces_);
+  declarations::follow_libraries(table, eventual_time(), catalog_, keyspaces_->libraries());
   keyspaces_->take_declarations_changed();  // reading them is no change
 }
 
