@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "value/value.h"
 #include "verify/resp.h"
 
 namespace holdfast::sim {
@@ -43,7 +44,7 @@ void Client::attempt() {
   ++tries_;
   const std::uint64_t number = ++attempt_;
   output_.clear();
-  const auto lines = verify::requests_of(call_.commands, call_.multi, call_.id);
+  const auto lines = requests_of(call_);
   for (const verify::Command& line : lines) verify::encode_request(line, output_);
   replies_wanted_ = lines.size();
   input_.clear();
@@ -103,7 +104,12 @@ void Client::came(std::size_t bytes) {
     HF_ASSERT(reply);
     if (!*reply) break;
     if (replies_wanted_ == 0 || --replies_wanted_ > 0) continue;
-    answered_with(**reply);
+    if (call_.by_function && !call_.tally_key.empty() &&
+        (*reply)->kind == verify::Answer::Kind::text) {
+      answered_with(verify::Answer::of(parse_integer((*reply)->text).value_or(0)));
+    } else {
+      answered_with(**reply);
+    }
     break;
   }
   if (stream_ != nullptr && stream == stream_) read();

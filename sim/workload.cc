@@ -4,7 +4,53 @@
 #include <array>
 #include <utility>
 
+#include "verify/resp.h"
+
 namespace holdfast::sim {
+namespace {
+
+// `run` does the commands that its arguments are, each behind the number of its words, and answers
+// as they would one by one or in a MULTI; `fail` does them too, and then it does not.
+std::string library_for(const std::string& keyspace) {
+  return "#!lua name=sim keyspace=" + keyspace + R"(
+local function run(keys, args)
+  local at, replies = 1, {}
+  while at <= #args do
+    local words = {}
+    for i = 1, tonumber(args[at]) do words[i] = args[at + i] end
+    at = at + #words + 1
+    replies[#replies + 1] = redis.pcall(unpack(words))
+  end
+  if #replies == 1 then return replies[1] end
+  return replies
+end
+redis.register_function('run', run)
+redis.register_function('tally', function(keys, args)
+  run(keys, args)
+  return redis.call('GET', keys[1])  -- a text: Lua's numbers have 53 bits
+end)
+redis.register_function{function_name='look', callback=run, flags={'no-writes'}}
+redis.register_function('fail', function(keys, args) run(keys, args) error('not so') end)
+)";
+}
+
+verify::Command function_call(const char* name, const std::vector<verify::Command>& commands) {
+  const std::string& key = commands.front()[1];
+  verify::Command call{"FCALL", key.substr(0, key.find(':')) + "." + name, "1", key};
+  for (const verify::Command& command : commands) {
+    call.push_back(std::to_string(command.size()));
+    call.insert(call.end(), command.begin(), command.end());
+  }
+  return call;
+}
+
+}  // namespace
+
+std::vector<verify::Command> requests_of(const Call& call) {
+  if (!call.by_function) return verify::requests_of(call.commands, call.multi, call.id);
+  const char* const function = call.read ? "look" : call.tally_key.empty() ? "run" : "tally";
+  return verify::requests_of({function_call(function, call.commands)}, false, call.id);
+}
 
 std::vector<verify::Command> Workload::declarations() const {
   std::vector<verify::Command> all;
@@ -14,6 +60,8 @@ std::vector<verify::Command> Workload::declarations() const {
   }
   all.push_back({"KEYSPACE", "CREATE", "e", "GUARANTEE", "eventual", "DURABILITY", "always"});
   all.push_back({"KEYSPACE", "CREATE", "f", "GUARANTEE", "eventual", "DURABILITY", "everysec"});
+  for (std::size_t i = 0, declared = all.size(); i < declared; ++i)
+    all.push_back({"FUNCTION", "LOAD", "REPLACE", library_for(all[i][2])});
   return all;
 }
 
@@ -22,6 +70,7 @@ Call Workload::next() {
   if (random_.percent(6)) return passing_call();
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call = strong ? strong_call() : eventual_call();
+  call.by_function = random_.percent(20);
   // A copy that comes much later; the checker of histories has no use for those.
   if (!call.id.empty() && !strong && past_.size() < 50 && random_.percent(10))
     past_.push_back(call);
@@ -138,9 +187,14 @@ Call Workload::keyspace_call() {
 // What no check asks for but that all nodes agree.
 Call Workload::passing_call() {
   Call call;
-  switch (random_.below(4)) {
+  const bool strong_here = plan_.engine != Engine::none;
+  switch (random_.below(5)) {
     case 0:
       return keyspace_call();
+    case 3:  // of which nothing may be seen
+      call.commands = {
+          function_call("fail", {data_command(strong_here && random_.percent(60) ? "s" : "e")})};
+      return call;
     case 1:
       call.commands = {data_command(random_.percent(50) ? "s" : "w")};
       break;

@@ -23,7 +23,8 @@ struct Call {
   bool read = false;
   std::string tally_key;  // where it is one of a tally's
   std::uint64_t tally_place = 0;
-  bool probe = false;  // a read, elsewhere, that must show the tally's place
+  bool by_function = false;  // sent as one call of a function that does the same
+  bool probe = false;        // a read, elsewhere, that must show the tally's place
 };
 
 /// A key that each of its increments changes in three bits of its own: what it
@@ -38,6 +39,9 @@ struct Tally {
 };
 inline constexpr std::size_t tally_entries_max = 20;
 inline constexpr unsigned tally_bits = 3;
+
+/// What goes over the wire: the commands, a MULTI around them, or a function's call.
+std::vector<verify::Command> requests_of(const Call& call);
 
 /// Keyspaces: s strong and w strong everysec, e eventual and f eventual everysec; x and
 /// y are made, dropped and made again, with the other guarantee perhaps, so that only
