@@ -200,8 +200,18 @@ struct Options {
   std::uint64_t requests = 0;  // when not 0: this many, and no time limit
   double rate = 0;             // when not 0: so many a second, spread evenly, and no more
   std::uint64_t keys = 100'000;
+  std::string user;  // signs in where it is one
+  std::string password;
   std::vector<std::string> command;
 };
+
+void sign_in(int fd, const Options& options) {
+  const std::string request = "AUTH " + options.user + " " + options.password + "\r\n";
+  char answer[64];
+  if (write(fd, request.data(), request.size()) != static_cast<ssize_t>(request.size()) ||
+      read(fd, answer, sizeof answer) != 5 || std::string_view(answer, 5) != "+OK\r\n")
+    die("cannot sign in as " + options.user);
+}
 
 int connect_to(const std::string& address) {
   const std::size_t colon = address.rfind(':');
@@ -228,6 +238,7 @@ class Generator {
     for (std::size_t i = 0; i < connections_.size(); ++i) {
       Connection& c = connections_[i];
       c.fd = connect_to(options_.addresses[i % options_.addresses.size()]);
+      if (!options_.user.empty()) sign_in(c.fd, options_);
       for (std::size_t n = 0; n < options_.depth; ++n) c.requests += template_.bytes;
       epoll_event event{};
       event.events = EPOLLIN;
@@ -410,6 +421,8 @@ int main(int argc, char** argv) {
                  "this many instead of a time; a multiple of depth");
   app.add_option("--rate", options.rate, "operations a second in all; 0: as fast as they go");
   app.add_option("--keys", options.keys)->check(CLI::PositiveNumber);
+  app.add_option("--user", options.user);
+  app.add_option("--password", options.password);
   app.add_option("command", options.command)->required();
   CLI11_PARSE(app, argc, argv);
   std::printf("%s\n", Generator(std::move(options)).run().dump().c_str());

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holdfast against redis-server, in one run, on one machine, with one client and the same durability.
 
-    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [eventual] [--json FILE] [--client generator|redis-benchmark]
+    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [eventual] [functions] [ownership]
+                 [--json FILE] [--client generator|redis-benchmark]
 
 `strong` compares three nodes over etcd with that etcd used directly, see strong.py; `eventual` three replicas with
-Redis and two of its own, see eventual.py.
+Redis and two of its own, see eventual.py; `functions` and `ownership` what these cost, see functions.py.
 
 Every figure is the best of several rounds, and the rounds of all targets take turns, so that a busy
 moment of the machine does not fall on one of them alone. `./dev bench` builds what this needs.
@@ -80,7 +81,7 @@ class Bench:
 
     # -- One measurement
 
-    def generate(self, ports, command, depth, connections=CONNECTIONS, requests=0):
+    def generate(self, ports, command, depth, connections=CONNECTIONS, requests=0, user="", password=""):
         """`ports`: one, or several that share the connections."""
         words = [str(self.generator), "--connections", str(connections), "--depth", str(depth),
                  "--keys", str(KEYS), "--seconds", str(self.arguments.seconds), "--warmup", "0.3"]
@@ -88,6 +89,8 @@ class Bench:
             words += ["--address", f"127.0.0.1:{port}"]
         if requests:
             words += ["--requests", str(requests)]
+        if user:
+            words += ["--user", user, "--password", password]
         done = subprocess.run([*words, "--", *command], capture_output=True, text=True, check=False)
         holdfast.check(done.returncode == 0, f"{command}: {done.stderr}")
         result = json.loads(done.stdout)
@@ -109,14 +112,15 @@ class Bench:
     known_rates = {}
 
     def best(self, jobs, between=None):
-        """jobs: name -> (port, command, depth[, connections]). The best round of each, the rounds taking turns."""
+        """jobs: name -> (port, command, depth[, {more for generate()} or connections]). The best round of each, the rounds taking turns."""
         best = {}
         for _ in range(self.arguments.rounds):
             for name, (port, command, *load) in jobs.items():
                 if self.arguments.client == "redis-benchmark" and "{id}" not in " ".join(command):
                     result = self.redis_benchmark(port, command, *load)
                 else:
-                    result = self.generate(port, command, *load)
+                    more = load.pop() if isinstance(load[-1], dict) else {}
+                    result = self.generate(port, command, *load, **more)
                 if name not in best or result["per_second"] > best[name]["per_second"]:
                     best[name] = result
                 if between:
@@ -129,6 +133,12 @@ class Bench:
         return row
 
     # -- Groups
+
+    def functions(self):
+        functions.functions(self, servers, GUARANTEES, DURABILITIES, DEPTHS, KEYS)
+
+    def ownership(self):
+        functions.ownership(self, started_holdfast, DEPTHS, KEYS)
 
     def commands(self):
         self.title("Commands: requests/s (50 connections, 100,000 keys; Holdfast / Redis)")
@@ -378,7 +388,8 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", "strong", "eventual", []])
+    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", "strong", "eventual", "functions",
+                                                       "ownership", []])
     parser.add_argument("--build", default=str(ROOT / "build" / "bench"))
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=3)
@@ -387,8 +398,9 @@ def main():
     parser.add_argument("--restart-count", type=int, default=5_000_000)
     arguments = parser.parse_args()
     os.environ["HOLDFAST_BUILD"] = arguments.build
-    global eventual, holdfast, postgres, strong
+    global eventual, functions, holdfast, postgres, strong
     import eventual
+    import functions
     import holdfast
     import postgres
     import strong
