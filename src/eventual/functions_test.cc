@@ -164,6 +164,26 @@ TEST(FunctionsInReplicas, WhatASecondTryMeantIsNotRun) {
   EXPECT_TRUE(replica.reply(call_of({}, "end"), "id").starts_with("-IDREUSED"));
 }
 
+// Found by the simulator (seed 300439): a node that had yet to hear of the library remembered that
+// it does not have the function, and that try, the first by clock, took the increment away from
+// another.
+TEST(FunctionsInReplicas, AMissingFunctionIsNoOutcome) {
+  const function::Functions published = functions();
+  TestReplica one(1, {OriginId{2}});
+  TestReplica two(2, {OriginId{1}});
+  two.state().functions = &published;
+  const Line call = call_of({{"INCRBY", "k", "5"}}, "end");
+  EXPECT_TRUE(one.reply(call, "id").starts_with("-ERR Function not found"));
+  EXPECT_EQ(one.replica().open_bytes(), 0U);
+  two.wall += Millis(5);
+  EXPECT_EQ(two.reply(call, "id"), "$4\r\nwell\r\n");
+  ASSERT_TRUE(one.receive(OriginId{2}, two.take()));
+  EXPECT_EQ(one.table().find("k", one.wall)->as_integer(), 5);
+  one.state().functions = &published;
+  EXPECT_EQ(one.reply(call, "id"), "$4\r\nwell\r\n");
+  EXPECT_EQ(one.table().find("k", one.wall)->as_integer(), 5);
+}
+
 TEST(FunctionsInReplicas, CommandsWithoutAMeaningThereAreRefused) {
   const function::Functions published = functions();
   TestReplica replica(1);

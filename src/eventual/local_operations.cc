@@ -34,6 +34,15 @@ bool changes_anything(const Replica::Request& request) {
   return false;
 }
 
+bool calls_function(const Replica::Request& request) {
+  return !request.transaction && request.calls[0].row->access == Access::function;
+}
+
+bool has_function(const State& state, Args args) {
+  return state.functions != nullptr &&
+         state.functions->find(function::parse_name(args[1]).function).has_value();
+}
+
 // A refusal that arguments alone brought about says nothing of the state: the
 // same arguments get it again, and nothing needs to be remembered.
 bool is_decided_by_state(std::string_view reply) {
@@ -183,7 +192,6 @@ bool Replica::Impl::answer_remembered(const Request& request, State& state,
 // bookkeeping need not be taken back.
 void Replica::Impl::call_function(const Request& request, State& state, EventualContext& context,
                                   Reply& reply) {
-  if (state.functions == nullptr) return reply.error({Code::err, "Function not found"});
   Rehearsal rehearsal(state.table, context.now);
   EventualContext rehearsed{state.table, context.now, rehearsal, context.alone};
   const auto write = [&](const Row& row, Args args, Reply& out) {
@@ -221,6 +229,11 @@ Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
     head.id = make_id_key(request.caller, request.request_id);
     head.fingerprint = fingerprint_of(request);
     if (answer_remembered(request, *state, head, reply, executed)) return executed;
+  }
+  // No outcome: where the library is known, another try of it may be the operation.
+  if (calls_function(request) && !has_function(*state, request.calls[0].args)) {
+    reply.error({Code::err, "Function not found"});
+    return executed;
   }
 
   const std::size_t start = reply.written().size();
