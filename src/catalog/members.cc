@@ -12,7 +12,7 @@
 namespace holdfast {
 namespace {
 
-constexpr std::uint8_t encoding_version = 1;  // docs/formats/members.md
+constexpr std::uint8_t encoding_version = 2;  // docs/formats/members.md
 
 // A member reports a milestone soon after it has passed; who is later than this
 // many is compared at the next one.
@@ -65,6 +65,7 @@ Status Members::remove(std::string_view id) {
   const auto found = members_.find(id);
   if (found == members_.end()) return fail(Code::err, fmt::format("no member '{}'", id));
   members_.erase(found);
+  ++removals_;
   for (auto& [position, digests] : milestones_) digests.erase(std::string(id));
   settle(0);
   return {};
@@ -127,6 +128,7 @@ std::string Members::encode() const {
   std::string out;
   wire::put_u8(out, encoding_version);
   wire::put_varint(out, trimmable_.value);
+  wire::put_varint(out, removals_);
   wire::put_varint(out, members_.size());
   for (const auto& [id, member] : members_) {
     for (const std::string* text : {&member.id, &member.resp, &member.http, &member.mesh})
@@ -155,6 +157,7 @@ Status Members::decode(std::string_view bytes) {
     return fail(Code::corrupt, "members: a version that this build does not know");
   Members fresh;
   fresh.trimmable_.value = in.varint();
+  fresh.removals_ = in.varint();
   const std::uint64_t count = in.varint();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     Member member;

@@ -46,6 +46,9 @@ class Members {
 
   Status remove(std::string_view id);
 
+  /// How many were ever taken out.
+  std::uint64_t removals() const { return removals_; }
+
   const Member* find(std::string_view id) const;
   /// In the order of their ids.
   const std::map<std::string, Member, std::less<>>& all() const { return members_; }
@@ -73,6 +76,7 @@ class Members {
   std::map<std::string, Member, std::less<>> members_;
   std::map<Position, Digests> milestones_;  // the newest few
   Position trimmable_;
+  std::uint64_t removals_ = 0;
 };
 
 }  // namespace holdfast

@@ -2,6 +2,7 @@
 #include "mesh/holdings.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/checksum.h"
 #include "base/limits.h"
@@ -35,8 +36,17 @@ void Holdings::changed_members() {
 
 void Holdings::end(eventual::OriginId origin) {
   if (origin.value == 0 || !ended_.insert(origin).second) return;
+  changed_view();
+}
+
+void Holdings::set_removals(std::uint64_t removals) {
+  if (std::exchange(removals_, removals) != removals) changed_view();
+}
+
+void Holdings::changed_view() {
   std::string all;
   for (const eventual::OriginId one : ended_) wire::put_u64(all, one.value);
+  if (removals_ != 0) wire::put_varint(all, removals_);
   view_.value = hash128(all, 0).low;
   changed_members();
 }

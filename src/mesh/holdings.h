@@ -40,6 +40,9 @@ class Holdings {
   /// Takes a node out for good, its log's incarnation with it. Under its id a node
   /// can come only anew.
   void remove(const std::string& node);
+  /// How many members were ever taken out, where something counts them for all nodes alike: of one
+  /// that was never heard of here it is all that says that its end is known.
+  void set_removals(std::uint64_t removals);
   /// Nothing is taken from it any more, but by way of others.
   bool has_ended(eventual::OriginId origin) const { return ended_.contains(origin); }
 
@@ -82,10 +85,12 @@ class Holdings {
   void changed_members();
   bool majority(const std::function<bool(const Holding&)>& does) const;
   void end(eventual::OriginId origin);
+  void changed_view();
 
   std::string self_;
   std::map<std::string, Holding, std::less<>> known_;
   std::set<eventual::OriginId> ended_;
+  std::uint64_t removals_ = 0;
   eventual::View view_;
   eventual::VersionVector trimmed_;
   std::uint64_t changes_ = 0;

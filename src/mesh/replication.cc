@@ -57,6 +57,11 @@ void Replication::remove(const std::string& node) {
   tell_replica();
 }
 
+void Replication::set_removals(std::uint64_t removals) {
+  holdings_.set_removals(removals);
+  tell_replica();
+}
+
 void Replication::tell_replica() {
   const std::uint64_t changes = holdings_.changes();
   if (std::exchange(told_changes_, changes) == changes) return;

@@ -45,6 +45,7 @@ class Replication {
   void meet(const std::string& node, eventual::OriginId origin);
   void begins_anew(const std::string& node, eventual::OriginId origin);
   void remove(const std::string& node);
+  void set_removals(std::uint64_t removals);
 
   /// What to tell every peer now. Only while no entry is open, everything merged
   /// is in the log.

@@ -387,6 +387,48 @@ TEST(Replication, WhatWasSentBeforeAnIncarnationEndedIsNotTakenAfterIt) {
   EXPECT_TRUE(n0.replication().receive(n0.replication().holdings().view(), entry));
 }
 
+// Found by the simulator (seed 303557): n0 never heard of n2, so its end changed nothing that n0's
+// view was made of; n1's word from before counted, n0 folded its increment, and n2's first
+// increment, which came by way of n1 and had seen no key, took it away.
+TEST(Replication, NoWordFromBeforeCountsWhenAMemberIsTakenOutThatWasNeverHeardOf) {
+  TestNode n0("n0", 1, three, 1), n1("n1", 2, three, 2), n2("n2", 3, three, 3);
+  TestLink forth(n0, n1), back(n1, n0), from_n2(n2, n1);
+  const auto exchange = [&](std::vector<TestLink*> links) {
+    for (int i = 0; i < 6; ++i) {
+      for (TestNode* node : {&n0, &n1, &n2}) {
+        node->wall += Millis(50);
+        node->turn();
+        node->log().sync_now();
+      }
+      for (TestLink* link : links) {
+        if (!link->is_up()) link->connect();
+        link->tell();
+        link->pump(SIZE_MAX);
+        for (const bool way : {true, false}) ASSERT_TRUE(link->deliver(way, SIZE_MAX));
+      }
+    }
+  };
+  n0.run({"EFFECTS", "2", "k", "", "", "1", "0"}, "a");
+  exchange({&forth, &back});
+  n2.run({"EFFECTS", "2", "k", "", "", "8", "0"}, "b");
+  exchange({&from_n2});  // n1 has it, and n0 is cut off
+
+  n0.replication().set_removals(1);
+  n0.replication().remove("n2");
+  n0.replica().tidy(n0.wall);
+  EXPECT_EQ(n0.replica().counters().unstable, 1U) << "n1 may have something of n2";
+
+  n1.replication().set_removals(1);
+  n1.replication().remove("n2");
+  exchange({&forth, &back});
+  exchange({&forth, &back});
+  for (TestNode* node : {&n0, &n1}) {
+    node->replica().tidy(node->wall);
+    EXPECT_EQ(node->table().find("k", node->wall)->as_integer(), 9) << node->name;
+    EXPECT_EQ(node->replica().counters().unstable, 0U) << node->name;
+  }
+}
+
 /// A word of a node that has all of that on its disk, later than those before it.
 Report has_all(TestNode& node, const VersionVector& all) {
   node.wall += Millis(1);

@@ -195,6 +195,8 @@ Status MeshSide::save() {
 }
 
 void MeshSide::follow(const Members& members, bool to_the_end) {
+  // First, so that no word of before counts for those who stay.
+  if (!where_) replication_.set_removals(members.removals());
   std::set<std::string, std::less<>> now;
   for (const auto& [id, member] : members.all()) now.insert(id);
   now.erase(replication_.holdings().self().node);
