@@ -150,7 +150,9 @@ void Client::answered_with(const verify::Answer& answer) {
   if (call_.probe) return probed(answer);
   const bool error = answer.kind == verify::Answer::Kind::error;
   if (insisted_) {
+    // Without an engine what a node was told may be lost with it, where it is taken out.
     if (!error || answer.text.find("exists") != std::string::npos ||
+        answer.text.find("no such keyspace") != std::string::npos ||
         answer.text.find("no member") != std::string::npos) {
       idle_ = true;
       return std::exchange(insisted_, nullptr)();
