@@ -5,13 +5,16 @@
 Run all, or those named: cluster_nodes_test.py [CASE …]
 """
 import base64
+import itertools
+import random
 import shutil
+import threading
 import time
 
 import holdfast
 from cluster import Cluster, Node
 from cluster_etcd import EtcdCluster, Unanswered
-from holdfast import ReplyError, check, equal, run_cases, wait_until
+from holdfast import Disconnected, ReplyError, check, equal, run_cases, wait_until
 
 OFTEN = ["--checkpoint-interval", "500ms"]
 
@@ -283,9 +286,130 @@ def services_everywhere():
             wait_until(lambda: isinstance(client.pipeline([["GET", "money:a"]])[0], ReplyError), 10, "the owner changed")
 
 
+COUNT = """#!lua name=count keyspace={}
+redis.register_function('add', function(keys, args)
+  redis.call('SADD', keys[2], args[1])
+  return redis.call('INCRBY', keys[1], args[2])
+end)"""
+
+
+class Caller(threading.Thread):
+    """Calls functions at whichever node answers, each under an id, every third one once more at another node; keeps what
+    its own account must hold, and how much it added to what all count together."""
+
+    def __init__(self, cluster, number):
+        super().__init__()
+        self.cluster, self.number, self.chance = cluster, number, random.Random(number)
+        self.balance, self.added, self.refused, self.calls, self.failure = 0, 0, 0, 0, None
+        self.done = threading.Event()
+
+    def run(self):
+        try:
+            account = f"accounts:{self.number}"
+            self.call("open", "accounts.open", 1, account)
+            for i in itertools.takewhile(lambda i: i < 300 or not self.done.is_set(), itertools.count()):
+                amount = self.chance.randrange(1, 100)
+                way = self.chance.choice(["debit", "debit", "credit"])
+                reply = self.call(f"{way}-{i}", f"accounts.{way}", 1, account, amount)
+                self.balance += {"debit": -amount, "credit": amount}[way] if isinstance(reply, int) else 0
+                self.refused += not isinstance(reply, int)
+                wanted = self.balance if isinstance(reply, int) else f"TOOLITTLE {account} has {self.balance}, and not {amount}"
+                equal(reply, wanted, f"{way} {amount}")
+                self.call(f"add-{i}", "seen.add", 2, "seen:n", "seen:who", self.number, amount)
+                self.added += amount
+        except Exception as failure:  # told by whoever joins
+            self.failure = failure
+
+    def call(self, name, *call):
+        command = ("ONCE", f"{self.number}-{name}", "FCALL", *call)
+        self.calls += 1
+        first = self.insist(command)
+        if self.calls % 3 == 0:
+            again = self.insist(command)
+            if call[0].startswith("accounts"):
+                equal(again, first, f"{command} once more")
+        return first
+
+    def insist(self, command):
+        """Its reply, a function's refusal as text. Nothing is added at the node that will lose its disk: what it alone
+        has of an eventual keyspace is lost with it."""
+        safe = [n for n in self.cluster.nodes if command[3] != "seen.add" or n is not self.cluster.nodes[1]]
+        end = time.monotonic() + 60
+        while True:
+            try:
+                with self.chance.choice([n for n in safe if n.working] or safe).client(timeout=8) as client:
+                    return client(*command)
+            except (Disconnected, ReplyError) as error:
+                if isinstance(error, ReplyError) and error.code not in ("UNAVAILABLE", "UNKNOWN", "BUSY"):
+                    return str(error)
+                check(time.monotonic() < end, f"{command}: {error}, for 60 s")
+                time.sleep(0.05)
+
+
+def functions_everywhere():
+    """A library loaded at one node is callable at all, a wiped one among them; after thousands of calls with ids, during
+    which a node is killed and comes back, and one loses its data, all have become the same and each id counted once."""
+    bank = (holdfast.ROOT / "examples" / "bank" / "accounts.lua").read_text()
+    with Cluster(flags=OFTEN).start() as cluster:
+        first, second, third = cluster.nodes
+        for name, guarantee in (("accounts", "strong"), ("seen", "eventual")):
+            cluster.create_keyspace(name, "GUARANTEE", guarantee)
+        with second.client() as client:
+            equal(client("FUNCTION", "LOAD", bank), b"bank")
+            equal(client("FUNCTION", "LOAD", COUNT.format("seen")), b"count")
+            listed = client("FUNCTION", "LIST", "WITHCODE")
+        for node in cluster.nodes:
+            callable_at(node, listed)
+        callers = [Caller(cluster, n) for n in range(6)]
+        for caller in callers:
+            caller.start()
+        for victim, wiped in ((third, False), (second, True), (first, False)):
+            time.sleep(2)
+            victim.kill()
+            if wiped:
+                victim.wipe()
+            time.sleep(1)
+            victim.start()
+            callable_at(victim, listed)
+        for caller in callers:
+            caller.done.set()
+        for caller in callers:
+            caller.join()
+            check(caller.failure is None, f"caller {caller.number}: {caller.failure}")
+        digests = wait_until(lambda: equal_digests(cluster), 30, "all nodes are equal")
+        for node in cluster.nodes:
+            with node.client() as client:
+                equal([client("FCALL_RO", "accounts.balance", 1, f"accounts:{c.number}") for c in callers],
+                      [c.balance for c in callers], node.name)
+                equal(int(client("GET", "seen:n")), sum(c.added for c in callers), f"each id once, at {node.name}")
+                equal(sorted(client("SMEMBERS", "seen:who")), [b"%d" % c.number for c in callers], node.name)
+        refused, calls = sum(c.refused for c in callers), sum(c.calls for c in callers)
+        check(refused > 100, f"only {refused} calls were refused")
+        print(f"   {calls} calls, {refused} of them refused; digests {digests}")
+
+
+def callable_at(node, listed):
+    def known():
+        with node.client() as client:
+            return client("FUNCTION", "LIST", "WITHCODE") == listed
+    wait_until(known, 30, f"{node.name} knows the libraries")
+    with node.client() as client:
+        client("FCALL", "seen.add", 2, "seen:tries", "seen:tried", node.name, 1)
+        equal(client.error("FCALL", "accounts.balance", 1, "accounts:nobody"), "NOACCOUNT", f"at {node.name}")
+
+
+def equal_digests(cluster):
+    """What all nodes say of both keyspaces, once they say the same; a strong one is read at the end of the log."""
+    told = set()
+    for node in cluster.nodes:
+        with node.client() as client:
+            told.add(tuple(text(client("KEYSPACE", "DIGEST", name)) for name in ("accounts", "seen")))
+    return told.pop() if len(told) == 1 else None
+
+
 if __name__ == "__main__":
     check(holdfast.BINARY.exists(), "run ./dev build")
     run_cases({f.__name__: f for f in (
-        services_everywhere, list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space, no_space_by_others,
+        services_everywhere, functions_everywhere, list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space, no_space_by_others,
         compacted_under_a_node,
         only_the_strong_log_hastens_checkpoints, one_member_only)})

@@ -88,7 +88,7 @@ def drawn(client, call, keyspace):
     have = {"anna": 300, "bert": 0}
     refused = 0
     for i in range(1000):
-        name, amount, way = chance.choice(["anna", "bert", "carl"]), chance.randrange(1, 100), chance.choice(["debit", "credit"])
+        name, way, amount = chance.choice(["anna", "bert", "carl"]), chance.choice(["debit", "credit"]), chance.randrange(1, 100)
         was = have.get(name)
         wanted = None if was is None else was + amount if way == "credit" else was - amount
         reply = call(way, name, amount)
@@ -152,8 +152,8 @@ WRITES = ("SET, keys[1], 'new'", "APPEND, keys[1], 'more'", "SET, keys[1], 'x', 
           "RENAME, keys[1], keys[6]", "RENAME, keys[4], keys[3]", "COPY, keys[3], keys[6]", "SET, keys[4], 'a string now'",
           "HSET, keys[1], 'wrong', 'type'")
 ENDINGS = ("error('enough')", "error({err='MYOWN refusal'})", "return redis.error_reply('NOT wanted')",
-           "return {err='NOT wanted'}", "redis.call('SET', keys[2], 'text') redis.call('INCR', keys[2])", "return nil + 1", "while true do end",
-           "string.rep('x', 1e9)", "return {1, {2, redis.error_reply('DEEP inside')}} .. 'x'",
+           "return {err='NOT wanted'}", "redis.call('SET', keys[2], 'text') redis.call('INCR', keys[2])", "return nil + 1",
+           "while true do end", "string.rep('x', 1e9)", "return {1, {2, redis.error_reply('DEEP inside')}} .. 'x'",
            "local function f() return 1 + f() end f()", "local t = {} t[1] = t return t", "redis.call('GET', 'default-key')")
 
 
@@ -221,7 +221,8 @@ def a_function_sees_what_it_wrote():
             keys = [f"{keyspace}:{k}" for k in "abc"]
             client("FUNCTION", "LOAD", library(keyspace, f=body))
             equal(client("FCALL", f"{keyspace}.f", 3, *keys), [b"5", [b"b"], [b"f", b"5"], 3], keyspace)
-            equal([client("GET", keys[0]), client("SMEMBERS", keys[1]), client("HGET", keys[2], "f")], [b"5", [b"b"], b"5"], keyspace)
+            equal([client("GET", keys[0]), client("SMEMBERS", keys[1]), client("HGET", keys[2], "f")], [b"5", [b"b"], b"5"],
+                  keyspace)
 
 
 # -- Who may call what
@@ -240,7 +241,8 @@ def others_call_what_is_published():
             equal(all.other("FCALL", f"{keyspace}.all", 0), b"hello")
             equal(all.other("FCALL", f"{keyspace}.few", 0), 1)
             equal(all.owner("FCALL", f"{keyspace}.look", 1, f"{keyspace}:hidden-key"), b"hidden-value", "the owner calls all")
-            equal(all.root.error("FCALL", f"{keyspace}.look", 1, f"{keyspace}:hidden-key"), "NOPERM", "who administers is none of the named")
+            equal(all.root.error("FCALL", f"{keyspace}.look", 1, f"{keyspace}:hidden-key"), "NOPERM",
+                  "who administers is none of the named")
             with all.server.client() as nobody:
                 equal(nobody.error("FCALL", f"{keyspace}.all", 0), "NOAUTH")
         all.root("SERVICE", "CREATE", "late")
@@ -257,7 +259,8 @@ def the_list_shows_what_one_may_call():
             equal(len(shown), 2, "both libraries have a function for it")
             told = flat(shown)
             check("strong.all" in told and "eventual.all" in told, told)
-            check(not any(word in told for word in ("ours", "hidden", "library_code", "register_function")), f"{command}: {told}")
+            check(not any(word in told for word in ("ours", "hidden", "library_code", "register_function")),
+                  f"{command}: {told}")
             check("ours" in flat(all.owner("FUNCTION", *command)), "the owner sees all of its own")
         check("hidden-field" in flat(all.owner("FUNCTION", "LIST", "WITHCODE")), "the owner sees the code")
         equal(all.other("FUNCTION", "STATS")[3][1][3], 2, "it may call two")
@@ -279,7 +282,8 @@ def the_list_shows_what_one_may_call():
             equal(all.other("FCALL", "mine.f", 0), 1, f"RESTORE {policy} was refused as a whole")
         equal(all.other("FUNCTION", "FLUSH"), "OK")
         equal(all.other.error("FCALL", "mine.f", 0), "ERR", "FLUSH takes one's own")
-        check(before.startswith(flat(all.owner("FUNCTION", "LIST", "WITHCODE"))), "what the owner has: all but what it might call of 'mine'")
+        check(before.startswith(flat(all.owner("FUNCTION", "LIST", "WITHCODE"))),
+              "what the owner has: all but what it might call of 'mine'")
 
 
 def the_caller_is_known():
@@ -322,25 +326,30 @@ def nothing_leads_to_another_keyspace():
         for keyspace, other in (GUARANTEES, GUARANTEES[::-1]):
             for key in (f"{other}:set", "plain", f"{keyspace}x:a", keyspace, f":{keyspace}:a", ""):
                 equal(client.error("FCALL", f"{keyspace}.f", 1, key, "GET", "x"), "CROSSKEYSPACE", f"key {key!r}")
-                equal(client.error("FCALL", f"{keyspace}.f", 2, f"{keyspace}:a", key, "GET", "x"), "CROSSKEYSPACE", f"key {key!r}")
+                equal(client.error("FCALL", f"{keyspace}.f", 2, f"{keyspace}:a", key, "GET", "x"), "CROSSKEYSPACE",
+                      f"key {key!r}")
                 for command in ("GET", "DEL", "SMEMBERS", "INCR", "EXISTS", "TYPE", "TTL"):
-                    equal(client.error("FCALL", f"{keyspace}.f", 0, command, key), "CROSSKEYSPACE", f"{command} {key!r} made up")
+                    equal(client.error("FCALL", f"{keyspace}.f", 0, command, key), "CROSSKEYSPACE",
+                          f"{command} {key!r} made up")
                 equal(client.error("FCALL", f"{keyspace}.move", 1, f"{keyspace}:set", key), "CROSSKEYSPACE", "one key of two")
             equal(client("SMEMBERS", f"{keyspace}:set"), [b"a"])
-            check(answer(client, "FCALL", f"{keyspace}.f", 0, "TYPE", f"{keyspace}:set") == "set", "a key that was not announced is its own")
+            check(answer(client, "FCALL", f"{keyspace}.f", 0, "TYPE", f"{keyspace}:set") == "set",
+                  "a key that was not announced is its own")
 
 
 def commands_that_are_no_functions_business():
     """All that is not about one keyspace's data is refused, and so is calling on."""
     with node() as (_, client):
-        client("FUNCTION", "LOAD", library("strong", f="return redis.call(unpack(args))", g="return redis.pcall(unpack(args)).err"))
+        client("FUNCTION", "LOAD",
+               library("strong", f="return redis.call(unpack(args))", g="return redis.pcall(unpack(args)).err"))
         commands = [text for text in names_without_keys(client)]
         check(len(commands) > 60, f"only {len(commands)} commands name no key")
         for name in (*commands, "SUBSCRIBE", "EVAL", "SELECT", "NOSUCH", "", "FUNCTION", "ONCE"):
             for more in ((), ("1",), ("1", "2"), ("strong:a", "1", "2")):
                 told = answer(client, "FCALL", "strong.f", 0, *name.split(" "), *more)
                 refused = "is not allowed from script", "Unknown Redis command", "Wrong number of args"
-                check(isinstance(told, str) and told.startswith("-ERR") and any(r in told for r in refused), f"{name} {more}: {told!r}")
+                check(isinstance(told, str) and told.startswith("-ERR") and any(r in told for r in refused),
+                      f"{name} {more}: {told!r}")
         check(b"not allowed" in client("FCALL", "strong.g", 0, "KEYSPACE", "DROP", "strong"), "and redis.pcall says so")
         check(b"strong" in client("KEYSPACE", "LIST"), "KEYSPACE DROP was run")
 
@@ -373,7 +382,8 @@ def who_only_reads_writes_nothing():
             for command in ("FCALL", "FCALL_RO"):
                 told = answer(client, command, f"{keyspace}.lie", 1, key)
                 check(told.startswith("-ERR Write commands are not allowed"), told)
-            check(answer(client, "FCALL_RO", f"{keyspace}.write", 1, key).startswith("-ERR Can not execute a script with write flag"), "it writes")
+            told = answer(client, "FCALL_RO", f"{keyspace}.write", 1, key)
+            check(told.startswith("-ERR Can not execute a script with write flag"), told)
             equal(client("GET", key), b"w")
 
 
@@ -407,8 +417,9 @@ def libraries_outlive_what_the_node_does():
                 before = checkpoints(client)
                 client("BGSAVE")
                 holdfast.wait_until(lambda: checkpoints(client) > before, 30, "a checkpoint")
-        for turn, again in enumerate((lambda: server.restart(), lambda: (server.stop(), server.start()),
-                                      lambda: (saved(), server.restart()), lambda: (saved(), server.stop(), server.start())), 1):
+        ways = (lambda: server.restart(), lambda: (server.stop(), server.start()),
+                lambda: (saved(), server.restart()), lambda: (saved(), server.stop(), server.start()))
+        for turn, again in enumerate(ways, 1):
             again()
             with server.client() as client:
                 equal(client("FUNCTION", "LIST", "WITHCODE"), listed, f"restart {turn}")
@@ -431,10 +442,14 @@ def loading_under_an_id():
         changed = library("strong", f="return 2")
         equal(client("FUNCTION", "LOAD", "REPLACE", changed), b"test")
         equal(client("FCALL", "strong.f", 0), 2)
-        check("Function f already exists" in answer(client, "FUNCTION", "LOAD", library("strong", name="second", f="return 3")), "a name is one's")
-        equal(client("FUNCTION", "LOAD", library("eventual", name="test", f="return 3")), b"test", "another keyspace is another matter")
-        for source in ("", "return 1", "#!lua\n", "#!lua name=a\nreturn 1", "#!lua name=a\nthis is no Lua", "#!lua name=a keyspace=none\nx=1",
-                       "#!lua name=a keyspace=strong\nredis.call('SET', 'strong:a', 1)", "#!lua name=a keyspace=strong\nwhile true do end",
+        check("Function f already exists" in answer(client, "FUNCTION", "LOAD", library("strong", name="second", f="return 3")),
+              "a name is one's")
+        equal(client("FUNCTION", "LOAD", library("eventual", name="test", f="return 3")), b"test",
+              "another keyspace is another matter")
+        for source in ("", "return 1", "#!lua\n", "#!lua name=a\nreturn 1", "#!lua name=a\nthis is no Lua",
+                       "#!lua name=a keyspace=none\nx=1",
+                       "#!lua name=a keyspace=strong\nredis.call('SET', 'strong:a', 1)",
+                       "#!lua name=a keyspace=strong\nwhile true do end",
                        "#!lua name=a keyspace=strong\nredis.register_function('f', function() end)"):
             equal(client.error("FUNCTION", "LOAD", "REPLACE", source), "ERR", source)
         equal([client("FCALL", "strong.f", 0), client("EXISTS", "strong:a")], [2, 0], "what was refused changed nothing")
@@ -448,14 +463,16 @@ def dump_and_restore():
         for at in range(0, len(dump), 7):
             damaged = bytearray(dump)
             damaged[at] ^= 1
-            check("payload version or checksum" in answer(client, "FUNCTION", "RESTORE", bytes(damaged), "FLUSH"), f"byte {at} is damaged")
+            check("payload version or checksum" in answer(client, "FUNCTION", "RESTORE", bytes(damaged), "FLUSH"),
+                  f"byte {at} is damaged")
             check("payload version or checksum" in answer(client, "FUNCTION", "RESTORE", dump[:at], "FLUSH"), f"cut at {at}")
         equal(client("FUNCTION", "LIST", "WITHCODE"), listed, "after what was refused")
         check("already exists" in answer(client, "FUNCTION", "RESTORE", dump), "APPEND is the default")
         equal(client("FUNCTION", "RESTORE", dump, "REPLACE"), "OK")
         equal(client("FUNCTION", "LIST", "WITHCODE"), listed)
         client("FUNCTION", "FLUSH")
-        equal([client("FUNCTION", "LIST"), client("FUNCTION", "STATS")[3][1]], [[], [b"libraries_count", 0, b"functions_count", 0]])
+        equal([client("FUNCTION", "LIST"), client("FUNCTION", "STATS")[3][1]],
+              [[], [b"libraries_count", 0, b"functions_count", 0]])
         equal(client.error("FCALL", "strong.f", 0), "ERR")
         client("FUNCTION", "LOAD", library("strong", name="more", g="return 'more'"))
         equal(client("FUNCTION", "RESTORE", dump, "APPEND"), "OK")
@@ -474,10 +491,12 @@ def dump_and_restore():
 # -- Forms
 
 def replies_in_both_protocols():
-    body = "return {1, 'a', 2.9, false, {}, {double=1.5}, {map={k='v'}}, {set={m=true}}, redis.status_reply('FINE'), nil, 'never'}"
+    body = "return {1, 'a', 2.9, false, {}, {double=1.5}, {map={k='v'}}, {set={m=true}}, " \
+           "redis.status_reply('FINE'), nil, 'never'}"
     with node() as (server, client), server.client(protocol=3) as newer:
         client("FUNCTION", "LOAD", library("strong", f=body, err="return redis.error_reply('MYOWN text')",
-                                           none="return", flag="return true", described=("return 1", ", description='what', flags={'no-writes'}")))
+                                           none="return", flag="return true",
+                                           described=("return 1", ", description='what', flags={'no-writes'}")))
         equal(client.raw("FCALL", "strong.f", 0),
               b"*9\r\n:1\r\n$1\r\na\r\n:2\r\n$-1\r\n*0\r\n$3\r\n1.5\r\n*2\r\n$1\r\nk\r\n$1\r\nv\r\n*1\r\n$1\r\nm\r\n+FINE\r\n")
         equal(newer.raw("FCALL", "strong.f", 0),
@@ -489,7 +508,8 @@ def replies_in_both_protocols():
         shown = newer("FUNCTION", "LIST")[0]
         equal((shown["library_name"], shown["keyspace"], len(shown["functions"])), (b"test", b"strong", 5))
         equal([f for f in shown["functions"] if f["name"] == b"described"],
-              [{"name": b"described", "description": b"what", "flags": [b"no-writes"], "call": b"strong.described", "allow": []}])
+              [{"name": b"described", "description": b"what", "flags": [b"no-writes"], "call": b"strong.described",
+                "allow": []}])
         equal(newer("FUNCTION", "STATS")["engines"]["LUA"], {"libraries_count": 1, "functions_count": 5})
         # The same id over either protocol: each gets the reply in its own form.
         equal(client.raw("ONCE", "i", "FCALL", "strong.none", 0), b"$-1\r\n")
@@ -505,7 +525,8 @@ def where_its_keys_are():
         client("FUNCTION", "LOAD", library("strong", f="return {keys, args}"))
         equal(client("FCALL", "strong.f", 2, "strong:a", "strong:b", "x", ""), [[b"strong:a", b"strong:b"], [b"x", b""]])
         binary = bytes(range(256))
-        equal(client("FCALL", "strong.f", 1, b"strong:" + binary, binary), [[b"strong:" + binary], [binary]], "bytes go through as they are")
+        equal(client("FCALL", "strong.f", 1, b"strong:" + binary, binary), [[b"strong:" + binary], [binary]],
+              "bytes go through as they are")
 
 
 def in_a_transaction():
@@ -536,7 +557,8 @@ def calls_come_in_order():
             client("FUNCTION", "LOAD", library(keyspace, f="return redis.call('INCRBY', keys[1], args[1])"))
             n = f"{keyspace}:n"
             replies = client.pipeline([x for i in range(200) for x in (
-                ("FCALL", f"{keyspace}.f", 1, n, 1), ("INCR", n), ("GET", n), ("ONCE", f"p{i}", "FCALL", f"{keyspace}.f", 1, n, 1))])
+                ("FCALL", f"{keyspace}.f", 1, n, 1), ("INCR", n), ("GET", n),
+                                                                       ("ONCE", f"p{i}", "FCALL", f"{keyspace}.f", 1, n, 1))])
             equal(replies, [x for i in range(200) for x in (3 * i + 1, 3 * i + 2, b"%d" % (3 * i + 2), 3 * i + 3)], keyspace)
 
 
@@ -544,6 +566,7 @@ if __name__ == "__main__":
     run_cases({f.__name__: f for f in (
         the_bank, a_refusal_stays_one_under_its_id, what_was_never_asked_is_not_remembered, what_fails_has_changed_nothing,
         a_function_sees_what_it_wrote, others_call_what_is_published, the_list_shows_what_one_may_call, the_caller_is_known,
-        the_owner_changes, nothing_leads_to_another_keyspace, commands_that_are_no_functions_business, who_only_reads_writes_nothing,
+        the_owner_changes, nothing_leads_to_another_keyspace, commands_that_are_no_functions_business,
+                                       who_only_reads_writes_nothing,
         where_ids_are_required, libraries_outlive_what_the_node_does, loading_under_an_id, dump_and_restore,
         replies_in_both_protocols, where_its_keys_are, in_a_transaction, calls_come_in_order)})

@@ -203,14 +203,36 @@ def arguments(name, arity, first, key):
         yield args
 
 
+# Runs what it is given, with the rights of whoever owns its keyspace.
+RUN = """#!lua name=run keyspace={}
+redis.register_function{{function_name='run', allow={{'{}'}}, callback=function(keys, args) return redis.{}(unpack(args)) end}}"""
+
+
+def with_one_key_of(keyspace, call, key):
+    """The call with the last of several keys in another keyspace, as where it is stored."""
+    last = max((i for i, word in enumerate(call) if word == key), default=0)
+    return [*call[:last], f"{keyspace}:k", *call[last + 1:]] if call.count(key) > 1 else call
+
+
 def nobody_reaches_what_is_anothers():
-    """Every command, by every way, on the other's keys: it shows nothing and changes nothing."""
+    """Every command, by every way, on the other's keys: it shows nothing and changes nothing. Among the ways are functions
+    of the other's keyspaces, which are not published, and functions of one's own."""
     ways = (lambda c: [c], lambda c: [["ONCE", "an-id", *c]], lambda c: [["MULTI"], c, ["EXEC"], ["DISCARD"]],
             lambda c: [["MULTI"], c, ["ONCE", "an-id", "EXEC"], ["DISCARD"]], lambda c: [["LOCAL", *c]],
             lambda c: [["FRESH", "9999", *c]], lambda c: [["WATCH", "strong:hidden-key"], c, ["UNWATCH"]],
-            lambda c: [["AFTER", token, *c]])
-    harmful = {"SHUTDOWN", "CLIENT REPLY", "QUIT", "RESET", "CLIENT KILL", "SUBSCRIBE", "HELLO", "AUTH"}
+            lambda c: [["AFTER", token, *c]],
+            *[lambda c, k=k: [["FCALL", f"{k}.run", "1", f"{k}:hidden-key", *c]] for k in ("strong", "eventual")],
+            lambda c: [["ONCE", "an-id", "FCALL_RO", "strong.run", "0", *c]], lambda c: [["FCALL", "mine.run", "0", *c]],
+            lambda c: [["FCALL", "own.run", "0", *c]], lambda c: [["FCALL", "own.run", "0", *with_one_key_of("own", c, key)]],
+            lambda c: [["FCALL", "mine.run", "0", *with_one_key_of("mine", c, key)]],
+            lambda c: [["ONCE", f"id-{tried}", "FCALL", "own.run", "1", key, *c]])
+    harmful = {"SHUTDOWN", "CLIENT REPLY", "QUIT", "RESET", "CLIENT KILL", "SUBSCRIBE", "HELLO", "AUTH", "FUNCTION FLUSH"}
     with shop() as all:
+        for keyspace, guarantee in (("own", "strong"), ("mine", "eventual")):
+            all.root("KEYSPACE", "CREATE", keyspace, "GUARANTEE", guarantee, "OWNER", "other", "DURABILITY", "everysec")
+        for service, keyspace, way in (("owner", "strong", "call"), ("owner", "eventual", "pcall"),
+                                       ("other", "own", "call"), ("other", "mine", "pcall")):
+            getattr(all, service)("FUNCTION", "LOAD", RUN.format(keyspace, service, way))
         before = all.digests()
         tried = refused = 0
         token = all.owner("TOKEN")
@@ -219,7 +241,8 @@ def nobody_reaches_what_is_anothers():
             if name.upper() in harmful:
                 continue
             for kind in ("hidden-key", "hash", "set"):
-                for call in arguments(name, arity, first, f"{keyspace}:{kind}"):
+                key = f"{keyspace}:{kind}"
+                for call in arguments(name, arity, first, key):
                     for way in ways:
                         sent = way(call)
                         try:
@@ -234,6 +257,8 @@ def nobody_reaches_what_is_anothers():
                         if call[0] == "MULTI":
                             all.other("DISCARD")
         equal(all.digests(), before, "something has changed")
+        equal([all.other("FCALL", f"{k}.run", "0", "SET", f"{k}:a", "1") for k in ("own", "mine")], ["OK", "OK"],
+              "its own functions were there")
         check(refused > tried / 10, f"of {tried} tries only {refused} were refused with NOPERM")
         print(f"   {tried} tries, {refused} refused with NOPERM")
 
