@@ -45,8 +45,14 @@ inline constexpr Row catalog_rows[] = {
 };
 
 inline const CommandTable& commands() {
-  static const CommandTable table{string_rows(), hash_rows(), set_rows(),
-                                  key_rows(),    id_rows(),   catalog_rows};
+  static const CommandTable table{string_rows(),
+                                  hash_rows(),
+                                  set_rows(),
+                                  key_rows(),
+                                  id_rows(),
+                                  function::call_rows(),
+                                  function::script_rows(),
+                                  catalog_rows};
   return table;
 }
 
@@ -74,7 +80,10 @@ class TestHost final : public Host {
     return !moved.contains(std::string(key));
   }
   bool is_of(KeyspaceId, std::string_view) override { return true; }
-  std::string_view service_name(ServiceId) override { return {}; }
+  std::string_view service_name(ServiceId service) override {
+    const auto found = services.find(service.value);
+    return found == services.end() ? std::string_view() : found->second;
+  }
   void apply_catalog(const Row&, Args args, ServiceId, Instant, Reply& reply) override {
     ++catalog_changes;
     if (args[1] == "DROP") {
@@ -134,6 +143,7 @@ class TestHost final : public Host {
     return accounts_.table.digest(now) * 31 + stock_.table.digest(now);
   }
 
+  std::map<std::uint32_t, std::string> services;
   int catalog_changes = 0;
   std::set<std::string> moved;  // keys that became another keyspace's
 
