@@ -90,7 +90,10 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
     return make_process_front(process_.around_.network, process_.shared_from_this(), commands,
                               options, [this] { wake(); });
   }
-  std::unique_ptr<server::HttpServer> make_http(server::HttpPages) override { return nullptr; }
+  std::unique_ptr<server::HttpServer> make_http(
+      server::HttpPages, std::shared_ptr<const tls::RenewableIdentity>) override {
+    return nullptr;
+  }
   mesh::Transport& transport() override { return *this; }
   std::unique_ptr<Attempt> dial(const std::string& address, Done done) override {
     return process_.around_.network.dial(process_.shared_from_this(), address, std::move(done));

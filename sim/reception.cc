@@ -64,7 +64,7 @@ class Receiver final : public ProcessReception {
     if (!hello || hello->cluster != options_.cluster || !mesh::common_version(*hello)) return;
     if (hello->purpose == mesh::Purpose::replication) {
       guest->frames.allow(limits::mesh_frame_bytes_max);
-      return options_.replicate(std::move(guest->stream), mesh::Channel(), std::move(guest->frames),
+      return options_.replicate(std::move(guest->stream), tls::Channel(), std::move(guest->frames),
                                 guest->writer, *hello);
     }
     if (hello->purpose != mesh::Purpose::probe) return;

@@ -41,6 +41,9 @@ inline constexpr int reader_seconds_max = 10;  // a reader over its output limit
 inline constexpr std::size_t output_shares_max = 4;  // all connections' output, in limits of one
 inline constexpr std::size_t reader_share_min = 16;  // at least limit / share, or is cut off
 
+// TLS with clients
+inline constexpr int tls_handshake_seconds_max = 9;  // counted in whole ticks: cut within 10 s
+
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16_KiB;
 inline constexpr std::size_t http_body_bytes_max = 16_MiB;
@@ -99,15 +102,16 @@ inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors
 
 // Functions: part of what a call in a strong keyspace comes to, so the same on every node
 inline constexpr std::size_t function_region_bytes = 64_MiB;  // addresses; live bytes are fewer
-inline constexpr std::size_t function_memory_bytes_max = 16_MiB;  // of one call, its library's included
-inline constexpr std::uint64_t function_work_max = 5'000'000;     // about as many Lua instructions
+inline constexpr std::size_t function_memory_bytes_max =
+    16_MiB;  // of one call, its library's included
+inline constexpr std::uint64_t function_work_max = 5'000'000;  // about as many Lua instructions
 inline constexpr std::size_t function_reply_bytes_max = 16_MiB;
 inline constexpr int function_nesting_max = 64;  // of what a function returns, and of JSON
 inline constexpr std::size_t function_library_bytes_max = 256_KiB;
-inline constexpr std::size_t scripts_compiled_max = 256;           // EVAL's, kept compiled
-inline constexpr std::size_t script_texts_bytes_max = 16_MiB;      // for EVALSHA
-inline constexpr std::size_t libraries_max = 1'024;  // of all keyspaces
-inline constexpr std::size_t functions_max = 256;  // of a library
+inline constexpr std::size_t scripts_compiled_max = 256;       // EVAL's, kept compiled
+inline constexpr std::size_t script_texts_bytes_max = 16_MiB;  // for EVALSHA
+inline constexpr std::size_t libraries_max = 1'024;            // of all keyspaces
+inline constexpr std::size_t functions_max = 256;              // of a library
 
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one

@@ -122,6 +122,12 @@ void add_serve_command(CLI::App& app, int& exit_code) {
   flag("--resp", options->resp,
        "HOST:PORT for Redis clients; loopback only while no service signs in");
   flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
+  flag("--tls-cert", options->tls_cert,
+       "PEM file of this node's certificate for clients: --resp and --http speak TLS alone");
+  flag("--tls-key", options->tls_key, "PEM file of its key");
+  flag(
+      "--tls-ca", options->tls_ca,
+      "PEM file of who signs services' certificates: one whose name is a service's signs in as it");
   flag("--mesh", options->mesh, "HOST:PORT for the cluster's other nodes");
   flag("--mesh-advertise", options->mesh_advertise,
        "HOST:PORT at which they reach it, where that is another (a container's host, a proxy)");

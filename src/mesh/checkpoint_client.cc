@@ -185,7 +185,7 @@ class Fetch {
     const auto endpoint = resolve(peer);
     if (!endpoint) return tl::unexpected(endpoint.error());
     Patience patience{.idle = options_.connect_max, .until = until_, .cancel = options_.cancel};
-    auto link = Link::connect(*endpoint, patience, Channel(options_.tls, End::dialer));
+    auto link = Link::connect(*endpoint, patience, tls::Channel::dialing(options_.tls.get()));
     if (!link) return tl::unexpected(link.error());
     patience.idle = options_.idle_max;
 

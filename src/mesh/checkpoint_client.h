@@ -11,19 +11,19 @@
 #include "base/limits.h"
 #include "base/units.h"
 #include "mesh/secret.h"
-#include "mesh/tls.h"
 #include "table/store.h"
+#include "tls/channel.h"
 
 namespace holdfast::mesh {
 
 struct FetchOptions {
   std::vector<std::string> peers;  // "HOST:PORT", asked in turn
   std::string cluster;
-  std::string node;                        // who asks
-  std::uint64_t origin = 0;                // its log's incarnation
-  bool whole = false;                      // eventual keyspaces too
-  Secret secret;                           // the cluster's, if its nodes sign in
-  std::shared_ptr<const TlsIdentity> tls;  // if they use it
+  std::string node;                                   // who asks
+  std::uint64_t origin = 0;                           // its log's incarnation
+  bool whole = false;                                 // eventual keyspaces too
+  Secret secret;                                      // the cluster's, if its nodes sign in
+  std::shared_ptr<const tls::RenewableIdentity> tls;  // if they use it
   int rounds_max = 3;   // through all peers, while one that failed may yet do better
   Millis pause{1'000};  // between rounds
   Millis connect_max{5'000};

@@ -125,11 +125,11 @@ class Sender {
 }  // namespace
 
 struct CheckpointServer::Connection {
-  Connection(tcp::socket accepted, Channel between, Millis hello_max)
+  Connection(tcp::socket accepted, tls::Channel between, Millis hello_max)
       : socket(std::move(accepted)), channel(std::move(between)), hello_until(now() + hello_max) {}
 
   tcp::socket socket;  // until the stream begins
-  Channel channel;
+  tls::Channel channel;
   std::array<char, wire_bytes> wire;  // as it came, where the channel is not plain
   FrameReader frames{limits::mesh_hello_bytes_max};
   FrameWriter writer;
@@ -234,7 +234,7 @@ void CheckpointServer::accept_some() {
     }
     socket.non_blocking(true, error);
     connections_.push_back(std::make_shared<Connection>(
-        std::move(socket), Channel(options_.tls, End::accepter), options_.hello_max));
+        std::move(socket), tls::Channel::accepting(options_.tls.get()), options_.hello_max));
     read(connections_.back());
   }
 }
@@ -383,7 +383,7 @@ void CheckpointServer::hand_over(const Held& connection, const Hello& hello) {
   FrameWriter writer = connection->writer;
   frames.allow(limits::mesh_frame_bytes_max);
   tcp::socket socket = std::move(connection->socket);
-  Channel channel = std::move(connection->channel);
+  tls::Channel channel = std::move(connection->channel);
   drop(connection);
   options_.replicate(make_socket_stream(std::move(socket)), std::move(channel), std::move(frames),
                      writer, hello);

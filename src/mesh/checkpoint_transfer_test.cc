@@ -17,7 +17,7 @@
 
 #include "mesh/checkpoint_client.h"
 #include "mesh/checkpoint_server.h"
-#include "mesh/test_certificates.h"
+#include "tls/test_certificates.h"
 
 // Real sockets and threads, over loopback; deadlines are for a slow machine.
 namespace holdfast::mesh {
@@ -627,7 +627,7 @@ TEST(CheckpointTransfer, WhereNodesSignInOnlyWhoHasTheSecretGetsAnything) {
 }
 
 TEST(CheckpointTransfer, OverTlsOnlyWhoHasACertificateOfTheClusterGetsAnything) {
-  testing::Certificates cluster("shop"), other("stranger");
+  tls::testing::Certificates cluster("shop"), other("stranger");
   for (const bool signs_too : {false, true}) {
     Peer peer;
     fill(*peer.store, 1'000, std::string(1'000, 'v'));

@@ -77,7 +77,7 @@ class World {
   std::uint64_t known() { return node_.replication().holdings().all().at("n2").origin.value; }
 
   void adopt(FarEnd& end, std::uint64_t origin) {
-    mesh_.adopt(end.stream(), Channel(), FrameReader(), FrameWriter(), hello(origin));
+    mesh_.adopt(end.stream(), tls::Channel(), FrameReader(), FrameWriter(), hello(origin));
   }
   static Hello hello(std::uint64_t origin) {
     return {.cluster = "shop", .node = "n2", .origin = origin, .since = origin};

@@ -86,7 +86,8 @@ void Link::shut_down() {
   ::shutdown(descriptor_, SHUT_RDWR);
 }
 
-Result<Link> Link::connect(const tcp::endpoint& to, const Patience& patience, Channel channel) {
+Result<Link> Link::connect(const tcp::endpoint& to, const Patience& patience,
+                           tls::Channel channel) {
   Link link(::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
             std::move(channel));
   if (link.descriptor_ < 0) return failed("no socket", errno);

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "mesh/tls.h"
+#include "tls/channel.h"
 
 namespace holdfast::mesh {
 
@@ -38,9 +38,9 @@ struct Patience {
 class Link {
  public:
   static Result<Link> connect(const boost::asio::ip::tcp::endpoint& to, const Patience& patience,
-                              Channel channel = {});
+                              tls::Channel channel = {});
   /// Takes over a connected socket, with what is between it and the frames.
-  explicit Link(int descriptor, Channel channel = {})
+  explicit Link(int descriptor, tls::Channel channel = {})
       : descriptor_(descriptor), channel_(std::move(channel)) {}
   Link(Link&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, -1)), channel_(std::move(other.channel_)) {}
@@ -60,7 +60,7 @@ class Link {
   Result<std::size_t> receive(std::span<char> room, const Patience& patience);
   Status send(std::string_view wire, const Patience& patience, std::atomic<std::uint64_t>* sent);
   int descriptor_;
-  Channel channel_;
+  tls::Channel channel_;
 };
 
 }  // namespace holdfast::mesh

@@ -178,8 +178,8 @@ void Mesh::dial(Dialed& peer, Monotonic now) {
 }
 
 void Mesh::dialed(const std::shared_ptr<Dialed>& peer, std::unique_ptr<ByteStream> stream) {
-  peer->connection =
-      std::make_shared<PeerConnection>(std::move(stream), Channel(options_.tls, End::dialer));
+  peer->connection = std::make_shared<PeerConnection>(std::move(stream),
+                                                      tls::Channel::dialing(options_.tls.get()));
   peer->probing = options_.where != nullptr && !(has_data_ && peer->met && peer->has_data);
   peer->hello = hello(peer->probing ? Purpose::probe : Purpose::replication);
   peer->signed_in = options_.secret.empty();
@@ -318,7 +318,7 @@ Status Mesh::admits() const {
   return {};
 }
 
-void Mesh::adopt(std::unique_ptr<ByteStream> stream, Channel channel, FrameReader reader,
+void Mesh::adopt(std::unique_ptr<ByteStream> stream, tls::Channel channel, FrameReader reader,
                  FrameWriter writer, const Hello& hello) {
   // One that comes again has given up what it had.
   for (const auto& before : std::vector(accepted_)) {

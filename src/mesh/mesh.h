@@ -28,7 +28,7 @@ class Mesh {
     std::string cluster;
     std::string node;
     Secret secret;  // empty: nodes do not sign in
-    std::shared_ptr<const TlsIdentity> tls;
+    std::shared_ptr<const tls::RenewableIdentity> tls;
     std::uint8_t version = protocol_version;  // the newest that it speaks
     /// Packs what it sends: nothing, where the other is on another machine.
     std::optional<bool> packs;
@@ -70,7 +70,7 @@ class Mesh {
   /// incarnation of it is connected here, and is the later one if it stays.
   Status admit(const Hello& hello);
   /// Takes over an accepted connection behind its greeting.
-  void adopt(std::unique_ptr<ByteStream> stream, Channel channel, FrameReader reader,
+  void adopt(std::unique_ptr<ByteStream> stream, tls::Channel channel, FrameReader reader,
              FrameWriter writer, const Hello& hello);
 
   /// Sends what there is to send. When no entry is open.

@@ -7,8 +7,8 @@
 
 #include "mesh/checkpoint_server.h"
 #include "mesh/socket_transport.h"
-#include "mesh/test_certificates.h"
 #include "mesh/test_mesh.h"
+#include "tls/test_certificates.h"
 
 namespace holdfast::mesh::testing {
 namespace {
@@ -22,7 +22,7 @@ class Cluster {
   /// `secrets`: of each node, empty for none.
   explicit Cluster(std::size_t count, std::vector<std::string> clusters = {},
                    std::vector<std::string> secrets = {},
-                   std::vector<std::shared_ptr<const TlsIdentity>> identities = {}) {
+                   std::vector<std::shared_ptr<const tls::RenewableIdentity>> identities = {}) {
     identities.resize(count);
     secrets.resize(count);
     std::vector<std::string> names;
@@ -93,7 +93,7 @@ class Cluster {
   struct Member {
     Member(boost::asio::io_context& io, const std::string& name, std::uint64_t number,
            const std::vector<std::string>& names, std::string the_cluster, Secret its_secret,
-           std::shared_ptr<const TlsIdentity> identity)
+           std::shared_ptr<const tls::RenewableIdentity> identity)
         : node(name, number, names, number),
           cluster(std::move(the_cluster)),
           secret(std::move(its_secret)),
@@ -123,7 +123,7 @@ class Cluster {
                   .tls = tls,
                   .admit = {},
                   .replicate =
-                      [this](std::unique_ptr<ByteStream> stream, Channel channel,
+                      [this](std::unique_ptr<ByteStream> stream, tls::Channel channel,
                              FrameReader reader, FrameWriter writer, const Hello& hello) {
                         mesh->adopt(std::move(stream), std::move(channel), std::move(reader),
                                     writer, hello);
@@ -133,7 +133,7 @@ class Cluster {
     TestNode node;
     std::string cluster;
     Secret secret;
-    std::shared_ptr<const TlsIdentity> tls;
+    std::shared_ptr<const tls::RenewableIdentity> tls;
     std::uint8_t version = protocol_version;
     std::optional<bool> packs;
     std::unique_ptr<SocketTransport> transport;
@@ -222,7 +222,7 @@ TEST(Mesh, NodesThatShareASecretReplicate) {
 }
 
 TEST(Mesh, NodesReplicateOverTlsAndNotToWhoHasNoCertificateOfTheirs) {
-  testing::Certificates shop("shop"), other("other");
+  tls::testing::Certificates shop("shop"), other("other");
   Cluster cluster(4, {}, {"a secret", "a secret", "a secret", "a secret"},
                   {shop.identity("n0"), shop.identity("n1"), other.identity("n2"), nullptr});
   for (int i = 0; i < 300; ++i)

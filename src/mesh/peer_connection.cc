@@ -10,7 +10,7 @@ constexpr std::size_t wire_bytes = 64 * 1024;  // read at once
 
 }  // namespace
 
-PeerConnection::PeerConnection(std::unique_ptr<ByteStream> stream, Channel channel,
+PeerConnection::PeerConnection(std::unique_ptr<ByteStream> stream, tls::Channel channel,
                                FrameReader reader, FrameWriter writer)
     : stream_(std::move(stream)),
       channel_(std::move(channel)),

@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "mesh/frame.h"
-#include "mesh/tls.h"
 #include "mesh/transport.h"
+#include "tls/channel.h"
 
 namespace holdfast::mesh {
 
@@ -28,7 +28,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   };
   /// `channel`, `reader` with what it has read of this connection already, `writer` that has
   /// written on it.
-  explicit PeerConnection(std::unique_ptr<ByteStream> stream, Channel channel = {},
+  explicit PeerConnection(std::unique_ptr<ByteStream> stream, tls::Channel channel = {},
                           FrameReader reader = FrameReader(), FrameWriter writer = {});
 
   void start(Handlers handlers);
@@ -61,7 +61,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   void end(const Error& why);
 
   std::unique_ptr<ByteStream> stream_;
-  Channel channel_;
+  tls::Channel channel_;
   std::string wire_;  // as it came, where the channel is not plain
   FrameReader reader_;
   FrameWriter writer_;

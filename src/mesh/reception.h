@@ -14,9 +14,9 @@
 #include "mesh/frame.h"
 #include "mesh/hello.h"
 #include "mesh/secret.h"
-#include "mesh/tls.h"
 #include "mesh/transport.h"
 #include "table/store.h"
+#include "tls/channel.h"
 
 namespace holdfast::mesh {
 
@@ -48,12 +48,12 @@ class Reception {
     std::function<void(bool whole)> end;
     /// Where it is not empty, who greets must have it.
     Secret secret;
-    std::shared_ptr<const TlsIdentity> tls;  // who connects must show a certificate
+    std::shared_ptr<const tls::RenewableIdentity> tls;  // who connects must show a certificate
     /// Whether who greets may have it. May be empty.
     std::function<Status(const Hello& hello)> admit;
     /// Takes over a connection whose greeting asks for replication, with what was
     /// read of it behind the greeting. May be empty: none is wanted.
-    std::function<void(std::unique_ptr<ByteStream>, Channel, FrameReader, FrameWriter,
+    std::function<void(std::unique_ptr<ByteStream>, tls::Channel, FrameReader, FrameWriter,
                        const Hello&)>
         replicate;
     /// What is answered to who asks who is here. May be empty: nothing is.

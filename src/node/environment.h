@@ -60,6 +60,8 @@ class Environment {
   virtual void pause(Millis time) = 0;
   /// `stop` is called, within wait(), when the process is told to end.
   virtual void on_stop(std::function<void()> stop) = 0;
+  /// `renew` is called, within wait(), whenever the process is told to read its files again.
+  virtual void on_renew(std::function<void()> /*renew*/) {}
 
   // -- The disk
 
@@ -84,8 +86,9 @@ class Environment {
 
   virtual std::unique_ptr<server::Front> make_front(const CommandTable& commands,
                                                     server::Front::Options options) = 0;
-  /// Serves the pages; nullptr where there is no HTTP.
-  virtual std::unique_ptr<server::HttpServer> make_http(server::HttpPages pages) = 0;
+  /// Serves the pages, over TLS where there is an identity; nullptr where there is no HTTP.
+  virtual std::unique_ptr<server::HttpServer> make_http(
+      server::HttpPages pages, std::shared_ptr<const tls::RenewableIdentity> tls) = 0;
   virtual mesh::Transport& transport() = 0;
   virtual std::unique_ptr<mesh::Reception> make_reception(mesh::Reception::Options options) = 0;
   /// mesh::fetch_checkpoint(), which waits.

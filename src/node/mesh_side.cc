@@ -57,7 +57,7 @@ MeshSide::MeshSide(Environment& environment, const Options& options, const Crede
             {.cluster = options.cluster,
              .node = options.node,
              .secret = credentials.secret,
-             .tls = credentials.tls,
+             .tls = credentials.mesh,
              .where = where_ ? &*where_ : nullptr}),
       log_bytes_max_(options.mesh_log_bytes),
       began_(where_ ? static_cast<std::uint64_t>(to_ms(environment.wall())) : 0) {}

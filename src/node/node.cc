@@ -38,12 +38,13 @@ Status Node::listen() {
   if (peers_) {
     if (Status s = peers_->listen(); !s) return s;
   }
-  http_ =
-      environment_->make_http([this](std::string_view path) { return answer_page(*this, path); });
+  http_ = environment_->make_http(
+      [this](std::string_view path) { return answer_page(*this, path); }, credentials_.clients);
   if (!http_) return {};
   if (Status s = http_->listen(options_.http, reach); !s) return s;
-  logging::info("serving RESP on {} and HTTP on {}, data in {}", front_->address(),
-                http_->address(), options_.data);
+  logging::info("serving RESP on {} and HTTP on {}{}, data in {}", front_->address(),
+                http_->address(), credentials_.clients == nullptr ? "" : ", both over TLS",
+                options_.data);
   return {};
 }
 
@@ -54,6 +55,7 @@ void Node::stop() {
 
 Status Node::run() {
   environment_->on_stop([this] { stopping_ = true; });
+  environment_->on_renew([this] { renew(credentials_); });
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
     environment_->wait(std::min(tick_at_, gather_until_));

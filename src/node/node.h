@@ -122,6 +122,10 @@ class Node {
   MeshSide* mesh() { return mesh_.get(); }
   Store& store() { return *store_; }
   server::Front& front() { return *front_; }
+  /// Clients with whom TLS was not agreed.
+  std::uint64_t tls_failed() const {
+    return front_->counters().tls_failed + (http_ ? http_->tls_failed() : 0);
+  }
   Environment& environment() { return *environment_; }
   MemoryWatch& memory() { return memory_; }
   Settings& settings() { return settings_; }

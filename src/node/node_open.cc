@@ -311,7 +311,8 @@ Status Node::replay_origin_log(Position after) {
 void Node::make_sequencer() {
   front_ = environment_->make_front(*commands_, {.connections_max = options_.connections_max,
                                                  .output_bytes_max = options_.output_bytes_max,
-                                                 .idle_timeout = options_.idle_timeout});
+                                                 .idle_timeout = options_.idle_timeout,
+                                                 .tls = credentials_.clients});
   replies_ = std::make_unique<Replies>(*front_);
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,

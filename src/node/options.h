@@ -23,7 +23,9 @@ struct Options {
   bool bootstrap = false;               // begin without having heard of all of them
   std::string cluster_secret_file;      // what nodes sign in with to each other; empty: nothing
   std::string mesh_ca, mesh_cert, mesh_key;  // PEM files: TLS between nodes, all three or none
-  bool trust_network = false;                // listen beyond loopback, to whoever can connect
+  // PEM files: TLS for clients, certificate and key or none; who signs services' certificates
+  std::string tls_cert, tls_key, tls_ca;
+  bool trust_network = false;  // listen beyond loopback, to whoever can connect
   std::string engine = "embedded";
   std::string etcd_ca, etcd_cert, etcd_key;  // PEM files; a CA alone is TLS without a client's own
   std::string etcd_user, etcd_password_file;

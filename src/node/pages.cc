@@ -53,6 +53,8 @@ void server_metrics(Node& node, Page& page) {
                server.refused_connections);
   page.counter("readers_evicted_total", "Connections cut off at the output limit.",
                server.evicted_readers);
+  page.counter("tls_handshakes_failed_total", "Clients with whom TLS was not agreed, HTTP's too.",
+               node.tls_failed());
   page.counter("commands_total", "Commands received.", server.commands);
   page.counter("network_bytes_total", "Bytes over RESP.", server.bytes_in, {{"direction", "in"}});
   page.counter("network_bytes_total", "Bytes over RESP.", server.bytes_out, {{"direction", "out"}});

@@ -49,10 +49,10 @@ mesh::Reception::Options Peers::reception() {
                 hold_until_ = environment_.now() + time_to_join;
               },
           .secret = credentials_.secret,
-          .tls = credentials_.tls,
+          .tls = credentials_.mesh,
           .admit = {},
           .replicate =
-              [this](std::unique_ptr<mesh::ByteStream> stream, mesh::Channel channel,
+              [this](std::unique_ptr<mesh::ByteStream> stream, tls::Channel channel,
                      mesh::FrameReader reader, mesh::FrameWriter writer, const mesh::Hello& hello) {
                 if (mesh_.mesh().admits() && !mesh_.mesh().is_taken(hello))
                   mesh_.mesh().adopt(std::move(stream), std::move(channel), std::move(reader),
@@ -173,7 +173,7 @@ Status Peers::receive_from(const std::string& peer, bool whole) {
                                                       .origin = mesh_.origin().value,
                                                       .whole = whole,
                                                       .secret = credentials_.secret,
-                                                      .tls = credentials_.tls,
+                                                      .tls = credentials_.mesh,
                                                       .rounds_max = 1},
                                                      **staging);
   if (!fetched) return tl::unexpected(fetched.error());

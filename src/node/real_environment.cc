@@ -101,6 +101,16 @@ class RealEnvironment final : public Environment {
         });
   }
 
+  void on_renew(std::function<void()> renew) override {
+    renewals_.async_wait(
+        [this, renew = std::move(renew)](const boost::system::error_code& error, int number) {
+          if (error) return;
+          logging::info("signal {}: reading the certificates again", number);
+          renew();
+          on_renew(renew);
+        });
+  }
+
   FileSystem& files() override { return posix_file_system(); }
   std::function<void(std::string_view)> open_lines(const std::string& path) override {
     return logging::open_lines(path, limits::audit_bytes_max, limits::audit_files_max);
@@ -123,10 +133,11 @@ class RealEnvironment final : public Environment {
 
   std::unique_ptr<server::Front> make_front(const CommandTable& commands,
                                             server::Front::Options options) override {
-    return std::make_unique<server::RespServer>(io_, commands, options);
+    return std::make_unique<server::RespServer>(io_, commands, std::move(options));
   }
-  std::unique_ptr<server::HttpServer> make_http(server::HttpPages pages) override {
-    return std::make_unique<server::HttpServer>(io_, std::move(pages));
+  std::unique_ptr<server::HttpServer> make_http(
+      server::HttpPages pages, std::shared_ptr<const tls::RenewableIdentity> tls) override {
+    return std::make_unique<server::HttpServer>(io_, std::move(pages), std::move(tls));
   }
   mesh::Transport& transport() override { return transport_; }
   std::unique_ptr<mesh::Reception> make_reception(mesh::Reception::Options options) override {
@@ -158,6 +169,8 @@ class RealEnvironment final : public Environment {
   boost::asio::steady_timer alarm_{io_};
   std::optional<Monotonic> alarm_at_;
   boost::asio::signal_set signals_{io_};
+  // From the start on: it must not end a node that is recovering.
+  boost::asio::signal_set renewals_{io_, SIGHUP};
   std::atomic<bool> woken_{false};
   mesh::SocketTransport transport_{io_};
   std::random_device device_;

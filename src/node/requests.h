@@ -51,6 +51,10 @@ class Requests final : public server::Backend {
   void end_of_turn() override;
   Result<ServiceId> sign_in(std::string_view service, std::string_view token,
                             std::string_view address) override;
+  ServiceId service_called(std::string_view name) const override {
+    const Service* const found = parts_.keyspaces.services().find(name);
+    return found == nullptr ? ServiceId{} : found->id;
+  }
   bool must_sign_in() const override { return !parts_.keyspaces.services().empty(); }
   const Service* service(ServiceId id) const override {
     return parts_.keyspaces.services().find(id);

@@ -94,6 +94,11 @@ class Backend {
     static_cast<void>(address);
     return fail(Code::wrong_password, "no service is declared");
   }
+  /// Who has that name; nobody: no service has.
+  virtual ServiceId service_called(std::string_view name) const {
+    static_cast<void>(name);
+    return {};
+  }
   /// Whether requests must come from somebody who has signed in.
   virtual bool must_sign_in() const { return false; }
   /// null: it is none, or no longer.

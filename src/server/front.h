@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "base/limits.h"
 #include "base/ticket.h"
 #include "base/units.h"
+#include "tls/identity.h"
 
 namespace holdfast::server {
 
@@ -30,13 +32,16 @@ class Front : public ReplySink {
     std::size_t connections_max = limits::connections_max_default;
     std::size_t output_bytes_max = limits::output_bytes_max_default;
     Millis idle_timeout{0};  // of a connection that says nothing; 0: none
+    /// Clients speak TLS, and nothing else; null: nothing but plain.
+    std::shared_ptr<const tls::RenewableIdentity> tls;
   };
   struct Counters {
     std::uint64_t connections = 0;  // open now
     std::uint64_t accepted = 0;
     std::uint64_t refused_connections = 0;  // over connections_max
     std::uint64_t evicted_readers = 0;
-    std::uint64_t cut_off = 0;  // evicted readers and others: slow requests, HTTP, idle, killed
+    std::uint64_t cut_off = 0;     // evicted readers and others: slow requests, HTTP, idle, killed
+    std::uint64_t tls_failed = 0;  // clients with whom TLS was not agreed
     std::uint64_t commands = 0;
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
 #include "base/logging.h"
@@ -18,19 +19,32 @@ constexpr int accepts_per_turn_max = 64;
 }  // namespace
 
 struct HttpServer::Connection {
-  Connection(Socket accepted, const HttpPages& pages)
-      : socket(std::move(accepted)), exchange(pages) {}
+  Connection(Socket accepted, tls::Channel channel, const HttpPages& pages)
+      : socket(std::move(accepted)), exchange(pages) {
+    if (!channel.is_plain()) secured = std::make_unique<Secured>(std::move(channel));
+  }
+
+  bool has_output() {
+    return !exchange.output().empty() || (secured != nullptr && secured->channel.has_output());
+  }
 
   Socket socket;
   HttpExchange exchange;
+  std::unique_ptr<Secured> secured;  // null: plain
+  std::string sealed;                // what is being sent, if not plain
   bool reading = false;
   bool writing = false;
   bool closed = false;
   bool paused = false;  // until the next tick
 };
 
-HttpServer::HttpServer(boost::asio::io_context& io, HttpPages pages)
-    : io_(io), pages_(std::move(pages)), acceptor_(io.get_executor()), timer_(io.get_executor()) {}
+HttpServer::HttpServer(boost::asio::io_context& io, HttpPages pages,
+                       std::shared_ptr<const tls::RenewableIdentity> tls)
+    : io_(io),
+      pages_(std::move(pages)),
+      tls_(std::move(tls)),
+      acceptor_(io.get_executor()),
+      timer_(io.get_executor()) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -76,12 +90,14 @@ void HttpServer::accept_some() {
     prepare(socket);
     ++counters_.accepted;
     ++counters_.connections;
-    connections_.push_back(std::make_unique<Connection>(std::move(socket), pages_));
+    connections_.push_back(std::make_unique<Connection>(
+        std::move(socket), tls::Channel::accepting(tls_.get()), pages_));
     read(*connections_.back());
   }
 }
 
 void HttpServer::read(Connection& connection) {
+  if (connection.secured != nullptr) return read_secured(connection);
   const std::span<char> room = connection.exchange.room();
   connection.reading = true;
   connection.socket.async_read_some(boost::asio::buffer(room.data(), room.size()),
@@ -99,8 +115,51 @@ void HttpServer::read(Connection& connection) {
                                     });
 }
 
+void HttpServer::read_secured(Connection& connection) {
+  connection.reading = true;
+  Secured& secured = *connection.secured;
+  if (secured.channel.has_input()) {
+    // It was left there while an answer was sent: the socket does not tell of it again.
+    boost::asio::post(io_, [this, &connection] {
+      connection.reading = false;
+      if (connection.closed) return release_if_idle(connection);
+      take_in(connection);
+    });
+    return;
+  }
+  connection.socket.async_read_some(
+      boost::asio::buffer(secured.wire),
+      [this, &connection](const error_code& error, std::size_t n) {
+        connection.reading = false;
+        if (connection.closed) return release_if_idle(connection);
+        if (error) return close(connection);  // no end that TLS tells of, either
+        connection.secured->channel.feed({connection.secured->wire.data(), n});
+        take_in(connection);
+      });
+}
+
+/// Gives the exchange what the channel has for it, as far as it wants that.
+void HttpServer::take_in(Connection& connection) {
+  tls::Channel& channel = connection.secured->channel;
+  while (connection.exchange.wants_input()) {
+    const auto n = channel.read(connection.exchange.room());
+    connection.secured->agreed = connection.secured->agreed || channel.is_open();
+    if (!n && !channel.has_ended()) {
+      if (!connection.secured->agreed) note_tls_failed(connection, n.error().message);
+      return close(connection);
+    }
+    if (!n) {
+      connection.exchange.end_of_input();
+      break;
+    }
+    if (*n == 0) break;
+    connection.exchange.received(*n);
+  }
+  go_on(connection);
+}
+
 void HttpServer::go_on(Connection& connection) {
-  if (!connection.exchange.output().empty()) return send(connection);
+  if (connection.has_output()) return send(connection);
   if (connection.exchange.finished()) return close(connection);
   // Whoever asks without end would keep the thread from everything else.
   connection.paused = pages_left_ <= 0;
@@ -108,23 +167,46 @@ void HttpServer::go_on(Connection& connection) {
 }
 
 void HttpServer::send(Connection& connection) {
+  const std::string* bytes = &connection.exchange.output();
+  const bool is_answer = !bytes->empty();  // or what TLS itself has to say
+  if (connection.secured != nullptr) {
+    // Who has asked something, and then is in the middle of changing keys, waits in vain.
+    if (is_answer && !connection.secured->channel.is_open()) return close(connection);
+    connection.sealed = *bytes;
+    connection.secured->channel.seal(connection.sealed);
+    bytes = &connection.sealed;
+  }
   connection.writing = true;
-  boost::asio::async_write(connection.socket, boost::asio::buffer(connection.exchange.output()),
-                           [this, &connection](const error_code& error, std::size_t) {
+  boost::asio::async_write(connection.socket, boost::asio::buffer(*bytes),
+                           [this, &connection, is_answer](const error_code& error, std::size_t) {
                              connection.writing = false;
                              if (connection.closed) return release_if_idle(connection);
                              if (error) return close(connection);
-                             --pages_left_;
-                             connection.exchange.output().clear();
-                             connection.exchange.sent();
+                             if (is_answer) {
+                               --pages_left_;
+                               connection.exchange.output().clear();
+                               connection.exchange.sent();
+                             }
                              go_on(connection);
                            });
+}
+
+void HttpServer::note_tls_failed(Connection& connection, std::string_view why) {
+  error_code ignored;
+  tls_failures_.note(text_of(connection.socket.remote_endpoint(ignored)), why);
 }
 
 void HttpServer::close(Connection& connection) {
   if (connection.closed) return;
   connection.closed = true;
   error_code ignored;
+  if (connection.secured != nullptr && !connection.writing) {
+    // That this is the end, or what was wrong, if the kernel takes it.
+    connection.secured->channel.end();
+    connection.sealed.clear();
+    connection.secured->channel.seal(connection.sealed);
+    connection.socket.write_some(boost::asio::buffer(connection.sealed), ignored);
+  }
   connection.socket.shutdown(Socket::shutdown_both, ignored);
   connection.socket.close(ignored);
   release_if_idle(connection);
@@ -148,12 +230,15 @@ void HttpServer::schedule_tick() {
 void HttpServer::tick() {
   if (std::exchange(accept_paused_, false) && acceptor_.is_open()) accept_when_ready();
   pages_left_ = limits::http_pages_per_second_max;
+  tls_failures_.tick();
   // Those that read or write are not released here, but when that has ended.
   for (const auto& connection : connections_) {
     if (connection->closed) continue;
     if (std::exchange(connection->paused, false)) read(*connection);
     if (connection->exchange.tick()) continue;
     ++counters_.cut_off;
+    if (connection->secured != nullptr && !connection->secured->agreed)
+      note_tls_failed(*connection, "TLS: it took too long to agree");
     close(*connection);
   }
 }

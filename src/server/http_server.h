@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "server/http_exchange.h"
+#include "server/secured.h"
 #include "server/sockets.h"
 
 namespace holdfast::server {
@@ -18,7 +19,9 @@ namespace holdfast::server {
 /// is gone.
 class HttpServer {
  public:
-  HttpServer(boost::asio::io_context& io, HttpPages pages);
+  /// With an identity clients speak TLS, and nothing else.
+  HttpServer(boost::asio::io_context& io, HttpPages pages,
+             std::shared_ptr<const tls::RenewableIdentity> tls = nullptr);
   ~HttpServer();
 
   /// "HOST:PORT".
@@ -34,6 +37,8 @@ class HttpServer {
     std::uint64_t cut_off = 0;              // too slow
   };
   const Counters& counters() const { return counters_; }
+  /// Clients with whom TLS was not agreed.
+  std::uint64_t tls_failed() const { return tls_failures_.count(); }
 
  private:
   struct Connection;
@@ -41,8 +46,11 @@ class HttpServer {
   void accept_when_ready();
   void accept_some();
   void read(Connection& connection);
+  void read_secured(Connection& connection);
+  void take_in(Connection& connection);
   void go_on(Connection& connection);
   void send(Connection& connection);
+  void note_tls_failed(Connection& connection, std::string_view why);
   void close(Connection& connection);
   void release_if_idle(Connection& connection);
   void schedule_tick();
@@ -50,12 +58,14 @@ class HttpServer {
 
   boost::asio::io_context& io_;
   HttpPages pages_;
+  std::shared_ptr<const tls::RenewableIdentity> tls_;
   Acceptor acceptor_;
   Endpoint endpoint_;
   Timer timer_;
   bool accept_paused_ = false;
   int pages_left_ = limits::http_pages_per_second_max;  // in this second
   std::vector<std::unique_ptr<Connection>> connections_;
+  TlsFailures tls_failures_;
   Counters counters_;
 };
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 
+#include "server/secured.h"
 #include "server/session.h"
 #include "server/sockets.h"
 
@@ -19,25 +22,33 @@ class ConnectionOwner {
   /// Closed, and no operation of it is under way: it may be destroyed.
   virtual void release(RespConnection& connection) = 0;
   virtual void count_bytes(std::size_t in, std::size_t out) = 0;
+  /// TLS was not agreed; `why` says why.
+  virtual void note_tls_failed(const RespConnection& connection, std::string_view why) = 0;
 };
 
-/// A socket and its session. Reads at most once a turn; what a turn produced
-/// is written at its end, at once as far as the kernel takes it.
+/// A socket and its session, with TLS between them or nothing. Reads at most once a turn;
+/// what a turn produced is written at its end, at once as far as the kernel takes it.
 class RespConnection {
  public:
-  RespConnection(ConnectionOwner& owner, Socket socket, SessionContext& context, Peer peer,
-                 std::uint64_t ticket_connection)
+  /// `channel`: accepting.
+  RespConnection(ConnectionOwner& owner, Socket socket, tls::Channel channel,
+                 SessionContext& context, Peer peer, std::uint64_t ticket_connection)
       : owner_(owner),
         socket_(std::move(socket)),
-        session_(context, std::move(peer), ticket_connection) {}
+        session_(context, std::move(peer), ticket_connection) {
+    if (!channel.is_plain()) secured_ = std::make_unique<Secured>(std::move(channel));
+  }
 
   Session& session() { return session_; }
+  const Session& session() const { return session_; }
   bool closed() const { return closed_; }
 
   /// The end of a turn: sends, then reads on, or closes. May call release().
   void settle();
   /// Closes without sending more. May call release().
   void close();
+  /// A second has passed.
+  void tick();
 
   bool touched = false;  // the owner's mark
 
@@ -46,13 +57,23 @@ class RespConnection {
   void send();
   void send_now(std::string& bytes);
   void send_rest();
+
+  // Over TLS.
+  bool must_send_first() const;
+  void read_secured();
+  void take_in();
+  void send_secured();
+  void fail(std::string_view why);
+  void say_goodbye();
+
   void release_if_idle();
 
   ConnectionOwner& owner_;
   Socket socket_;
   Session session_;
-  std::string sending_;   // what the kernel did not take at once
-  std::size_t sent_ = 0;  // of it
+  std::unique_ptr<Secured> secured_;  // null: plain
+  std::string sending_;               // what the kernel did not take at once
+  std::size_t sent_ = 0;              // of it
   bool reading_ = false;
   bool writing_ = false;
   bool closed_ = false;

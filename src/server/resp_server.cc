@@ -27,7 +27,7 @@ std::uint32_t index_of(std::uint64_t ticket_connection) {
 
 RespServer::RespServer(boost::asio::io_context& io, const CommandTable& commands, Options options)
     : io_(io),
-      options_(options),
+      options_(std::move(options)),
       context_(commands),
       acceptor_(io.get_executor()),
       timer_(io.get_executor()) {
@@ -90,7 +90,7 @@ void RespServer::accept_some() {
     prepare(socket);
     if (counters_.connections >= options_.connections_max) {
       ++counters_.refused_connections;
-      socket.write_some(boost::asio::buffer(too_many_clients), error);
+      if (options_.tls == nullptr) socket.write_some(boost::asio::buffer(too_many_clients), error);
       continue;
     }
     add(std::move(socket), peer);
@@ -111,9 +111,9 @@ void RespServer::add(Socket socket, const Endpoint& peer) {
            .address = text_of(peer),
            .local_address = text_of(socket.local_endpoint(ignored)),
            .descriptor = socket.native_handle()};
-  slot.connection =
-      std::make_unique<RespConnection>(*this, std::move(socket), context_, std::move(who),
-                                       std::uint64_t{slot.generation} << 32 | index);
+  slot.connection = std::make_unique<RespConnection>(
+      *this, std::move(socket), tls::Channel::accepting(options_.tls.get()), context_,
+      std::move(who), std::uint64_t{slot.generation} << 32 | index);
   ++counters_.connections;
   ++counters_.accepted;
   touch(*slot.connection);
@@ -211,6 +211,10 @@ void RespServer::note_cut(const Session& session) {
                    session.peer().address, session.why_cut(), session.unsent_bytes());
 }
 
+void RespServer::note_tls_failed(const RespConnection& connection, std::string_view why) {
+  tls_failures_.note(connection.session().peer().address, why);
+}
+
 void RespServer::schedule_tick() {
   timer_.expires_after(std::chrono::seconds(1));
   timer_.async_wait([this](const error_code& error) {
@@ -222,10 +226,11 @@ void RespServer::schedule_tick() {
 
 void RespServer::tick() {
   lines_logged_ = 0;
+  tls_failures_.tick();
   if (std::exchange(accept_paused_, false) && acceptor_.is_open()) accept_when_ready();
   for (const Slot& slot : slots_) {
     if (slot.connection == nullptr || slot.connection->closed()) continue;
-    slot.connection->session().tick();
+    slot.connection->tick();
     if (slot.connection->session().cut_off()) touch(*slot.connection);
   }
   cut_largest_readers();
@@ -285,6 +290,7 @@ void RespServer::abort_all() {
 RespServer::Counters RespServer::counters() const {
   Counters counters = counters_;
   counters.commands = context_.commands_run;
+  counters.tls_failed = tls_failures_.count();
   return counters;
 }
 

@@ -51,6 +51,7 @@ class RespServer final : public Front, public ConnectionOwner, public Clients {
   void touch(RespConnection& connection) override;
   void release(RespConnection& connection) override;
   void count_bytes(std::size_t in, std::size_t out) override;
+  void note_tls_failed(const RespConnection& connection, std::string_view why) override;
   void for_each(absl::FunctionRef<void(Session&)> each) override;
   void kill(Session& session) override;
 
@@ -88,6 +89,7 @@ class RespServer final : public Front, public ConnectionOwner, public Clients {
   std::vector<std::uint64_t> for_node_;   // likewise, of sessions that wait for the node
   std::uint64_t last_id_ = 0;
   int lines_logged_ = 0;  // in this second
+  TlsFailures tls_failures_;
   Counters counters_;
 };
 

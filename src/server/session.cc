@@ -54,6 +54,16 @@ void Session::sign_in(ServiceId caller) {
   look_at_services();
 }
 
+void Session::set_certified_name(std::string name) {
+  certified_name_ = std::move(name);
+  sign_in_as_certified();
+}
+
+void Session::sign_in_as_certified() {
+  sign_in(certified_name_.empty() ? ServiceId{}
+                                  : context_.backend->service_called(certified_name_));
+}
+
 bool Session::may_administer() const {
   if (!context_.backend->must_sign_in()) return true;
   const Service* const service = context_.backend->service(caller_);
@@ -341,7 +351,7 @@ void Session::reset() {
   set_form(Form::resp2);
   set_hears_replays(false);
   labels_.name.clear();
-  sign_in({});
+  sign_in_as_certified();
 }
 
 void Session::complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) {

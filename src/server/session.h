@@ -141,6 +141,10 @@ class Session {
   void sign_in(ServiceId caller);
   bool may_administer() const;
 
+  /// The name in a certificate that the peer has shown, and that counts; empty: none. Signs
+  /// in who is called so, now and at each RESET, not as later services may be called.
+  void set_certified_name(std::string name);
+
   /// RESET: as a new connection.
   void reset();
 
@@ -197,6 +201,7 @@ class Session {
   bool forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape);
 
   void look_at_services();
+  void sign_in_as_certified();
   bool silent() const { return reply_mode_ == ReplyMode::off || skip_; }
   Shape shape_of(const Row& row) const;
   Shape shape_of_exec() const;
@@ -233,6 +238,7 @@ class Session {
   int idle_seconds_ = 0;
   bool slow_reader_ = false;
 
+  std::string certified_name_;
   ServiceId caller_;
   bool must_sign_in_ = false;
   std::uint64_t services_seen_ = 0;  // the version that the two go by
