@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -67,7 +68,24 @@ class Backend final : public server::Backend {
   /// different kinds are in two keyspaces.
   bool wants_sign_in = false;
   bool must_sign_in() const override { return wants_sign_in; }
-  std::uint64_t services_version() const override { return wants_sign_in ? 1 : 0; }
+  std::uint64_t services_version() const override { return (wants_sign_in ? 1 : 0) + changes_; }
+  /// From now on these are the services, with ids from 1 on.
+  void set_services(const std::vector<std::string>& names) {
+    ++changes_;
+    wants_sign_in = true;
+    services_.clear();
+    for (const std::string& name : names) {
+      services_.push_back({.id = {static_cast<std::uint32_t>(services_.size() + 1)}, .name = name});
+    }
+  }
+  const Service* service(ServiceId id) const override {
+    const auto found = std::ranges::find(services_, id, &Service::id);
+    return found == services_.end() ? nullptr : &*found;
+  }
+  ServiceId service_called(std::string_view name) const override {
+    const auto found = std::ranges::find(services_, name, &Service::name);
+    return found == services_.end() ? ServiceId{} : found->id;
+  }
   Result<ServiceId> sign_in(std::string_view, std::string_view, std::string_view) override {
     return fail(Code::wrong_password, "invalid username-password pair or user is disabled.");
   }
@@ -157,6 +175,8 @@ class Backend final : public server::Backend {
     Path path = Path::immediate;
   };
   std::map<std::uint64_t, Order> orders_;  // by connection
+  std::vector<Service> services_;
+  std::uint64_t changes_ = 0;  // of them
 
   void answer(const Request& request, Reply& out, const std::vector<std::string>& args = {}) {
     if (!reply.empty()) {

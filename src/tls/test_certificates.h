@@ -43,18 +43,26 @@ class Certificates {
 
   /// Signs one for the name. It ends so long from now on, or before.
   void issue(const std::string& name, long valid_seconds = day_seconds) {
-    const auto key = make_key();
-    const auto signed_one = sign({name}, key.get(), valid_seconds);
-    write(certificate(name), [&](FILE* file) { return PEM_write_X509(file, signed_one.get()); });
-    write_key(name, key.get());
+    issue_as(name, {name}, valid_seconds);
   }
-  /// One whose subject has all these names, in the files of the first.
-  void issue_names(const std::vector<std::string>& names) {
+  /// One whose subject has these names, in the files of another.
+  void issue_as(const std::string& files, const std::vector<std::string>& names,
+                long valid_seconds = day_seconds) {
     const auto key = make_key();
-    const auto signed_one = sign(names, key.get(), day_seconds);
-    write(certificate(names[0]),
-          [&](FILE* file) { return PEM_write_X509(file, signed_one.get()); });
-    write_key(names[0], key.get());
+    const auto signed_one = sign(names, key.get(), valid_seconds);
+    write(certificate(files), [&](FILE* file) { return PEM_write_X509(file, signed_one.get()); });
+    write(this->key(files), [&](FILE* file) {
+      return PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+    });
+  }
+  /// Writes the name's key again, to be had with the passphrase only.
+  void lock_key(const std::string& name, const std::string& passphrase) {
+    const auto key = make_key();
+    write(this->key(name), [&](FILE* file) {
+      return PEM_write_PrivateKey(file, key.get(), EVP_aes_128_cbc(),
+                                  reinterpret_cast<const unsigned char*>(passphrase.data()),
+                                  static_cast<int>(passphrase.size()), nullptr, nullptr);
+    });
   }
   Files files(const std::string& name) const { return {ca(), certificate(name), key(name)}; }
 
@@ -100,11 +108,6 @@ class Certificates {
     return made;
   }
 
-  void write_key(const std::string& name, EVP_PKEY* key) {
-    write(this->key(name), [&](FILE* file) {
-      return PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
-    });
-  }
   template <typename Write>
   static void write(const std::string& path, const Write& put) {
     FILE* const file = fopen(path.c_str(), "w");
