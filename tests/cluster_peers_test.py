@@ -12,6 +12,7 @@ import time
 import cluster_eventual_test as eventual
 import cluster_network
 import holdfast
+from certificates import Authority, mesh_flags
 from cluster import Cluster
 from cluster_eventual_test import MEET_S, NODE_FLAGS, meet, started, values
 from holdfast import ReplyError, Server, check, equal, run_cases, wait_until
@@ -219,26 +220,12 @@ def second_with_one_id():
         meet(cluster, ["likes:n"], [b"4"])
 
 
-def certificates(folder, nodes):
-    """A CA of the folder's own, and a certificate of it for each node; the flags that name them, by node."""
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=the cluster")
-    for node in nodes:
-        openssl("req", *key, "-keyout", f"{node.name}.key", "-out", f"{node.name}.csr", "-subj", f"/CN={node.name}")
-        openssl("x509", "-req", "-in", f"{node.name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", "2", "-out", f"{node.name}.pem")
-    return {node: ["--mesh-ca", f"{folder}/ca.pem", "--mesh-cert", f"{folder}/{node.name}.pem",
-                   "--mesh-key", f"{folder}/{node.name}.key"] for node in nodes}
-
-
 def over_tls():
     """Nodes that show each other certificates: replication and checkpoints, and nothing for who has none."""
     with peers() as cluster:
-        flags = certificates(cluster.folder, cluster.nodes)
+        authority = Authority(cluster.folder, "the cluster")
         for node in cluster.nodes:
-            node.flags += flags[node]
+            node.flags += mesh_flags(authority.issue(node.name))
         started(cluster)
         with cluster.nodes[0].client() as client:
             for i in range(500):
@@ -258,7 +245,7 @@ def over_tls():
         with stranger.client() as client:
             equal(refusal(client, "GET", keys[0]).code, "UNAVAILABLE", "nor serves anything")
         stranger.kill()
-        refused = subprocess.run([*stranger.command(), "--mesh-ca", flags[wiped][1]], capture_output=True, text=True, timeout=30, check=False)
+        refused = subprocess.run([*stranger.command(), "--mesh-ca", authority.ca], capture_output=True, text=True, timeout=30, check=False)
         check(refused.returncode == 1 and "--mesh-key" in refused.stderr, refused.stderr[-300:])
 
 

@@ -96,9 +96,12 @@ def encode(args):
 class Client:
     """A blocking RESP2/RESP3 client. Bulk strings come back as bytes, simple ones as str."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=30.0, protocol=2):
+    def __init__(self, port, host="127.0.0.1", timeout=30.0, protocol=2, tls=None):
+        """`tls`: an ssl.SSLContext; nothing: plain."""
         try:
             self.socket = socket.create_connection((host, port), timeout)
+            if tls:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         except OSError as error:
             raise Disconnected(str(error)) from error
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -225,7 +228,8 @@ class Server:
 
     host = "127.0.0.1"
 
-    def __init__(self, data=None, flags=(), ready_seconds=60):
+    def __init__(self, data=None, flags=(), ready_seconds=60, tls=None):
+        """`tls`: an ssl.SSLContext that this process talks with to the server; nothing: plain."""
         check(BINARY.exists(), f"no {BINARY}: run ./dev build")
         self.folder = Path(tempfile.mkdtemp(prefix="holdfast-test-"))
         self.data = Path(data) if data else self.folder / "data"
@@ -235,6 +239,7 @@ class Server:
         self.http_port = free_port()
         self.log_path = self.folder / "log"
         self.process = None
+        self.tls = tls
 
     def __enter__(self):
         return self if self.process else self.start()
@@ -276,7 +281,10 @@ class Server:
 
     def http(self, path, method="GET"):
         """Status and body; (0, "") when nobody answers."""
-        connection = http.client.HTTPConnection(self.host, self.http_port, timeout=5)
+        if self.tls:
+            connection = http.client.HTTPSConnection(self.host, self.http_port, timeout=5, context=self.tls)
+        else:
+            connection = http.client.HTTPConnection(self.host, self.http_port, timeout=5)
         try:
             connection.request(method, path)
             response = connection.getresponse()
@@ -287,7 +295,7 @@ class Server:
             connection.close()
 
     def client(self, **options):
-        return Client(self.port, host=self.host, **options)
+        return Client(self.port, host=self.host, **{"tls": self.tls, **options})
 
     def kill(self, how=signal.SIGKILL):
         """Ends the process at once; nothing of it is left when this returns."""

@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <utility>
@@ -82,6 +85,9 @@ void read_config(CLI::App& app, const std::string& path) {
 
 int serve(const node::Options& options, bool hints) {
   logging::configure(options.log_level, options.log_format);
+  // Whatever a node makes of it, it must not end the process between two of them.
+  boost::asio::io_context nobody;
+  const boost::asio::signal_set hang_up(nobody, SIGHUP);
   auto restart = node::Restart::none;
   while (true) {
     auto node = node::Node::open(options, node::make_real_environment, restart);

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t args_kept_max = 1'024;  // room kept for the next request
 constexpr std::size_t unquoted_kept_max = 1'024;
 
+constexpr char tls_handshake = 22;  // the first byte of every TLS client (RFC 8446, 5.1)
+
 enum class Number : std::uint8_t { ok, partial, bad };
 
 /// Reads a length and its CRLF, strictly as Redis: no plus, no leading zero. A
@@ -106,6 +108,8 @@ RespParser::Status RespParser::parse_array(std::string_view input) {
 }
 
 RespParser::Status RespParser::parse_inline(std::string_view input) {
+  // No command begins so; and its line might never end.
+  if (input[0] == tls_handshake) return bad("TLS was sent to a port that speaks none");
   // needed_ is one past what was searched before.
   const std::size_t searched = needed_ == 0 ? 0 : needed_ - 1;
   const std::size_t newline = input.find('\n', searched);

@@ -202,5 +202,11 @@ RC_GTEST_PROP(RespParser, RequestsComeBackAsTheyWereSent, ()) {
   RC_ASSERT(parse(bytes).requests == requests);
 }
 
+TEST(RespParser, TlsIsKnownByItsFirstByte) {
+  RespParser parser;
+  EXPECT_EQ(parser.parse("\x16"), RespParser::Status::bad);
+  EXPECT_THAT(parser.error(), ::testing::HasSubstr("TLS"));
+}
+
 }  // namespace
 }  // namespace holdfast::server
