@@ -205,7 +205,7 @@ RC_GTEST_PROP(RespParser, RequestsComeBackAsTheyWereSent, ()) {
 TEST(RespParser, TlsIsKnownByItsFirstByte) {
   RespParser parser;
   EXPECT_EQ(parser.parse("\x16"), RespParser::Status::bad);
-  EXPECT_THAT(parser.error(), ::testing::HasSubstr("TLS"));
+  EXPECT_NE(parser.error().find("TLS"), std::string::npos);
 }
 
 }  // namespace

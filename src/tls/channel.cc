@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/assert.h"
@@ -20,7 +21,7 @@ constexpr std::size_t record_bytes = 16 * 1024;  // at most
 constexpr std::size_t record_overhead_bytes = 5 + 256;
 constexpr char handshake_record = 22;
 // An alert as every version of TLS reads it: fatal, protocol_version.
-constexpr std::string_view no_such_version = "\x15\x03\x01\x00\x02\x02\x46";
+constexpr std::array<unsigned char, 7> no_such_version{21, 3, 1, 0, 2, 2, 70};
 
 std::string last_error() {
   const unsigned long code = ERR_get_error();

@@ -72,25 +72,27 @@ class TlsClient {
 
  private:
   void step() {
+    if (!why_.empty()) return;
     ERR_clear_error();
-    if (SSL_do_handshake(ssl_.get()) == 1 && !to_say_.empty()) {
+    if (const int n = SSL_do_handshake(ssl_.get()); n != 1) return note(n);
+    if (!to_say_.empty()) {
       const auto size = static_cast<int>(to_say_.size());
       HF_ASSERT(SSL_write(ssl_.get(), to_say_.data(), size) == size);
       to_say_.clear();
     }
     std::array<char, 20'000> room;
-    while (why_.empty()) {
+    while (true) {
       ERR_clear_error();
       const int n = SSL_read(ssl_.get(), room.data(), static_cast<int>(room.size()));
-      if (n > 0) {
-        heard_.append(room.data(), static_cast<std::size_t>(n));
-        continue;
-      }
-      const int kind = SSL_get_error(ssl_.get(), n);
-      if (kind == SSL_ERROR_WANT_READ) return;
-      const char* const reason = ERR_reason_error_string(ERR_get_error());
-      why_ = kind == SSL_ERROR_ZERO_RETURN ? "end" : reason == nullptr ? "error" : reason;
+      if (n <= 0) return note(n);
+      heard_.append(room.data(), static_cast<std::size_t>(n));
     }
+  }
+  void note(int outcome) {
+    const int kind = SSL_get_error(ssl_.get(), outcome);
+    if (kind == SSL_ERROR_WANT_READ) return;
+    const char* const reason = ERR_reason_error_string(ERR_get_error());
+    why_ = kind == SSL_ERROR_ZERO_RETURN ? "end" : reason == nullptr ? "error" : reason;
   }
   std::string take() {
     BIO* const out = SSL_get_wbio(ssl_.get());
