@@ -158,15 +158,18 @@ class Client:
         self.read()
         return self.buffer[:self.at]
 
-    def _more(self):
+    def _receive(self):
         try:
             got = self.socket.recv(1 << 18)
         except OSError as error:
             raise Disconnected(str(error)) from error
         if not got:
             raise Disconnected("closed by the server")
+        return got
+
+    def _more(self):
         # Compacted only now and then, so that read_raw() finds a reply whole.
-        self.buffer += got
+        self.buffer += self._receive()
 
     def _line(self):
         while True:
@@ -178,8 +181,13 @@ class Client:
             self._more()
 
     def _exactly(self, n):
-        while len(self.buffer) < self.at + n + 2:
-            self._more()
+        missing = self.at + n + 2 - len(self.buffer)
+        pieces = [self.buffer]
+        while missing > 0:  # joined once: over TLS a large value comes in thousands of pieces
+            pieces.append(self._receive())
+            missing -= len(pieces[-1])
+        if len(pieces) > 1:
+            self.buffer = b"".join(pieces)
         data = self.buffer[self.at:self.at + n]
         self.at += n + 2
         return data
@@ -227,6 +235,7 @@ class Server:
     """A `holdfast serve` process of our own, on loopback ports that stay the same over restarts."""
 
     host = "127.0.0.1"
+    tls = None
 
     def __init__(self, data=None, flags=(), ready_seconds=60, tls=None):
         """`tls`: an ssl.SSLContext that this process talks with to the server; nothing: plain."""
