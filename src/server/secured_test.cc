@@ -173,7 +173,7 @@ TEST(Secured, LargeRepliesComeWhole) {
 
 TEST(Secured, AReaderThatNeverReadsIsCutOff) {
   RespServer::Options options;
-  options.output_bytes_max = 100'000;
+  options.output_bytes_max = 10'000;
   House house(options);
   house.backend.reply = "$1000000\r\n" + std::string(1'000'000, 'x') + "\r\n";
   Client client(house.server.port(), nobody(house.shop));
