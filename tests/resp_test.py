@@ -39,6 +39,8 @@ STRICTER = {
     "count 1048577", "count 2^31-1",
     # Redis ends an inline command at a zero byte; here it is a byte like others.
     "inline zero byte",
+    # No command begins as TLS does, and who speaks it should hear so, not wait.
+    "TLS ClientHello",
 }
 
 

@@ -17,7 +17,7 @@ namespace holdfast::server {
 ///
 /// Stricter than Redis: CRLF must be CRLF, a zero byte ends nothing, an inline
 /// command of over 64 KiB is refused also when it came in one piece, and an
-/// array of more than 1,048,576 elements at its head.
+/// array of more than 1,048,576 elements at its head, and TLS at its first byte.
 class RespParser {
  public:
   enum class Status : std::uint8_t {

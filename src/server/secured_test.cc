@@ -188,6 +188,7 @@ TEST(Secured, AReaderThatNeverReadsIsCutOff) {
     house.turn();
   }
   EXPECT_EQ(house.server.counters().evicted_readers, 1U);
+  house.turn();
   EXPECT_EQ(house.server.counters().connections, 0U);
 }
 
