@@ -56,15 +56,18 @@ void print_hints(const node::Options& options) {
   const std::size_t colon = options.resp.rfind(':');
   const std::string host = options.resp.substr(0, colon);
   const std::string port = options.resp.substr(colon + 1);
-  fmt::print(stderr,
-             "\nHoldfast listens. In another terminal:\n\n"
-             "  redis-cli -h {0} -p {1} INCRBY visits 1\n"
-             "  redis-cli -h {0} -p {1} ONCE order-17 INCRBY visits 1     # again: counted once\n"
-             "  redis-cli -h {0} -p {1} KEYSPACE CREATE likes GUARANTEE eventual\n"
-             "  redis-cli -h {0} -p {1} ONCE anna:42 INCRBY likes:42 1\n\n"
-             "or without redis-cli:  printf 'PING\\r\\n' | nc -q1 {0} {1}\n"
-             "Health and metrics:    curl http://{2}/metrics\n\n",
-             host, port, options.http);
+  const bool tls = !options.tls_cert.empty();
+  fmt::print(
+      stderr,
+      "\nHoldfast listens. In another terminal:\n\n"
+      "  redis-cli{3} -h {0} -p {1} INCRBY visits 1\n"
+      "  redis-cli{3} -h {0} -p {1} ONCE order-17 INCRBY visits 1     # again: counted once\n"
+      "  redis-cli{3} -h {0} -p {1} KEYSPACE CREATE likes GUARANTEE eventual\n"
+      "  redis-cli{3} -h {0} -p {1} ONCE anna:42 INCRBY likes:42 1\n\n"
+      "or without redis-cli:  printf 'PING\\r\\n' | nc -q1 {0} {1}\n"
+      "Health and metrics:    curl {4}://{2}/metrics\n\n",
+      host, port, options.http, tls ? " --tls --cacert CA" : "",
+      tls ? "--cacert CA https" : "http");
 }
 
 // The file gives what no flag gave. (CLI11 itself reads a file for the program
