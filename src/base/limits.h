@@ -119,11 +119,14 @@ inline constexpr std::size_t workflow_error_bytes_max = 256;      // of an attem
 inline constexpr std::size_t workflow_steps_max = 64;
 inline constexpr std::size_t workflow_name_bytes_max = 64;
 inline constexpr std::size_t workflow_run_id_bytes_max = 64;
+inline constexpr std::size_t workflows_max = 4'096;                 // of all services
+inline constexpr std::uint32_t workflow_versions_max = 4'096;       // of one; none is taken away
+inline constexpr std::size_t workflow_calls_per_operation_max = 4;  // of functions, each bounded
 inline constexpr std::uint32_t workflow_attempts_default = 10;
 inline constexpr std::uint32_t workflow_attempts_max = 100;
 inline constexpr std::size_t workflow_attempts_kept_max = 256;  // of a step, for HISTORY
 inline constexpr std::int64_t workflow_call_timeout_ms_default = 10'000;
-inline constexpr std::int64_t workflow_retain_ms_default = 7LL * 24 * 3'600'000;
+inline constexpr std::int64_t workflow_retain_ms_default = 24LL * 3'600'000;
 inline constexpr Millis workflow_duration_max{365LL * 24 * 3'600'000};
 
 // Checkpoints

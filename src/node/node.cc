@@ -91,7 +91,7 @@ void Node::housekeeping() {
   requests_->refresh_time();
   std::size_t left = expire_keys_per_tick;
   const Instant strong_now = machine_->time();
-  for (KeyspaceState* state : keyspaces_->all()) {
+  for (KeyspaceState* state : keyspaces_->with_undeclared()) {
     if (state->guarantee == Guarantee::strong) {
       // What is past by the log's own time is gone for every entry to come, so
       // erasing it needs no entry of its own.
