@@ -56,7 +56,7 @@ Status Node::run() {
   environment_->on_stop([this] { stopping_ = true; });
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
-    environment_->wait(std::min(tick_at_, gather_until_));
+    environment_->wait(std::min({tick_at_, gather_until_, drive_at_}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
       tick_due_ = true;
@@ -74,6 +74,7 @@ void Node::turn() {
   if (membership_) membership_->turn(requests_->monotonic());
   sequencer_->turn(requests_->now(), requests_->monotonic());
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
+  drive_workflows();
   eventual_->turn(requests_->monotonic());
   follow_declarations();
   if (mesh_ && !eventual_->has_unlogged()) {
@@ -85,6 +86,12 @@ void Node::turn() {
   if (log_bytes() - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
   if (std::exchange(tick_due_, false)) housekeeping();
   requests_->forget_time();
+}
+
+void Node::drive_workflows() {
+  if (!workflows_ || stopping_) return;
+  if (workflows_->turn()) environment_->wake();
+  drive_at_ = workflows_->wanted_at().value_or(Monotonic::max());
 }
 
 void Node::housekeeping() {
