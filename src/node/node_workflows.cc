@@ -26,9 +26,9 @@ NodeWorkflows::NodeWorkflows(Node& node)
 }
 
 bool NodeWorkflows::turn() {
-  appended_ = false;
+  acted_ = false;
   driver_.turn(node_.now());
-  return appended_;
+  return acted_;
 }
 
 std::optional<Monotonic> NodeWorkflows::wanted_at() const {
@@ -40,7 +40,7 @@ std::optional<Monotonic> NodeWorkflows::wanted_at() const {
 void NodeWorkflows::append(const Row& row, const std::vector<std::string>& args, Answer done) {
   const auto views = views_of(args);
   const strong::EntryBuilder::Part part{&row, views};
-  appended_ = true;
+  acted_ = true;
   node_.append_own({.keyspace = workflow::current_keyspace,
                     .caller = {},
                     .request_id = {},
@@ -62,6 +62,7 @@ void NodeWorkflows::call(ServiceId service, const std::string& request_id,
   fcall.request_id = request_id;
   fcall.caller = service;
   fcall.from = "a workflow";
+  acted_ = true;
   node_.run_own(fcall, std::move(done));
 }
 

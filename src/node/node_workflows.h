@@ -17,7 +17,7 @@ class NodeWorkflows final : public WorkflowDriver::World {
  public:
   explicit NodeWorkflows(Node& node);
 
-  /// After the sequencer's turn. True: it has put something into the log.
+  /// After the sequencer's turn. True: it has asked for something, which another turn brings on.
   bool turn();
   /// When it wants another, though nothing else happens.
   std::optional<Monotonic> wanted_at() const;
@@ -39,7 +39,7 @@ class NodeWorkflows final : public WorkflowDriver::World {
   WorkflowDriver driver_;
   std::vector<std::string> living_;  // nodes, this one included
   Monotonic lived_at_{};             // when that was so
-  bool appended_ = false;
+  bool acted_ = false;
 };
 
 }  // namespace holdfast::node
