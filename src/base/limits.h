@@ -123,6 +123,7 @@ inline constexpr std::size_t workflows_max = 4'096;                    // of all
 inline constexpr std::uint32_t workflow_versions_max = 4'096;          // of one; none is taken away
 inline constexpr std::size_t workflow_calls_per_operation_max = 4;     // of functions, each bounded
 inline constexpr std::size_t workflow_attempts_in_flight_max = 1'024;  // of one node
+inline constexpr std::size_t workflow_response_bytes_max = 64_KiB;     // of an HTTP answer, read
 inline constexpr std::uint32_t workflow_attempts_default = 10;
 inline constexpr std::uint32_t workflow_attempts_max = 100;
 inline constexpr std::size_t workflow_attempts_kept_max = 256;  // of a step, for HISTORY

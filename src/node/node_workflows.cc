@@ -18,15 +18,28 @@ std::vector<std::string_view> views_of(const std::vector<std::string>& strings) 
   return {strings.begin(), strings.end()};
 }
 
+HttpCalls::Options http_options(const Options& options) {
+  HttpCalls::Options http{
+      .hosts = options.workflow_hosts, .secret_files = {}, .ca = options.workflow_ca, .wake = {}};
+  for (const std::string& secret : options.workflow_secrets) {
+    const std::size_t equals = secret.find('=');  // the command line has looked
+    http.secret_files[secret.substr(0, equals)] = secret.substr(equals + 1);
+  }
+  return http;
+}
+
 }  // namespace
 
 NodeWorkflows::NodeWorkflows(Node& node)
-    : node_(node), driver_(node.keyspaces().workflows(), *this) {
+    : node_(node),
+      http_(node.environment().make_http_calls(http_options(node.options()))),
+      driver_(node.keyspaces().workflows(), *this) {
   node_.keyspaces().set_on_run([this](const workflow::RunName& run) { driver_.on_changed(run); });
 }
 
 bool NodeWorkflows::turn() {
   acted_ = false;
+  if (http_) http_->collect();
   driver_.turn(node_.now());
   return acted_;
 }
@@ -66,8 +79,9 @@ void NodeWorkflows::call(ServiceId service, const std::string& request_id,
   node_.run_own(fcall, std::move(done));
 }
 
-void NodeWorkflows::send(const workflow::OutgoingHttp&, const std::string&, Millis,
-                         std::function<void(workflow::Outcome)> done) {
+void NodeWorkflows::send(const workflow::OutgoingHttp& request, const std::string& request_id,
+                         Millis timeout, std::function<void(workflow::Outcome)> done) {
+  if (http_) return http_->send(request, request_id, timeout, std::move(done));
   done({.ending = workflow::Ending::refused,
         .result = {},
         .error = "UNSUPPORTED this node sends no HTTP requests"});

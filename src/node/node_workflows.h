@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/units.h"
+#include "node/http_calls.h"
 #include "node/workflow_driver.h"
 
 namespace holdfast::node {
@@ -36,6 +38,7 @@ class NodeWorkflows final : public WorkflowDriver::World {
   void find_who_lives();
 
   Node& node_;
+  std::unique_ptr<HttpCalls> http_;
   WorkflowDriver driver_;
   std::vector<std::string> living_;  // nodes, this one included
   Monotonic lived_at_{};             // when that was so
