@@ -89,11 +89,13 @@ def check_feed(pairs):
 
 
 def what_the_pages_show():
-    for name in ("bank", "shop", "feed"):
+    pages = [EXAMPLES / name / "README.md" for name in ("bank", "shop", "feed")]
+    pages += [holdfast.ROOT / "docs" / f"{name}.md" for name in ("functions", "workflows")]
+    for page in pages:
         with Server() as server:
-            ran = run_console(EXAMPLES / name / "README.md", server)
-            check(ran >= 5, f"{name}: only {ran} commands were found")
-            print(f"   {name}: {ran} commands answer as printed")
+            ran = run_console(page, server)
+            check(ran >= 5, f"{page}: only {ran} commands were found")
+            print(f"   {page.relative_to(holdfast.ROOT)}: {ran} commands answer as printed")
 
 
 if __name__ == "__main__":
