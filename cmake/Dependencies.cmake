@@ -16,6 +16,7 @@ pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 # Compiled as C++: its errors are exceptions, which pass through our frames as they should.
 pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.1-c++)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 if(NOT HOLDFAST_SANITIZE)
   pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)

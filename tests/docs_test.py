@@ -17,7 +17,7 @@ PATH = re.compile(r"^(src|tests|bench|fuzz|docs|cmake|web|examples|base|value|lo
 
 
 def documents():
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 
 
 def headings(path):

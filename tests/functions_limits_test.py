@@ -125,16 +125,16 @@ def what_is_deep_is_refused():
 
 
 def monsters_are_not_answered():
-    """A reply of 16 MiB comes whole; one byte more does not come, and an end that is caught is still the end."""
+    """A reply that is as long as it may be comes whole; one that is longer does not; an end that is caught is still the end."""
     longest = limit("function_reply_bytes_max")
     with node() as (server, client), Others(server):
         client("FUNCTION", "LOAD", library("strong", f="local t = {} for i = 1, args[1] do t[i] = args[2] end return t",
                                            g="return pcall(function() while true do end end)",
                                            h="return {pcall(string.rep, 'x', 1e9)}"))
         part = "x" * 1_000_000
-        reply = client("FCALL", "strong.f", 0, 16, part)
-        equal([len(p) for p in reply], [1_000_000] * 16)
-        told = answer(client, "FCALL", "strong.f", 0, 17, part)
+        reply = client("FCALL", "strong.f", 0, 8, part)
+        equal([len(p) for p in reply], [1_000_000] * 8)
+        told = answer(client, "FCALL", "strong.f", 0, 9, part)
         check("longer than" in told and str(longest) in told, told)
         check(WORK in answer(client, "FCALL", "strong.g", 0), "what ran out of instructions was caught")
         check(MEMORY in answer(client, "FCALL", "strong.h", 0), "what ran out of memory was caught")

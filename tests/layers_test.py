@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-LAYERS = ("base value log table dedup command function strong eventual tls mesh catalog workflow "
+LAYERS = ("base value log table dedup command function workflow strong eventual tls mesh catalog "
           "server node verify trial cli").split()
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 

@@ -104,14 +104,35 @@ inline constexpr std::size_t keyspaces_max = 32'768;  // ever made; SCAN cursors
 inline constexpr std::size_t function_region_bytes = 64_MiB;  // addresses; live bytes are fewer
 inline constexpr std::size_t function_memory_bytes_max =
     16_MiB;  // of one call, its library's included
-inline constexpr std::uint64_t function_work_max = 5'000'000;  // about as many Lua instructions
-inline constexpr std::size_t function_reply_bytes_max = 16_MiB;
+inline constexpr std::uint64_t function_work_max = 1'000'000;  // about as many Lua instructions
+inline constexpr std::size_t function_reply_bytes_max = 8_MiB;
 inline constexpr int function_nesting_max = 64;  // of what a function returns, and of JSON
 inline constexpr std::size_t function_library_bytes_max = 256_KiB;
 inline constexpr std::size_t scripts_compiled_max = 256;       // EVAL's, kept compiled
 inline constexpr std::size_t script_texts_bytes_max = 16_MiB;  // for EVALSHA
 inline constexpr std::size_t libraries_max = 1'024;            // of all keyspaces
 inline constexpr std::size_t functions_max = 256;              // of a library
+
+// Workflows: part of what the log comes to, so the same on every node
+inline constexpr int workflow_nesting_max = 32;  // of definitions, inputs and results
+inline constexpr std::size_t workflow_definition_bytes_max = 64_KiB;
+inline constexpr std::size_t workflow_input_bytes_max = 64_KiB;
+inline constexpr std::size_t workflow_result_bytes_max = 16_KiB;  // of a step, kept
+inline constexpr std::size_t workflow_error_bytes_max = 256;      // of an attempt, kept
+inline constexpr std::size_t workflow_steps_max = 64;
+inline constexpr std::size_t workflow_name_bytes_max = 64;
+inline constexpr std::size_t workflow_run_id_bytes_max = 64;
+inline constexpr std::size_t workflows_max = 4'096;                    // of all services
+inline constexpr std::uint32_t workflow_versions_max = 4'096;          // of one; none is taken away
+inline constexpr std::size_t workflow_calls_per_operation_max = 4;     // of functions, each bounded
+inline constexpr std::size_t workflow_attempts_in_flight_max = 1'024;  // of one node
+inline constexpr std::size_t workflow_response_bytes_max = 64_KiB;     // of an HTTP answer, read
+inline constexpr std::uint32_t workflow_attempts_default = 10;
+inline constexpr std::uint32_t workflow_attempts_max = 100;
+inline constexpr std::size_t workflow_attempts_kept_max = 256;  // of a step, for HISTORY
+inline constexpr std::int64_t workflow_call_timeout_ms_default = 10'000;
+inline constexpr std::int64_t workflow_retain_ms_default = 24LL * 3'600'000;
+inline constexpr Millis workflow_duration_max{365LL * 24 * 3'600'000};
 
 // Checkpoints
 inline constexpr std::size_t checkpoint_dirty_bytes = 256_MiB;  // log written since the last one

@@ -17,6 +17,7 @@
 #include "cli/toml_config.h"
 #include "node/node.h"
 #include "node/real_environment.h"
+#include "workflow/definition.h"
 
 namespace holdfast::cli {
 namespace {
@@ -163,6 +164,25 @@ void add_serve_command(CLI::App& app, int& exit_code) {
   flag("--etcd-key", options->etcd_key, "PEM file of its key");
   flag("--etcd-user", options->etcd_user, "The user that signs in to etcd");
   flag("--etcd-password-file", options->etcd_password_file, "A file with the password alone");
+  serve_app
+      ->add_option(
+          "--workflow-hosts", options->workflow_hosts,
+          "HOST or HOST:PORT,… that workflows' steps may send HTTP requests to; nobody else")
+      ->delimiter(',');
+  serve_app
+      ->add_option("--workflow-secrets", options->workflow_secrets,
+                   "NAME=FILE,… of the bearer tokens that workflows' definitions name")
+      ->delimiter(',')
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            const std::size_t equals = text.find('=');
+            const bool whole = equals != std::string::npos && equals + 1 < text.size();
+            return whole && workflow::is_name(text.substr(0, equals)) ? std::string()
+                                                                      : "not NAME=FILE: " + text;
+          },
+          "NAME=FILE"));
+  flag("--workflow-ca", options->workflow_ca,
+       "PEM file of who signs those hosts' certificates; else the system's");
   flag("--cluster", options->cluster, "The cluster's name");
   flag("--node", options->node, "This node's id; a data folder belongs to one node");
   flag("--memory-limit", texts->memory_limit,

@@ -31,6 +31,9 @@ std::string_view access_text(const Row& row) {
     case Access::function:
       return (row.flags & flag_read_only) != 0 ? "reads one keyspace, by a function"
                                                : "writes one keyspace, by a function";
+    case Access::workflow:
+      return (row.flags & flag_write_catalog) != 0 ? "changes workflows or runs"
+                                                   : "shows workflows or runs";
   }
   return "";
 }

@@ -21,6 +21,9 @@ struct CatalogContext;  // likewise, from catalog/
 namespace node {
 class Node;  // likewise, from node/
 }
+namespace workflow {
+struct Context;  // likewise, from workflow/
+}
 
 /// A command's arguments, its name first.
 using Args = std::span<const std::string_view>;
@@ -56,6 +59,7 @@ using UnchangedFunction = bool (*)(Table&, Instant now, Args, Reply&);
 using EffectFunction = void (*)(EventualContext&, Args, Reply&);
 using SessionFunction = void (*)(server::Session&, Args, Reply&);
 using CatalogFunction = void (*)(CatalogContext&, Args, Reply&);
+using WorkflowFunction = void (*)(workflow::Context&, Args, Reply&);
 using NodeFunction = void (*)(node::Node&, ServiceId caller, Args, Reply&);
 
 enum class Access : std::uint8_t {
@@ -67,6 +71,7 @@ enum class Access : std::uint8_t {
   node,      // about all keyspaces or the node as a whole: DBSIZE, SCAN, INFO
   wrapper,   // carries another command: ONCE, LOCAL, …
   function,  // runs a function of one keyspace: name, function, number of keys, …
+  workflow,  // changes or shows workflows and their runs
 };
 
 /// Where the keys are among the arguments, as Redis counts: the name is 0,
@@ -96,7 +101,7 @@ enum Flags : std::uint32_t {
   flag_no_multi = 1 << 5,
   flag_admin = 1 << 6,
   flag_write_ids = 1 << 8,        // Access::ids: changes (VOID), so it is logged; strong only
-  flag_write_catalog = 1 << 9,    // Access::catalog: changes, so it is logged
+  flag_write_catalog = 1 << 9,    // Access::catalog, workflow: changes, so it is logged
   flag_immediate = 1 << 7,        // session: needs no earlier command of the connection to be done
   flag_flat_pairs = 1 << 10,      // RESP2 sees the reply's array of pairs as one flat array
   flag_of_keyspace = 1 << 12,     // Access::catalog: argument 2 names a keyspace; of an eventual
@@ -127,6 +132,7 @@ struct Row {
   SessionFunction session = nullptr;
   CatalogFunction catalog = nullptr;
   NodeFunction node = nullptr;
+  WorkflowFunction workflow = nullptr;
   std::string_view group;   // "string", "hash", …
   std::string_view since;   // ours
   std::string_view syntax;  // arguments, as in Redis' documentation

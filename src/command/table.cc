@@ -82,6 +82,8 @@ bool complete(const Row& row) {
       return row.catalog != nullptr;
     case Access::node:
       return row.node != nullptr;
+    case Access::workflow:
+      return row.workflow != nullptr;
     case Access::session:
     case Access::wrapper:
     case Access::function:

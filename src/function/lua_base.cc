@@ -34,6 +34,35 @@ int load_string(lua_State* L) {
   return 2;
 }
 
+// What catching an error costs, in units: it is a C++ exception.
+constexpr std::uint64_t catch_units = 500;
+
+// Lua's own, with the catch charged, and of no use against limits.
+int finish_pcall(lua_State* L, int failed) {
+  if (failed != 0) {
+    Running& running = Running::of_stage();
+    if (running.passed() != Passed::nothing) running.pass(L, running.passed());
+    running.charge(L, catch_units);
+  }
+  lua_pushboolean(L, failed == 0 ? 1 : 0);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
+int protected_call(lua_State* L) {
+  luaL_checkany(L, 1);
+  return finish_pcall(L, lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0));
+}
+
+int protected_call_handled(lua_State* L) {
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  lua_insert(L, 1);  // the handler below the function
+  const int failed = lua_pcall(L, 0, LUA_MULTRET, 1);
+  lua_remove(L, 1);
+  return finish_pcall(L, failed);
+}
+
 // Lua's own, seeded by the call: the same on every node.
 int random(lua_State* L) {
   constexpr double steps = 9007199254740992.0;  // 2^53: every one a double
@@ -91,8 +120,13 @@ void open_base(lua_State* L) {
   static constexpr std::array gone = {"dofile",   "loadfile",       "print", "load",
                                       "newproxy", "collectgarbage", "gcinfo"};
   remove(L, LUA_GLOBALSINDEX, gone);
-  lua_pushcfunction(L, load_string);
-  lua_setglobal(L, "loadstring");
+  static constexpr luaL_Reg ours[] = {{"loadstring", load_string},
+                                      {"pcall", protected_call},
+                                      {"xpcall", protected_call_handled},
+                                      {nullptr, nullptr}};
+  lua_pushvalue(L, LUA_GLOBALSINDEX);
+  set_functions(L, ours);
+  lua_pop(L, 1);
 }
 
 void open_math(lua_State* L) {

@@ -22,7 +22,7 @@ void open_redis(lua_State* L);  // redis, and the same as holdfast
 /// Where in the registry the table of registered functions lies.
 inline constexpr const char* registered = "holdfast.functions";
 /// What a command costs, besides its arguments' and reply's bytes.
-inline constexpr std::uint64_t command_units = 100;
+inline constexpr std::uint64_t command_units = 20;
 
 /// The string argument, as it lies in the state.
 std::string_view check_string(lua_State* L, int index);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "function/running.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "base/assert.h"
 #include "base/limits.h"
 
@@ -61,7 +64,7 @@ void* Running::allocate(void*, void* block, std::size_t old_bytes, std::size_t n
     if (running.watched_ != nullptr) lua_sethook(running.watched_, on_count, LUA_MASKCOUNT, 1);
     return nullptr;
   }
-  if (block == nullptr && new_bytes > running.longest_) running.longest_ = new_bytes;
+  running.note_block(block != nullptr, new_bytes);
   if (new_bytes > old_bytes) running.work_.spend((new_bytes - old_bytes) / bytes_per_unit);
   return given;
 }
@@ -69,7 +72,19 @@ void* Running::allocate(void*, void* block, std::size_t old_bytes, std::size_t n
 void Running::on_count(lua_State* L, lua_Debug*) {
   Running& running = of_stage();
   if (running.passed_ != Passed::nothing) running.pass(L, running.passed_);
-  running.charge(L, instructions_between * (1 + running.longest_ / bytes_per_instruction));
+  running.charge(L, instructions_between * running.price_);
+}
+
+// A string is made at its size, and the stack is the only block that grows to sizes other than
+// tables' arrays and the list of calls have. A table's hash part and the index of all strings are
+// made at their sizes, too: those may be strings, and so cost, though less.
+void Running::note_block(bool grown, std::size_t bytes) {
+  if (bytes < bytes_per_instruction) return;
+  const std::size_t odd_part = bytes >> static_cast<unsigned>(std::countr_zero(bytes));
+  const bool like_a_table = odd_part == 1 || odd_part == 5;
+  if (grown && (like_a_table || bytes % 16 != 0)) return;
+  const std::size_t per_unit = like_a_table ? 4 * bytes_per_instruction : bytes_per_instruction;
+  price_ = std::max(price_, 1 + bytes / per_unit);
 }
 
 lua_State* Running::new_state() {

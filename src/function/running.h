@@ -48,6 +48,7 @@ class Running {
   Work& work() { return work_; }
   /// Ends the program.
   [[noreturn]] void pass(lua_State* L, Passed what);
+  Passed passed() const { return passed_; }
   /// Which limit the program passed, be it without having come to another instruction.
   Passed ended_by() const {
     return passed_ == Passed::nothing && work_.spent() ? Passed::work : passed_;
@@ -70,9 +71,11 @@ class Running {
   static void* allocate(void* ignored, void* block, std::size_t old_bytes, std::size_t new_bytes);
   static void on_count(lua_State* L, lua_Debug*);
 
-  /// One instruction may copy or compare a string that is as long as the longest there was: `..`
-  /// that comes to a string which is there already gives out no memory, and costs nothing else.
-  static constexpr std::size_t bytes_per_instruction = 16'384;
+  /// One instruction may copy or compare as much as the longest string there was, or the stack:
+  /// `..` that comes to a string which is there already gives out no memory, and would cost nothing
+  /// else.
+  static constexpr std::size_t bytes_per_instruction = 4'096;
+  void note_block(bool grown, std::size_t bytes);
 
   Arena& arena_;
   Commands* commands_;
@@ -81,8 +84,7 @@ class Running {
   Work work_;
   Passed passed_ = Passed::nothing;
   lua_State* watched_ = nullptr;
-  std::size_t longest_ =
-      0;  // of the blocks that were made at their size, as strings are; tables grow
+  std::uint64_t price_ = 1;  // of an instruction
 };
 
 }  // namespace holdfast::function

@@ -10,6 +10,7 @@
 #include "node/script_rows.h"
 #include "node/service_tokens.h"
 #include "server/session_rows.h"
+#include "workflow/rows.h"
 
 namespace holdfast::node {
 
@@ -17,7 +18,7 @@ std::unique_ptr<CommandTable> make_command_table() {
   return std::make_unique<CommandTable>(std::initializer_list<std::span<const Row>>{
       string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), keyspace_rows(), member_rows(),
       service_rows(), function_rows(), function::call_rows(), function::script_rows(),
-      script_rows(), service_token_rows(), server::session_rows(), node_rows()});
+      workflow::rows(), script_rows(), service_token_rows(), server::session_rows(), node_rows()});
 }
 
 }  // namespace holdfast::node

@@ -16,6 +16,7 @@
 #include "mesh/reception.h"
 #include "mesh/transport.h"
 #include "node/engine.h"
+#include "node/http_calls.h"
 #include "node/options.h"
 #include "server/front.h"
 #include "server/http_server.h"
@@ -89,6 +90,8 @@ class Environment {
   /// Serves the pages, over TLS where there is an identity; nullptr where there is no HTTP.
   virtual std::unique_ptr<server::HttpServer> make_http(
       server::HttpPages pages, std::shared_ptr<const tls::RenewableIdentity> tls) = 0;
+  /// Sends workflows' HTTP requests; nullptr where there is no HTTP.
+  virtual std::unique_ptr<HttpCalls> make_http_calls(HttpCalls::Options) { return nullptr; }
   virtual mesh::Transport& transport() = 0;
   virtual std::unique_ptr<mesh::Reception> make_reception(mesh::Reception::Options options) = 0;
   /// mesh::fetch_checkpoint(), which waits.

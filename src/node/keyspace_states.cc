@@ -39,6 +39,31 @@ KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids
                    id_options(ids_memory_bytes, strong::remembered_for(Keyspace().retain_ids),
                               ids_hash_seed)) {
   for (const Keyspace* keyspace : catalog_.all()) make(*keyspace);
+  make_workflows();
+}
+
+// One that no client can name.
+KeyspaceState& KeyspaceStates::make_hidden(KeyspaceId id) {
+  Keyspace keyspace;
+  keyspace.id = id;
+  keyspace.guarantee = Guarantee::strong;
+  KeyspaceState& state = make(keyspace);
+  state.declared = false;
+  state.place = static_cast<std::uint16_t>(id.value);  // behind all that are counted
+  list_all();
+  return state;
+}
+
+void KeyspaceStates::make_workflows() {
+  KeyspaceState& current = make_hidden(workflow::current_keyspace);
+  KeyspaceState& ended = make_hidden(workflow::ended_keyspace);
+  workflows_ = std::make_unique<workflow::Engine>(current.table, ended.table);
+  hear_runs();
+}
+
+void KeyspaceStates::hear_runs() {
+  if (workflows_ == nullptr || !on_run_) return;
+  workflows_->set_on_changed([this](const workflow::RunName& run, const auto&) { on_run_(run); });
 }
 
 KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
@@ -69,6 +94,9 @@ void KeyspaceStates::list_all() {
 
 void KeyspaceStates::use_declarations() {
   declarations_ = true;
+  workflows_.reset();
+  named_.clear();
+  list_all();
   places_ = Catalog::default_id.value;
 }
 
@@ -87,7 +115,13 @@ Status KeyspaceStates::load() {
     if (Status s = state.table.load(); !s) return s;
     if (Status s = state.ids.load(); !s) return s;
   }
-  return {};
+  if (declarations_) return {};
+  make_workflows();
+  for (const KeyspaceId id : {workflow::current_keyspace, workflow::ended_keyspace}) {
+    if (Status s = find(id)->table.load(); !s) return s;
+    if (Status s = find(id)->ids.load(); !s) return s;
+  }
+  return workflows_->load();
 }
 
 KeyspaceState* KeyspaceStates::find(KeyspaceId id) {
@@ -122,6 +156,11 @@ std::size_t KeyspaceStates::memory_bytes() const {
     bytes += state->table.memory_bytes() + state->ids.memory_bytes();
   }
   return bytes;
+}
+
+std::optional<KeyspaceId> KeyspaceStates::keyspace_named(std::string_view name) {
+  const Keyspace* const keyspace = catalog_.find(name);
+  return keyspace == nullptr ? std::nullopt : std::optional(keyspace->id);
 }
 
 strong::State* KeyspaceStates::strong_state(KeyspaceId keyspace) {

@@ -19,6 +19,7 @@
 #include "node/eventual_side.h"
 #include "strong/machine.h"
 #include "table/table.h"
+#include "workflow/engine.h"
 
 namespace holdfast::node {
 
@@ -106,6 +107,12 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
       std::function<void(const Row& row, Args args, ServiceId caller, std::string_view reply)>;
   void set_on_catalog(CatalogHeard heard) { on_catalog_ = std::move(heard); }
 
+  /// Hears of runs that have changed and not ended, also after load().
+  void set_on_run(std::function<void(const workflow::RunName&)> heard) {
+    on_run_ = std::move(heard);
+    hear_runs();
+  }
+
   // strong::Host
   strong::State* strong_state(KeyspaceId keyspace) override;
   bool holds(KeyspaceId keyspace, std::string_view key) override {
@@ -114,6 +121,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   bool is_of(KeyspaceId keyspace, std::string_view key) override {
     return catalog_.of_key(key).id == keyspace;
   }
+  std::optional<KeyspaceId> keyspace_named(std::string_view name) override;
+  workflow::Engine& workflows() override { return *workflows_; }
   std::string_view service_name(ServiceId service) override {
     const Service* const found = services_.find(service);
     return found == nullptr ? std::string_view() : found->name;
@@ -147,6 +156,9 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   KeyspaceState* make_undeclared(KeyspaceId id);
   void adopt(KeyspaceState& state, const Keyspace& keyspace);
   void list_all();
+  KeyspaceState& make_hidden(KeyspaceId id);
+  void make_workflows();
+  void hear_runs();
 
   Catalog& catalog_;
   Members members_;
@@ -169,6 +181,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::function<void(KeyspaceId)> on_dropped_hook_;
   std::function<void(std::string_view)> on_merged_hook_;
   CatalogHeard on_catalog_;
+  std::unique_ptr<workflow::Engine> workflows_;  // where there may be an engine
+  std::function<void(const workflow::RunName&)> on_run_;
   std::function<NodeFacts()> node_facts_;
   std::function<void()> members_changed_;
 };

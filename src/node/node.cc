@@ -58,7 +58,7 @@ Status Node::run() {
   environment_->on_renew([this] { renew(credentials_); });
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
-    environment_->wait(std::min(tick_at_, gather_until_));
+    environment_->wait(std::min({tick_at_, gather_until_, drive_at_}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
       tick_due_ = true;
@@ -76,6 +76,7 @@ void Node::turn() {
   if (membership_) membership_->turn(requests_->monotonic());
   sequencer_->turn(requests_->now(), requests_->monotonic());
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
+  drive_workflows();
   eventual_->turn(requests_->monotonic());
   follow_declarations();
   if (mesh_ && !eventual_->has_unlogged()) {
@@ -89,11 +90,17 @@ void Node::turn() {
   requests_->forget_time();
 }
 
+void Node::drive_workflows() {
+  if (!workflows_ || stopping_) return;
+  if (workflows_->turn()) environment_->wake();
+  drive_at_ = workflows_->wanted_at().value_or(Monotonic::max());
+}
+
 void Node::housekeeping() {
   requests_->refresh_time();
   std::size_t left = expire_keys_per_tick;
   const Instant strong_now = machine_->time();
-  for (KeyspaceState* state : keyspaces_->all()) {
+  for (KeyspaceState* state : keyspaces_->with_undeclared()) {
     if (state->guarantee == Guarantee::strong) {
       // What is past by the log's own time is gone for every entry to come, so
       // erasing it needs no entry of its own.

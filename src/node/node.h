@@ -22,6 +22,7 @@
 #include "node/membership.h"
 #include "node/memory.h"
 #include "node/mesh_side.h"
+#include "node/node_workflows.h"
 #include "node/options.h"
 #include "node/peers.h"
 #include "node/replies.h"
@@ -105,6 +106,11 @@ class Node {
   /// gets what `answer` makes of its reply.
   void append_for(Ticket ticket, const CatalogOperation& operation,
                   std::function<std::string(std::string_view)> answer);
+  /// Puts an operation of the node's own into the strong log; `done` gets its reply, later.
+  void append_own(const strong::Sequencer::Write& write,
+                  std::function<void(std::string_view)> done);
+  /// Runs a request of the node's own, as a client's; `done` gets its reply, later.
+  void run_own(const server::Request& request, std::function<void(std::string_view)> done);
   /// Called by a row that answers later, through the ticket: submit() is false.
   Ticket defer();
 
@@ -129,6 +135,7 @@ class Node {
   Environment& environment() { return *environment_; }
   MemoryWatch& memory() { return memory_; }
   Settings& settings() { return settings_; }
+  const NodeWorkflows* workflows() const { return workflows_.get(); }
   const Options& options() const { return options_; }
   Instant now() const { return requests_->now(); }
   Instant started_at() const { return started_at_; }
@@ -161,6 +168,7 @@ class Node {
   Status watch_cluster();
   Status listen();
   void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
+  void drive_workflows();
   void housekeeping();
   std::uint64_t log_bytes() const;
   std::uint64_t strong_log_bytes() const;
@@ -176,6 +184,7 @@ class Node {
   Instant started_at_{};
   std::atomic<bool> stopping_{false};
   Monotonic tick_at_{};
+  Monotonic drive_at_ = Monotonic::max();      // the workflows' driver wants a turn
   Monotonic gather_until_ = Monotonic::max();  // the sequencer
   bool tick_due_ = false;
   Restart wants_restart_ = Restart::none;
@@ -202,9 +211,10 @@ class Node {
   std::unique_ptr<strong::Sequencer> sequencer_;
   std::unique_ptr<EventualSide> eventual_;
   std::unique_ptr<Checkpointer> checkpointer_;
-  std::unique_ptr<MeshSide> mesh_;          // where there can be other nodes
-  std::unique_ptr<Peers> peers_;            // likewise
-  std::unique_ptr<Membership> membership_;  // with a shared log only
+  std::unique_ptr<MeshSide> mesh_;            // where there can be other nodes
+  std::unique_ptr<Peers> peers_;              // likewise
+  std::unique_ptr<NodeWorkflows> workflows_;  // with an engine only
+  std::unique_ptr<Membership> membership_;    // with a shared log only
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<server::Front> front_;
   std::unique_ptr<server::HttpServer> http_;

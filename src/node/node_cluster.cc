@@ -102,17 +102,35 @@ void Node::append_own(const CatalogOperation& operation,
                       std::function<void(std::string_view)> done) {
   const auto args = operation.args();
   const strong::EntryBuilder::Part part{operation.row, args};
+  append_own({.keyspace = {},
+              .caller = operation.caller,
+              .request_id = {},
+              .calls = std::span(&part, 1),
+              .durability = Durability::always},
+             std::move(done));
+}
+
+void Node::append_own(const strong::Sequencer::Write& write,
+                      std::function<void(std::string_view)> done) {
   const Ticket ticket = replies_->own(std::move(done));
-  const Status taken = sequencer_->write({.keyspace = {},
-                                          .caller = operation.caller,
-                                          .request_id = {},
-                                          .calls = std::span(&part, 1),
-                                          .durability = Durability::always},
-                                         ticket, requests_->monotonic());
+  const Status taken = sequencer_->write(write, ticket, requests_->monotonic());
   if (taken) return;
   std::string text;
   Reply(text).error(taken.error());
   late_.emplace_back(ticket, std::move(text));
+}
+
+void Node::run_own(const server::Request& request, std::function<void(std::string_view)> done) {
+  const Ticket ticket = replies_->own(std::move(done));
+  std::string text;
+  Reply reply(text);
+  const auto path = requests_->route(request);
+  if (!path) {
+    reply.error(path.error());
+  } else if (!requests_->submit(request, ticket, *path, reply)) {
+    return;
+  }
+  late_.emplace_back(ticket, std::move(text));  // good when the turn has ended
 }
 
 void Node::append_for(Ticket ticket, const CatalogOperation& operation,

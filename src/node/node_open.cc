@@ -247,6 +247,7 @@ Status Node::recover() {
     if (Status s = state->table.warm(enough); !s) return s;
     if (Status s = state->ids.warm(enough); !s) return s;
   }
+  if (engine_.strong()) workflows_ = std::make_unique<NodeWorkflows>(*this);
   next_checkpoint_ = environment_->now() + options_.checkpoint_interval;
   started_at_ = environment_->wall();
   const auto took = std::chrono::duration_cast<Millis>(environment_->now() - began);

@@ -29,6 +29,9 @@ struct Options {
   std::string engine = "embedded";
   std::string etcd_ca, etcd_cert, etcd_key;  // PEM files; a CA alone is TLS without a client's own
   std::string etcd_user, etcd_password_file;
+  std::vector<std::string> workflow_hosts;    // HOST or HOST:PORT that steps may send requests to
+  std::vector<std::string> workflow_secrets;  // NAME=FILE: bearer tokens that definitions name
+  std::string workflow_ca;                    // PEM file of who signs those hosts' certificates
   std::string cluster = "holdfast";
   std::string node = "1";
   std::uint64_t memory_limit_bytes = 0;      // 0: three quarters of what this machine gives us

@@ -139,6 +139,10 @@ class RealEnvironment final : public Environment {
       server::HttpPages pages, std::shared_ptr<const tls::RenewableIdentity> tls) override {
     return std::make_unique<server::HttpServer>(io_, std::move(pages), std::move(tls));
   }
+  std::unique_ptr<HttpCalls> make_http_calls(HttpCalls::Options options) override {
+    options.wake = [this] { wake(); };
+    return make_curl_calls(std::move(options));
+  }
   mesh::Transport& transport() override { return transport_; }
   std::unique_ptr<mesh::Reception> make_reception(mesh::Reception::Options options) override {
     return std::make_unique<mesh::CheckpointServer>(io_, std::move(options));

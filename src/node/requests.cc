@@ -12,6 +12,7 @@
 #include "catalog/permissions.h"
 #include "node/node.h"
 #include "node/token.h"
+#include "workflow/rows.h"
 
 namespace holdfast::node {
 namespace {
@@ -226,6 +227,10 @@ Result<Path> Requests::decide(const Request& request) {
       const bool here = keyspace != nullptr && keyspace->guarantee == Guarantee::eventual;
       return here ? Path::eventual : Path::strong;
     }
+    case Access::workflow:
+      if (parts_.node.has_strong()) return Path::strong;
+      return fail(Code::unsupported,
+                  "workflows need an engine (--engine etcd://…), and these nodes have none");
     case Access::node:
       if ((request.row->flags & flag_admin) != 0) {
         if (Status s = permissions::check_administers(parts_.keyspaces.services(), request.caller,
@@ -265,14 +270,16 @@ bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Repl
     run_catalog(*request.row, request.caller, request.args, reply);
     return true;
   }
+  const bool of_keyspace =
+      request.row->access != Access::catalog && request.row->access != Access::workflow;
   if (request.row->access == Access::ids) {
     keyspace = parts_.catalog.find(request.args[2]);
   } else if (request.row->access == Access::function) {
     keyspace = keyspace_of_function(*request.row, request.args).value_or(nullptr);
-  } else if (request.row->access != Access::catalog) {
+  } else if (of_keyspace) {
     keyspace = keyspace_of_request(request).value_or(nullptr);
   }
-  if (keyspace == nullptr && request.row->access != Access::catalog) {
+  if (keyspace == nullptr && of_keyspace) {
     reply.error(keyspace_dropped());  // since it was routed
     return true;
   }
@@ -292,7 +299,9 @@ bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Repl
 bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, Ticket ticket,
                              Reply& reply) {
   const Row& row = *request.row;
-  const KeyspaceId id = keyspace == nullptr ? KeyspaceId{0} : keyspace->id;
+  const KeyspaceId id = row.access == Access::workflow ? workflow::current_keyspace
+                        : keyspace == nullptr          ? KeyspaceId{0}
+                                                       : keyspace->id;
   const Durability durability = keyspace == nullptr ? Durability::always : keyspace->durability;
   const bool writes = row.access == Access::write || has_writes(request) ||
                       (row.access == Access::function && !only_reads(request, *keyspace)) ||
@@ -403,6 +412,9 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
       read_by_function(row, *state, caller, time, args, out);
     } else if (state->strong.owner.value != 0 && state->strong.owner != caller) {
       out.error(owner_changed());  // since it was routed
+    } else if (row.access == Access::workflow) {
+      workflow::Context context{parts_.keyspaces.workflows(), {.now = time}, caller, nullptr};
+      row.workflow(context, args, out);
     } else if (row.access == Access::ids) {
       IdContext context{state->ids, caller, time};
       row.ids(context, args, out);

@@ -108,6 +108,7 @@ bool only_reads(const Row& row) {
     case Access::ids:
       return (row.flags & flag_write_ids) == 0;
     case Access::catalog:
+    case Access::workflow:
       return (row.flags & flag_write_catalog) == 0;
     case Access::function:
       return (row.flags & flag_read_only) != 0;
@@ -175,7 +176,7 @@ Status check_wrapping(Unwrapped& command) {
     return {};
   }
   const bool once = row.access == Access::write || row.access == Access::catalog ||
-                    row.access == Access::function ||
+                    row.access == Access::function || row.access == Access::workflow ||
                     (row.access == Access::session && row.name == "EXEC");
   if (!once) return refuse("ONCE takes a command that reads or changes keys or keyspaces, or EXEC");
   return {};

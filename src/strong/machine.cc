@@ -2,6 +2,7 @@
 #include "strong/machine.h"
 
 #include <absl/container/flat_hash_map.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,8 @@
 #include "base/wire.h"
 #include "strong/appenders.h"
 #include "strong/id_budget.h"
+#include "workflow/results.h"
+#include "workflow/rows.h"
 
 namespace holdfast::strong {
 namespace {
@@ -66,7 +69,7 @@ std::string_view first_key_of(const Operation& operation) {
 
 }  // namespace
 
-struct Machine::Impl {
+struct Machine::Impl final : workflow::Functions {
   Impl(const CommandTable& commands_, Host& host_) : commands(commands_), host(host_) {}
 
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);
@@ -88,6 +91,9 @@ struct Machine::Impl {
   void transact(const Operation& operation, State& state, std::uint64_t version);
   void call(const Call& call, State& state, std::uint64_t seed, Reply& reply);
   void call_function(const Operation& operation, State& state, std::uint64_t seed, Reply& reply);
+  void change_workflows(const Operation& operation, std::uint64_t version, Reply& reply);
+  std::optional<workflow::Outcome> call(ServiceId service, const workflow::FunctionRequest& request,
+                                        std::string_view request_id) override;
   void sweep_ids();
   void change_catalog(const Operation& operation, Reply& reply);
   void pass_milestone();
@@ -113,6 +119,7 @@ struct Machine::Impl {
   KeyspaceId last_keyspace;  // the one looked up last, and what was found; 0: none
   State* last_state = nullptr;
   IdBudget* last_budget = nullptr;
+  std::uint64_t step_version = 0;  // of the workflow operation at hand
 };
 
 Status Machine::Impl::read_through(EntryReader reader) {
@@ -333,7 +340,9 @@ void Machine::Impl::execute(const Slot& slot, std::uint64_t version) {
     return;
   }
   slot.state->table.set_version(version);
-  if (operation.transaction) {
+  if (operation.keyspace == workflow::current_keyspace) {
+    change_workflows(operation, version, reply);
+  } else if (operation.transaction) {
     transact(operation, *slot.state, version);
   } else if (is_function(operation)) {
     call_function(operation, *slot.state, mix(version), reply);
@@ -381,6 +390,53 @@ void Machine::Impl::call_function(const Operation& operation, State& state, std:
   if ((call.row->flags & flag_script) != 0)
     return function::eval(scripts, std::move(on), call.args, reply);
   function::call(*state.functions, std::move(on), call.args, reply);
+}
+
+void Machine::Impl::change_workflows(const Operation& operation, std::uint64_t version,
+                                     Reply& reply) {
+  step_version = version;
+  workflow::Context context{.engine = host.workflows(),
+                            .at = {.now = time, .seed = mix(version)},
+                            .caller = operation.caller,
+                            .functions = this};
+  const Call& call = operation.calls[0];
+  call.row->workflow(context, call.args, reply);
+}
+
+// A step's call is to its keyspace what ONCE … FCALL is, and goes the same way.
+std::optional<workflow::Outcome> Machine::Impl::call(ServiceId service,
+                                                     const workflow::FunctionRequest& request,
+                                                     std::string_view request_id) {
+  const auto refuse = [](Error error) {
+    return workflow::Outcome{.ending = workflow::Ending::refused,
+                             .result = {},
+                             .error = fmt::format("{} {}", row_of(error.code).resp, error.message)};
+  };
+  const auto keyspace = host.keyspace_named(function::parse_name(request.function).keyspace);
+  if (!keyspace) return refuse({Code::err, "Function not found"});
+  if (host.strong_state(*keyspace) == nullptr) return std::nullopt;
+  for (const std::string& key : request.keys) {
+    if (!host.is_of(*keyspace, key))
+      return refuse({Code::cross_keyspace, "a key is not in the function's keyspace"});
+  }
+  const std::string count = fmt::format("{}", request.keys.size());
+  Call fcall{.row = commands.find("FCALL"), .args = {"FCALL", request.function, count}};
+  fcall.args.insert(fcall.args.end(), request.keys.begin(), request.keys.end());
+  fcall.args.insert(fcall.args.end(), request.args.begin(), request.args.end());
+  Slot slot;
+  slot.operation.keyspace = *keyspace;
+  slot.operation.caller = service;
+  slot.operation.request_id = request_id;
+  for (const std::string_view arg : fcall.args)
+    slot.operation.fingerprint = checksum(arg, slot.operation.fingerprint ^ arg.size());
+  slot.operation.calls.push_back(std::move(fcall));
+  slot.id = make_id_key(service, request_id);
+  look_up(slot);
+  std::string outer = std::exchange(reply_bytes, {});
+  run(slot, step_version);
+  workflow::Outcome outcome = workflow::outcome_of_reply(reply_bytes);
+  reply_bytes = std::move(outer);
+  return outcome;
 }
 
 // Lets go of ids past their windows. When is no matter to what is answered:

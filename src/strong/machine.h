@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@
 #include "function/scripts.h"
 #include "strong/operation.h"
 #include "table/table.h"
+
+namespace holdfast::workflow {
+class Engine;
+}
 
 namespace holdfast::strong {
 
@@ -52,6 +57,10 @@ class Host {
   virtual bool is_of(KeyspaceId keyspace, std::string_view key) = 0;
   /// The name of who has signed in; empty: nobody.
   virtual std::string_view service_name(ServiceId service) = 0;
+  /// The keyspace of that name; nothing: there is none.
+  virtual std::optional<KeyspaceId> keyspace_named(std::string_view name) = 0;
+  /// Over the tables of workflow::current_keyspace and ended_keyspace, which are states, too.
+  virtual workflow::Engine& workflows() = 0;
   /// Runs a catalog command that changes.
   virtual void apply_catalog(const Row& row, Args args, ServiceId caller, Instant now,
                              Reply& reply) = 0;

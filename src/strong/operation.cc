@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/limits.h"
+#include "workflow/engine.h"
 
 namespace holdfast::strong {
 namespace {
@@ -68,6 +69,7 @@ tl::unexpected<Error> corrupt(const char* what) {
 
 bool loggable(const Row& row, KeyspaceId keyspace, bool transaction) {
   if (row.code == 0 || (row.access == Access::catalog) != (keyspace.value == 0)) return false;
+  if ((row.access == Access::workflow) != (keyspace == workflow::current_keyspace)) return false;
   switch (row.access) {
     case Access::read:
       return row.read != nullptr;
@@ -76,6 +78,7 @@ bool loggable(const Row& row, KeyspaceId keyspace, bool transaction) {
     case Access::ids:
       return !transaction && (row.flags & flag_write_ids) != 0 && row.ids != nullptr;
     case Access::catalog:
+    case Access::workflow:
       return !transaction && (row.flags & flag_write_catalog) != 0;
     case Access::function:
       return !transaction && (row.flags & flag_read_only) == 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,6 +14,7 @@
 #include "strong/machine.h"
 #include "strong/operation.h"
 #include "value/value.h"
+#include "workflow/rows.h"
 
 /// For this folder's tests: keyspaces in memory under a machine.
 namespace holdfast::strong::testing {
@@ -52,6 +54,7 @@ inline const CommandTable& commands() {
                                   id_rows(),
                                   function::call_rows(),
                                   function::script_rows(),
+                                  workflow::rows(),
                                   catalog_rows};
   return table;
 }
@@ -59,6 +62,8 @@ inline const CommandTable& commands() {
 using Line = std::vector<std::string>;  // a command and its arguments
 
 inline const Row* row_of(const Line& line) {
+  if (line.size() > 1 && line[1] == "REPORT") return &workflow::report_row();
+  if (line.size() > 1 && line[1] == "GO-ON") return &workflow::go_on_row();
   return line.size() > 1 ? commands().find(line[0], line[1]) : commands().find(line[0]);
 }
 
@@ -69,17 +74,28 @@ class TestHost final : public Host {
       : store_(store),
         catalog_ids_({0}, store, {.retain = remembered_for(retain)}),
         accounts_(accounts, store, retain),
-        stock_(stock, store, retain) {}
+        stock_(stock, store, retain),
+        runs_(workflow::current_keyspace, store, retain),
+        ended_runs_(workflow::ended_keyspace, store, retain),
+        workflows_(runs_.table, ended_runs_.table) {}
 
   State* strong_state(KeyspaceId keyspace) override {
     if (keyspace == accounts) return &accounts_.state;
     if (keyspace == stock && !stock_dropped_) return &stock_.state;
+    if (keyspace == workflow::current_keyspace) return &runs_.state;
     return nullptr;
   }
   bool holds(KeyspaceId, std::string_view key) override {
     return !moved.contains(std::string(key));
   }
   bool is_of(KeyspaceId, std::string_view) override { return true; }
+  std::optional<KeyspaceId> keyspace_named(std::string_view name) override {
+    if (name == "accounts") return accounts;
+    if (name == "stock") return stock;
+    if (name == "likes") return KeyspaceId{3};  // eventual
+    return std::nullopt;
+  }
+  workflow::Engine& workflows() override { return workflows_; }
   std::string_view service_name(ServiceId service) override {
     const auto found = services.find(service.value);
     return found == services.end() ? std::string_view() : found->second;
@@ -100,10 +116,11 @@ class TestHost final : public Host {
 
   void load() {
     HF_ASSERT(catalog_ids_.load());
-    for (Keyspace* each : {&accounts_, &stock_}) {
+    for (Keyspace* each : all()) {
       HF_ASSERT(each->table.load());
       HF_ASSERT(each->ids.load());
     }
+    HF_ASSERT(workflows_.load());
   }
 
   /// Commits everything, and what the machine keeps, in one checkpoint.
@@ -112,7 +129,7 @@ class TestHost final : public Host {
     catalog_ids_.begin_checkpoint();
     while (!catalog_ids_.checkpoint_slice(rows, 7)) {
     }
-    for (Keyspace* each : {&accounts_, &stock_}) {
+    for (Keyspace* each : all()) {
       each->table.begin_checkpoint();
       each->ids.begin_checkpoint();
       while (!each->table.checkpoint_slice(rows, 7)) {
@@ -124,7 +141,7 @@ class TestHost final : public Host {
     rows.put(Family::meta, "dropped", stock_dropped_ ? "1" : "0");
     HF_ASSERT(store_.commit(std::move(rows)));
     catalog_ids_.end_checkpoint(true);
-    for (Keyspace* each : {&accounts_, &stock_}) {
+    for (Keyspace* each : all()) {
       each->table.end_checkpoint(true);
       each->ids.end_checkpoint(true);
     }
@@ -140,7 +157,9 @@ class TestHost final : public Host {
   }
 
   std::uint64_t digest(Instant now) {
-    return accounts_.table.digest(now) * 31 + stock_.table.digest(now);
+    std::uint64_t digest = 0;
+    for (Keyspace* each : all()) digest = digest * 31 + each->table.digest(now);
+    return digest;
   }
 
   std::map<std::uint32_t, std::string> services;
@@ -157,11 +176,15 @@ class TestHost final : public Host {
     IdTable ids;
     State state;
   };
+  std::array<Keyspace*, 4> all() { return {&accounts_, &stock_, &runs_, &ended_runs_}; }
 
   Store& store_;
   IdTable catalog_ids_;
   Keyspace accounts_;
   Keyspace stock_;
+  Keyspace runs_;
+  Keyspace ended_runs_;
+  workflow::Engine workflows_;
   bool stock_dropped_ = false;
 };
 

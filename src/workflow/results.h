@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "base/reply.h"
+#include "workflow/json.h"
+#include "workflow/run.h"
+
+namespace holdfast::workflow {
+
+/// A function's reply, in its canonical form, as JSON: integers and doubles are numbers, strings
+/// and statuses strings, arrays and sets arrays, maps objects, nulls null.
+Json json_of_reply(std::string_view canonical);
+
+/// What the reply of a call says of an attempt. A refusal is for good, whoever gave it; but not
+/// where the call was not made at all and may be made later (UNAVAILABLE, BUSY: `unavailable`), and
+/// not where nobody knows (UNKNOWN: `unknown`).
+Outcome outcome_of_reply(std::string_view canonical);
+
+}  // namespace holdfast::workflow
