@@ -336,7 +336,10 @@ TEST(Replication, ANodeIsHeardWhoseClockWasSetBack) {
         if (!link->is_up()) link->connect();
         link->tell();
         link->pump(SIZE_MAX);
-        for (const bool way : {true, false}) ASSERT_TRUE(link->deliver(way, SIZE_MAX));
+        for (const bool way : {true, false}) {
+          if (!link->is_up()) continue;  // its ends know of other members: it ended
+          ASSERT_TRUE(link->deliver(way, SIZE_MAX));
+        }
       }
     }
   };
@@ -404,7 +407,10 @@ TEST(Replication, NoWordFromBeforeCountsWhenAMemberIsTakenOutThatWasNeverHeardOf
         if (!link->is_up()) link->connect();
         link->tell();
         link->pump(SIZE_MAX);
-        for (const bool way : {true, false}) ASSERT_TRUE(link->deliver(way, SIZE_MAX));
+        for (const bool way : {true, false}) {
+          if (!link->is_up()) continue;  // its ends know of other members: it ended
+          ASSERT_TRUE(link->deliver(way, SIZE_MAX));
+        }
       }
     }
   };

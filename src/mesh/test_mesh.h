@@ -308,6 +308,7 @@ class TestLink {
   /// Some bytes of one direction arrive. The error that ends the connection, where
   /// it is none of those that a node that began anew brings with it.
   Status deliver(bool forth, std::size_t bytes) {
+    HF_ASSERT(live_);
     Status moved = carry(forth, bytes);
     const Holdings& known = to_.replication().holdings();
     if (moved || (live_->view == known.view() && !known.has_ended(live_->sender))) return moved;

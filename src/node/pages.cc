@@ -42,6 +42,30 @@ class Page {
   std::vector<MetricFamily> families_;
 };
 
+void workflow_metrics(Node& node, Page& page) {
+  if (node.workflows() == nullptr) return;
+  const workflow::Engine& engine = node.keyspaces().workflows();
+  std::map<workflow::RunState, std::uint64_t> open{{workflow::RunState::running, 0},
+                                                   {workflow::RunState::undoing, 0},
+                                                   {workflow::RunState::stuck, 0}};
+  for (const auto& [name, current] : engine.current()) ++open[current.state];
+  for (const auto& [state, runs] : open) {
+    page.gauge("workflow_runs", "Runs that have not ended, or are stuck.",
+               static_cast<double>(runs), {{"state", std::string(workflow::text_of(state))}});
+  }
+  const auto& counters = engine.counters();
+  page.counter("workflow_runs_started_total", "Runs begun, as this node saw.", counters.started);
+  constexpr const char* ended = "Runs that came to their end, or stuck, as this node saw.";
+  page.counter("workflow_runs_ended_total", ended, counters.done, {{"state", "done"}});
+  page.counter("workflow_runs_ended_total", ended, counters.undone, {{"state", "undone"}});
+  page.counter("workflow_runs_ended_total", ended, counters.cancelled, {{"state", "cancelled"}});
+  page.counter("workflow_runs_ended_total", ended, counters.stuck, {{"state", "stuck"}});
+  page.counter("workflow_attempts_total", "Attempts of all nodes, as this node saw.",
+               counters.attempts);
+  page.gauge("workflow_attempts_in_flight", "Attempts of this node under way.",
+             static_cast<double>(node.workflows()->in_flight()));
+}
+
 void server_metrics(Node& node, Page& page) {
   const auto& server = node.front().counters();
   page.gauge("info", "What runs here.", 1,
@@ -166,6 +190,7 @@ server::HttpAnswer answer_page(Node& node, std::string_view path) {
   if (path == "/metrics") {
     Page page;
     server_metrics(node, page);
+    workflow_metrics(node, page);
     request_metrics(node, page);
     state_metrics(node, page);
     cluster_metrics(node, page);
