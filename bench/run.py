@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holdfast against redis-server, in one run, on one machine, with one client and the same durability.
 
-    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [eventual] [functions] [ownership] [tls]
-                 [--json FILE] [--client generator|redis-benchmark]
+    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [eventual] [functions] [ownership] [workflows]
+                 [tls] [--json FILE] [--client generator|redis-benchmark]
 
 `strong` compares three nodes over etcd with that etcd used directly, see strong.py; `eventual` three replicas with
-Redis and two of its own, see eventual.py; `functions` and `ownership` what these cost, see functions.py; `tls` what that
-costs, see tls.py.
+Redis and two of its own, see eventual.py; `functions` and `ownership` what these cost, see functions.py;
+`workflows` runs of three steps, see workflows.py;
+`tls` what that costs, see tls.py.
 
 Every figure is the best of several rounds, and the rounds of all targets take turns, so that a busy
 moment of the machine does not fall on one of them alone. `./dev bench` builds what this needs.
@@ -137,6 +138,9 @@ class Bench:
 
     def functions(self):
         functions.functions(self, servers, GUARANTEES, DURABILITIES, DEPTHS, KEYS)
+
+    def workflows(self):
+        workflows.run(self, started_holdfast)
 
     def ownership(self):
         functions.ownership(self, started_holdfast, DEPTHS, KEYS)
@@ -393,7 +397,7 @@ def machine():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", "strong", "eventual", "functions",
-                                                       "ownership", "tls", []])
+                                                       "ownership", "workflows", "tls", []])
     parser.add_argument("--build", default=str(ROOT / "build" / "bench"))
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=3)
@@ -402,13 +406,14 @@ def main():
     parser.add_argument("--restart-count", type=int, default=5_000_000)
     arguments = parser.parse_args()
     os.environ["HOLDFAST_BUILD"] = arguments.build
-    global eventual, functions, holdfast, postgres, strong, tls
+    global eventual, functions, holdfast, postgres, strong, tls, workflows
     import eventual
     import functions
     import holdfast
     import postgres
     import strong
     import tls
+    import workflows
     bench = Bench(arguments)
     facts = machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()), flush=True)
