@@ -188,6 +188,17 @@ MUTATIONS = [
      "KEYS shows another service's keys", "node"),
     ("removals-not-counted", "src/mesh/holdings.cc", "  if (std::exchange(removals_, removals) != removals) changed_view();",
      "  removals_ = removals;", "a word from before counts when a member is taken out that was never heard of", "mesh"),
+    # Workflows
+    ("doubt-is-refusal", "src/workflow/progress.cc", "  const bool settled = outcome.ending == Ending::refused || !run_.steps[index].in_doubt;",
+     "  const bool settled = true;", "what may have had its effect is not undone", "workflow"),
+    ("new-id-in-doubt", "src/workflow/progress.cc", "    if (!step.attempts.empty() && step.attempts.back().ending == Ending::refused) ++step.round;",
+     "    ++step.round;", "an undo that may have had its effect is tried anew under another id", "workflow"),
+    ("undoes-too-soon", "src/workflow/progress.cc", "    return step.state == StepState::trying || step.state == StepState::undoing;",
+     "    return step.state == StepState::undoing;", "steps under way are not awaited before others are undone", "workflow"),
+    ("refused-again", "src/workflow/results.cc", "  if (code == row_of(Code::unavailable).resp || code == row_of(Code::busy).resp)",
+     "  if (code == row_of(Code::unavailable).resp)", "a step that was not taken for the time being fails for good", "workflow"),
+    ("id-of-the-attempt", "src/node/workflow_driver.cc", "  const std::string id =\n", "  const std::string id = std::to_string(attempt.number) +\n",
+     "each attempt of a driver's has an id of its own", "node"),
     # Functions
     ("allow-list-ignored", "src/function/functions.cc", "  return function.allowed.empty() ||\n", "  return true ||\n",
      "a function is any service's to call", "process:functions_test.py"),

@@ -246,7 +246,12 @@ def each_service_has_its_own():
         equal(all.owner("GET", "strong:n"), b"1")
         for command in ("REPORT", "GO-ON"):
             equal(all.root.error("WORKFLOW", command, *["1"] * 9), "ERR", "what nodes alone append")
+        define(all.other, {"name": "go", "wait": {"signal": "go"}}, name="waits")
+        start(all.other, "r2", name="waits")
+        equal(all.root.error("SERVICE", "DROP", "other"), "ERR", "one whose runs go on")
+        all.other("WORKFLOW", "CANCEL", "r2")
         check("hidden" not in flat(all.other("WORKFLOW", "HISTORY", "r1")), "shown")
+        equal(all.root("SERVICE", "DROP", "other"), "OK")
 
 
 def other_nodes_go_on():

@@ -49,6 +49,8 @@ class CatalogHost {
   virtual bool default_holds_prefix(std::string_view name, Instant now) = 0;
   virtual KeyspaceFacts facts(KeyspaceId keyspace) = 0;
   virtual NodeFacts node_facts() { return {}; }
+  /// Whether runs of the service's workflows go on, or are stuck.
+  virtual bool has_runs(ServiceId) { return false; }
 
   // Told when the catalog has changed.
   virtual void on_created(const Keyspace& keyspace) = 0;

@@ -61,6 +61,11 @@ void drop(CatalogContext& ctx, Args args, Reply& reply) {
                                 "(KEYSPACE ALTER {} OWNER …) or drop it first",
                                 args[2], keyspace->name, keyspace->name)});
   }
+  const Service* const service = ctx.services.find(args[2]);
+  if (service != nullptr && ctx.host.has_runs(service->id))
+    return reply.error({Code::err, fmt::format("service '{}' has runs of workflows that have not "
+                                               "ended, or are stuck (WORKFLOW LIST 0)",
+                                               args[2])});
   finish(ctx, ctx.services.drop(args[2]), reply);
 }
 

@@ -163,6 +163,12 @@ std::optional<KeyspaceId> KeyspaceStates::keyspace_named(std::string_view name) 
   return keyspace == nullptr ? std::nullopt : std::optional(keyspace->id);
 }
 
+bool KeyspaceStates::has_runs(ServiceId service) {
+  if (workflows_ == nullptr) return false;
+  const auto first = workflows_->current().lower_bound({service, {}});
+  return first != workflows_->current().end() && first->first.service == service;
+}
+
 strong::State* KeyspaceStates::strong_state(KeyspaceId keyspace) {
   KeyspaceState* state = find(keyspace);
   return state != nullptr && state->guarantee == Guarantee::strong ? &state->strong : nullptr;

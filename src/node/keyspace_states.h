@@ -146,6 +146,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   void on_created(const Keyspace& keyspace) override;
   void on_altered(const Keyspace& keyspace) override;
   void on_dropped(const Keyspace& keyspace) override;
+  bool has_runs(ServiceId service) override;
   NodeFacts node_facts() override { return node_facts_ ? node_facts_() : NodeFacts{}; }
   void on_members_changed() override {
     if (members_changed_) members_changed_();
