@@ -178,7 +178,7 @@ TEST_F(LibraryTest, MonstersAreNotReturned) {
       run("local s = string.rep('x', 1e6) local t = {} for i = 1, 100 do t[i] = s end return t"),
       testing::AnyOf(HasSubstr("longer than"), HasSubstr("ran more than")));
   EXPECT_THAT(run("local function f(n) return 1 + f(n + 1) end return f(1)"),
-              HasSubstr("stack overflow"));
+              testing::AnyOf(HasSubstr("stack overflow"), HasSubstr("ran more than")));
   EXPECT_EQ(run("return 0/0"), ":0\r\n");
   EXPECT_EQ(run("return 1e300"), ":9223372036854775807\r\n");
   EXPECT_EQ(run("return function() end"), "$-1\r\n");

@@ -16,13 +16,13 @@ TEST(Results, ARepliesJson) {
   EXPECT_EQ(json_of(":42\r\n"), "42");
   EXPECT_EQ(json_of("$5\r\nhello\r\n"), "\"hello\"");
   EXPECT_EQ(json_of("+OK\r\n"), "\"OK\"");
-  EXPECT_EQ(json_of("_\r\n"), "null");
+  EXPECT_EQ(json_of("$-1\r\n"), "null");
   EXPECT_EQ(json_of("#t\r\n"), "true");
   EXPECT_EQ(json_of(",2.5\r\n"), "2.5");
   EXPECT_EQ(json_of(",inf\r\n"), "\"inf\"");
   EXPECT_EQ(json_of("*2\r\n:1\r\n*1\r\n$1\r\nx\r\n"), R"([1,["x"]])");
   EXPECT_EQ(json_of("~1\r\n$1\r\nx\r\n"), R"(["x"])");
-  EXPECT_EQ(json_of("%2\r\n$1\r\na\r\n:1\r\n:7\r\n_\r\n"), R"({"7":null,"a":1})");
+  EXPECT_EQ(json_of("%2\r\n$1\r\na\r\n:1\r\n:7\r\n$-1\r\n"), R"({"7":null,"a":1})");
   EXPECT_EQ(json_of("$2\r\n\xFF\xFE\r\n"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"")
       << "what is no UTF-8 is replaced";
 }
