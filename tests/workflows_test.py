@@ -281,7 +281,39 @@ def other_nodes_go_on():
         equal(service.keys("/tell"), {f"{run}/tell" for run in runs})
 
 
+def a_wiped_node_has_them():
+    """A node that lost its data gets the definitions and the runs, under way and ended, with a peer's checkpoint."""
+    with Cluster(flags=["--checkpoint-interval", "500ms"]).start() as cluster:
+        cluster.create_keyspace("accounts")
+        cluster.create_keyspace("likes", "GUARANTEE", "eventual")
+        cluster.insist("SET", "likes:a", "of an eventual keyspace each node needs a peer's checkpoint")
+        cluster.insist("FUNCTION", "LOAD", BANK)
+        cluster.insist("FCALL", "accounts.open", 1, "accounts:a")
+        cluster.insist("FCALL", "accounts.credit", 1, "accounts:a", 1000)
+        cluster.insist("WORKFLOW", "DEFINE", json.dumps({"name": "w", "steps": [DEBIT, {"name": "go", "wait": {"signal": "go"}}]}))
+        third = cluster.nodes[2]
+        with cluster.nodes[0].client(timeout=30) as client:
+            for i in range(20):
+                start(client, f"r{i}", {"from": "a", "amount": 10})
+            for i in range(10):
+                client("WORKFLOW", "SIGNAL", f"r{i}", "go")
+            third.kill()
+            third.wipe()
+            for i in range(200):  # the log goes on, and is trimmed
+                client("SET", f"accounts:{i}", "x" * 1000)
+        time.sleep(2)
+        third.launch()
+        cluster.ready()
+        with third.client(timeout=30) as client:
+            equal([status(client, f"r{i}")["state"] for i in range(20)], ["done"] * 10 + ["running"] * 10)
+            client("WORKFLOW", "SIGNAL", "r10", "go")
+            client("WORKFLOW", "CANCEL", "r11")
+            equal([status(client, run)["state"] for run in ("r10", "r11")], ["done", "cancelled"])
+            equal(balance(client, "a"), 810)
+        check("loaded the checkpoint" in third.log(), "it had no need of a checkpoint: nothing was proven")
+
+
 if __name__ == "__main__":
     run_cases({f.__name__: f for f in (
         functions_alone, what_is_refused_is_undone, a_run_that_is_stuck_is_listed_and_tried_again, over_http, time_passes,
-        runs_outlive_kills, each_service_has_its_own, other_nodes_go_on)})
+        runs_outlive_kills, each_service_has_its_own, other_nodes_go_on, a_wiped_node_has_them)})
