@@ -14,16 +14,13 @@
 #include "base/limits.h"
 #include "node/http_calls.h"
 #include "workflow/json.h"
+#include "workflow/results.h"
 
 namespace holdfast::node {
 namespace {
 
 using workflow::Ending;
 using workflow::Outcome;
-
-Outcome refused(std::string why) {
-  return {.ending = Ending::refused, .result = {}, .error = std::move(why)};
-}
 
 // RFC 8941's sf-string, as the Idempotency-Key draft has it.
 std::string quoted(const std::string& text) {
@@ -73,12 +70,11 @@ class CurlCalls final : public HttpCalls {
     HF_ASSERT(multi_ != nullptr);
     curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max);
     curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, connections_per_host_max);
-    thread_ = std::thread([this] { run(); });
   }
   ~CurlCalls() override {
     stopping_ = true;
     curl_multi_wakeup(multi_);
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
     for (const auto& exchange : open_) curl_multi_remove_handle(multi_, exchange->handle);
     open_.clear();
     curl_multi_cleanup(multi_);
@@ -88,24 +84,24 @@ class CurlCalls final : public HttpCalls {
             Done done) override {
     auto exchange = std::make_unique<Exchange>(std::move(done));
     if (Status ready = prepare(*exchange, request, id, timeout); !ready) {
-      exchange->outcome =
-          refused(fmt::format("{} {}", row_of(ready.error().code).resp, ready.error().message));
+      exchange->outcome = workflow::refused(ready.error());
       finish(std::move(exchange));
       return;
     }
+    // Most nodes send none.
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     const std::lock_guard lock(mutex_);
     new_.push_back(std::move(exchange));
     curl_multi_wakeup(multi_);
   }
 
-  bool collect() override {
+  void collect() override {
     std::vector<std::unique_ptr<Exchange>> ended;
     {
       const std::lock_guard lock(mutex_);
       ended.swap(ended_);
     }
     for (const auto& exchange : ended) exchange->done(std::move(exchange->outcome));
-    return !ended.empty();
   }
 
  private:
@@ -141,7 +137,6 @@ class CurlCalls final : public HttpCalls {
     curl_easy_setopt(to, CURLOPT_USERAGENT, "holdfast/" HOLDFAST_VERSION);
     curl_easy_setopt(to, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(to, CURLOPT_WRITEDATA, &exchange);
-    curl_easy_setopt(to, CURLOPT_PRIVATE, &exchange);
     if (!options_.ca.empty()) curl_easy_setopt(to, CURLOPT_CAINFO, options_.ca.c_str());
     curl_easy_setopt(to, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     if (!request.body.empty()) {

@@ -37,8 +37,8 @@ class HttpCalls {
   /// refusal.
   virtual void send(const workflow::OutgoingHttp& request, const std::string& id, Millis timeout,
                     Done done) = 0;
-  /// Calls back for those that have ended. True: for some.
-  virtual bool collect() = 0;
+  /// Calls back for those that have ended.
+  virtual void collect() = 0;
 };
 
 /// By libcurl, on a thread of its own.

@@ -42,21 +42,20 @@ KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids
   make_workflows();
 }
 
-// One that no client can name.
-KeyspaceState& KeyspaceStates::make_hidden(KeyspaceId id) {
+KeyspaceState& KeyspaceStates::make_unlisted(KeyspaceId id, Guarantee guarantee) {
   Keyspace keyspace;
   keyspace.id = id;
-  keyspace.guarantee = Guarantee::strong;
+  keyspace.guarantee = guarantee;
   KeyspaceState& state = make(keyspace);
   state.declared = false;
-  state.place = static_cast<std::uint16_t>(id.value);  // behind all that are counted
   list_all();
   return state;
 }
 
 void KeyspaceStates::make_workflows() {
-  KeyspaceState& current = make_hidden(workflow::current_keyspace);
-  KeyspaceState& ended = make_hidden(workflow::ended_keyspace);
+  places_ = limits::keyspaces_max;  // behind all that are counted
+  KeyspaceState& current = make_unlisted(workflow::current_keyspace, Guarantee::strong);
+  KeyspaceState& ended = make_unlisted(workflow::ended_keyspace, Guarantee::strong);
   workflows_ = std::make_unique<workflow::Engine>(current.table, ended.table);
   hear_runs();
 }
@@ -110,17 +109,13 @@ Status KeyspaceStates::load() {
   named_.clear();
   if (declarations_) use_declarations();
   if (Status s = catalog_ids_.load(); !s) return s;
-  for (const Keyspace* keyspace : catalog_.all()) {
-    KeyspaceState& state = make(*keyspace);
-    if (Status s = state.table.load(); !s) return s;
-    if (Status s = state.ids.load(); !s) return s;
+  for (const Keyspace* keyspace : catalog_.all()) make(*keyspace);
+  if (!declarations_) make_workflows();
+  for (KeyspaceState* state : with_undeclared_) {
+    if (Status s = state->table.load(); !s) return s;
+    if (Status s = state->ids.load(); !s) return s;
   }
   if (declarations_) return {};
-  make_workflows();
-  for (const KeyspaceId id : {workflow::current_keyspace, workflow::ended_keyspace}) {
-    if (Status s = find(id)->table.load(); !s) return s;
-    if (Status s = find(id)->ids.load(); !s) return s;
-  }
   return workflows_->load();
 }
 
@@ -133,12 +128,7 @@ KeyspaceState* KeyspaceStates::find(KeyspaceId id) {
 // Nothing where there are as many as there can be.
 KeyspaceState* KeyspaceStates::make_undeclared(KeyspaceId id) {
   if (named_.size() + Catalog::default_id.value + 1 >= limits::keyspaces_max) return nullptr;
-  Keyspace keyspace;
-  keyspace.id = id;
-  keyspace.guarantee = Guarantee::eventual;
-  KeyspaceState& state = make(keyspace);
-  state.declared = false;
-  list_all();
+  KeyspaceState& state = make_unlisted(id, Guarantee::eventual);
   // The checkpoint may have it: dropped, but not without what came since.
   Status loaded = state.table.load();
   if (loaded) loaded = state.ids.load();

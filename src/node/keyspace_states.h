@@ -157,7 +157,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   KeyspaceState* make_undeclared(KeyspaceId id);
   void adopt(KeyspaceState& state, const Keyspace& keyspace);
   void list_all();
-  KeyspaceState& make_hidden(KeyspaceId id);
+  /// One that the catalog does not list.
+  KeyspaceState& make_unlisted(KeyspaceId id, Guarantee guarantee);
   void make_workflows();
   void hear_runs();
 

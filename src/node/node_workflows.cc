@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "node/node.h"
+#include "workflow/results.h"
 
 namespace holdfast::node {
 namespace {
@@ -65,12 +66,10 @@ void NodeWorkflows::append(const Row& row, const std::vector<std::string>& args,
 // The same way as a client's request, so that all that is asked of one is asked of it.
 void NodeWorkflows::call(ServiceId service, const std::string& request_id,
                          const workflow::FunctionRequest& request, Answer done) {
-  std::vector<std::string> words{"FCALL", request.function, std::to_string(request.keys.size())};
-  words.insert(words.end(), request.keys.begin(), request.keys.end());
-  words.insert(words.end(), request.args.begin(), request.args.end());
+  const std::vector<std::string> words = workflow::fcall_of(request);
   const auto args = views_of(words);
   server::Request fcall;
-  fcall.row = node_.commands().find("FCALL");
+  fcall.row = node_.commands().find(words[0]);
   fcall.args = args;
   fcall.request_id = request_id;
   fcall.caller = service;
@@ -82,9 +81,7 @@ void NodeWorkflows::call(ServiceId service, const std::string& request_id,
 void NodeWorkflows::send(const workflow::OutgoingHttp& request, const std::string& request_id,
                          Millis timeout, std::function<void(workflow::Outcome)> done) {
   if (http_) return http_->send(request, request_id, timeout, std::move(done));
-  done({.ending = workflow::Ending::refused,
-        .result = {},
-        .error = "UNSUPPORTED this node sends no HTTP requests"});
+  done(workflow::refused({Code::unsupported, "this node sends no HTTP requests"}));
 }
 
 bool NodeWorkflows::is_eventual(std::string_view keyspace) {

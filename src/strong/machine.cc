@@ -2,7 +2,6 @@
 #include "strong/machine.h"
 
 #include <absl/container/flat_hash_map.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -407,22 +406,15 @@ void Machine::Impl::change_workflows(const Operation& operation, std::uint64_t v
 std::optional<workflow::Outcome> Machine::Impl::call(ServiceId service,
                                                      const workflow::FunctionRequest& request,
                                                      std::string_view request_id) {
-  const auto refuse = [](Error error) {
-    return workflow::Outcome{.ending = workflow::Ending::refused,
-                             .result = {},
-                             .error = fmt::format("{} {}", row_of(error.code).resp, error.message)};
-  };
   const auto keyspace = host.keyspace_named(function::parse_name(request.function).keyspace);
-  if (!keyspace) return refuse({Code::err, "Function not found"});
+  if (!keyspace) return workflow::refused({Code::err, "Function not found"});
   if (host.strong_state(*keyspace) == nullptr) return std::nullopt;
   for (const std::string& key : request.keys) {
     if (!host.is_of(*keyspace, key))
-      return refuse({Code::cross_keyspace, "a key is not in the function's keyspace"});
+      return workflow::refused({Code::cross_keyspace, "a key is not in the function's keyspace"});
   }
-  const std::string count = fmt::format("{}", request.keys.size());
-  Call fcall{.row = commands.find("FCALL"), .args = {"FCALL", request.function, count}};
-  fcall.args.insert(fcall.args.end(), request.keys.begin(), request.keys.end());
-  fcall.args.insert(fcall.args.end(), request.args.begin(), request.args.end());
+  const std::vector<std::string> words = workflow::fcall_of(request);
+  Call fcall{.row = commands.find(words[0]), .args = {words.begin(), words.end()}};
   Slot slot;
   slot.operation.keyspace = *keyspace;
   slot.operation.caller = service;

@@ -69,7 +69,7 @@ Status Engine::load() {
     if (key.front() == run_kind) {
       const Result<Run> run = Run::decode(bytes);
       if (!run) return void(status = tl::unexpected(run.error()));
-      index_[{run->service, run->id}] = {run->state, std::nullopt};
+      index_[{run->service, run->id}] = {run->state, next_of(*run)};
       return;
     }
     wire::Reader in(key.substr(5));
@@ -80,12 +80,7 @@ Status Engine::load() {
     auto& last = versions_[{service, std::move(name)}];
     last = std::max(last, static_cast<std::uint32_t>(in.varint()));
   });
-  if (!status) return status;
-  for (auto& [name, current] : index_) {
-    Run run = decoded(text_at(current_, key_of(name), Instant::min()));
-    current.next = Progress(definition_of(run), run, Instant{}, 0).next();
-  }
-  return {};
+  return status;
 }
 
 const Definition* Engine::parsed(ServiceId service, std::string_view name, std::uint32_t version) {
@@ -286,8 +281,7 @@ void Engine::keep(const Definition& definition, const Run& run, Instant now) {
     return;
   }
   current_.put(key, Value::string(run.encode()));
-  Run copy = run;
-  const Current current{run.state, Progress(definition, copy, now, 0).next()};
+  const Current current{run.state, next_of(run)};
   index_.insert_or_assign(name, current);
   if (run.state == RunState::stuck && !was_stuck) count_end(run.state);
   if (on_changed_) on_changed_(name, current);

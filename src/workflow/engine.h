@@ -96,7 +96,7 @@ class Engine {
   /// What has not ended for good: under way, or stuck.
   struct Current {
     RunState state = RunState::running;
-    std::optional<Instant> next;  // see Progress::next()
+    std::optional<Instant> next;  // see next_of()
   };
   const std::map<RunName, Current>& current() const { return index_; }
   /// Runs that have ended, some at a time, as a table's scan.

@@ -64,12 +64,29 @@ Result<OutgoingHttp> http_of(const HttpRequest& call, const Document& document) 
 
 }  // namespace
 
-Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Definition& definition,
-                                                               const Run& run, const Call& call) {
-  const Document document = document_of(definition, run);
+Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Call& call,
+                                                               const Document& document) {
   if (const auto* function = std::get_if<FunctionCall>(&call.what))
     return function_of(*function, document);
   return http_of(std::get<HttpRequest>(call.what), document);
+}
+
+Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Definition& definition,
+                                                               const Run& run, const Call& call) {
+  return request_of(call, document_of(definition, run));
+}
+
+std::optional<Instant> next_of(const Run& run) {
+  std::optional<Instant> next;
+  const auto take = [&](Instant time) {
+    if (time != Instant{} && (!next || time < *next)) next = time;
+  };
+  if (has_ended(run.state)) return next;
+  if (run.state == RunState::running) take(run.deadline);
+  for (const StepRun& step : run.steps) {
+    if (step.state == StepState::trying || step.state == StepState::undoing) take(step.due);
+  }
+  return next;
 }
 
 const Call& Progress::call_of(const AttemptName& attempt) const {
@@ -122,7 +139,7 @@ bool Progress::begin_stage(const Stage& stage) {
       }
       wanted.push_back(*condition);
       if (!*condition || step.call() == nullptr) continue;
-      if (const auto request = request_of(definition_, run_, *step.call()); !request) {
+      if (const auto request = request_of(*step.call(), document); !request) {
         fail_step(i, StepState::refused, "BADVALUE " + request.error().message);
         return true;
       }
@@ -340,19 +357,6 @@ std::vector<AttemptName> Progress::due() const {
         {.step = i, .undo = undo, .round = undo ? step.round : 0, .number = step.attempt});
   }
   return due;
-}
-
-std::optional<Instant> Progress::next() const {
-  std::optional<Instant> next;
-  const auto take = [&](Instant time) {
-    if (time != Instant{} && (!next || time < *next)) next = time;
-  };
-  if (has_ended(run_.state)) return next;
-  if (run_.state == RunState::running) take(run_.deadline);
-  for (const StepRun& step : run_.steps) {
-    if (step.state == StepState::trying || step.state == StepState::undoing) take(step.due);
-  }
-  return next;
 }
 
 void Progress::note(std::size_t index, const AttemptName& attempt, const Outcome& outcome) {

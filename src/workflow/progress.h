@@ -24,6 +24,10 @@ struct AttemptName {
   bool operator==(const AttemptName&) const = default;
 };
 
+/// When, without anything else happening, Progress::pass_time() or due() says something new;
+/// nothing: never.
+std::optional<Instant> next_of(const Run& run);
+
 /// What decides a run's progress: a saga (Garcia-Molina and Salem, SIGMOD 1987) of idempotent steps
 /// and idempotent compensations. Given what has happened and the time, it says what may be sent; it
 /// sends nothing itself. Pure: the same on every node.
@@ -56,9 +60,8 @@ class Progress {
 
   /// The attempts that may be made now.
   std::vector<AttemptName> due() const;
-  /// When, without anything else happening, pass_time() or due() says something new; nothing:
-  /// never.
-  std::optional<Instant> next() const;
+  /// Likewise next_of() the run.
+  std::optional<Instant> next() const { return next_of(run_); }
 
   const Call& call_of(const AttemptName& attempt) const;
 
@@ -95,6 +98,8 @@ struct OutgoingHttp {
   std::string secret;
 };
 /// kErr: a form leads nowhere. Every time the same.
+Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Call& call,
+                                                               const Document& document);
 Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Definition& definition,
                                                                const Run& run, const Call& call);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workflow/results.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <string>
 
-#include "base/error.h"
 #include "base/reply_tokens.h"
 
 namespace holdfast::workflow {
@@ -62,6 +63,19 @@ Json read_value(ReplyTokens& tokens) {
 Json json_of_reply(std::string_view canonical) {
   ReplyTokens tokens(canonical);
   return read_value(tokens);
+}
+
+std::vector<std::string> fcall_of(const FunctionRequest& request) {
+  std::vector<std::string> words{"FCALL", request.function, std::to_string(request.keys.size())};
+  words.insert(words.end(), request.keys.begin(), request.keys.end());
+  words.insert(words.end(), request.args.begin(), request.args.end());
+  return words;
+}
+
+Outcome refused(const Error& error) {
+  return {.ending = Ending::refused,
+          .result = {},
+          .error = fmt::format("{} {}", row_of(error.code).resp, error.message)};
 }
 
 Outcome outcome_of_reply(std::string_view canonical) {

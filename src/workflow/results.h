@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/error.h"
 #include "base/reply.h"
 #include "workflow/json.h"
+#include "workflow/progress.h"
 #include "workflow/run.h"
 
 namespace holdfast::workflow {
@@ -13,6 +17,10 @@ namespace holdfast::workflow {
 /// and statuses strings, arrays and sets arrays, maps objects, nulls null.
 Json json_of_reply(std::string_view canonical);
 
+/// The command that calls it: FCALL and its arguments.
+std::vector<std::string> fcall_of(const FunctionRequest& request);
+/// Of an attempt that was refused before anybody was called.
+Outcome refused(const Error& error);
 /// What the reply of a call says of an attempt. A refusal is for good, whoever gave it; but not
 /// where the call was not made at all and may be made later (UNAVAILABLE, BUSY: `unavailable`), and
 /// not where nobody knows (UNKNOWN: `unknown`).
