@@ -85,18 +85,36 @@ class Caller:
         return self.ask("ONCE", id, "FCALL", f"accounts.{name}", "1", key, *map(str, args))
 
 
-class Bank:
-    """The services, the accounts with their openings, and every counterparty with nothing."""
+class Services:
+    """Services that own a keyspace of their name, with a library in it, and services that own nothing."""
 
-    def __init__(self, servers, orders):
+    def __init__(self, servers, owners, others):
         self.servers = servers
         with servers[0].client() as first:
             self.tokens = {"root": first("SERVICE", "CREATE", "root", "ADMIN").decode()}
         root = self.caller("root")
-        for name in ("accounts", "branch", "payments"):
+        for name in (*owners, *others):
             self.tokens[name] = root.ask("SERVICE", "CREATE", name).decode()
-        equal(root.ask("KEYSPACE", "CREATE", "accounts", "GUARANTEE", "strong", "OWNER", "accounts"), "OK")
-        equal(self.caller("accounts").ask("FUNCTION", "LOAD", LIBRARY), b"bank")
+        for name, library in owners.items():
+            equal(root.ask("KEYSPACE", "CREATE", name, "GUARANTEE", "strong", "OWNER", name), "OK")
+            loaded = self.caller(name).ask("FUNCTION", "LOAD", library)
+            check(library.startswith(f"#!lua name={loaded.decode()} "), f"{name}: {loaded}")
+
+    def caller(self, name, seed=0):
+        return Caller(self.servers, name, self.tokens[name], seed)
+
+    def balances(self, server, owner, keys):
+        """None for a key that is not there."""
+        with server.client() as client:
+            equal(client("AUTH", owner, self.tokens[owner]), "OK")
+            return {key: value and int(value) for key, value in zip(keys, client("MGET", *keys))}
+
+
+class Bank(Services):
+    """The accounts with their openings, and every counterparty with nothing."""
+
+    def __init__(self, servers, orders):
+        super().__init__(servers, {"accounts": LIBRARY}, ("branch", "payments"))
         self.accounts = [f"accounts:{row[0]}" for row in rows("accounts.tsv")]
         counterparties = sorted({order.counterparty for order in orders})
         branch = self.caller("branch").connect()
@@ -104,19 +122,11 @@ class Bank:
         equal(set(opened), {0}, "all are opened")
         self.pay_in("opening", OPENING)
 
-    def caller(self, name, seed=0):
-        return Caller(self.servers, name, self.tokens[name], seed)
-
     def pay_in(self, what, amount):
         branch = self.caller("branch").connect()
         paid = branch.pipeline([("ONCE", f"{what}-{key}", "FCALL", "accounts.credit", "1", key, amount)
                                 for key in self.accounts])
         check(all(isinstance(reply, int) for reply in paid), f"all are paid in: {[r for r in paid if not isinstance(r, int)][:3]}")
-
-    def balances(self, server, keys):
-        with server.client() as client:
-            equal(client("AUTH", "accounts", self.tokens["accounts"]), "OK")
-            return {key: int(value) for key, value in zip(keys, client("MGET", *keys))}
 
 
 def pay(caller, order, chance):
@@ -186,7 +196,7 @@ def run_orders(servers, kill):
     seconds = time.monotonic() - started
     equal(refused, wanted_refused, "the orders that were refused")
     for server in servers:
-        equal(bank.balances(server, list(wanted)), wanted, "the balances")
+        equal(bank.balances(server, "accounts", list(wanted)), wanted, "the balances")
     bank.pay_in("later", LATER)
     for order in orders:
         if order.id in refused:
@@ -194,7 +204,7 @@ def run_orders(servers, kill):
     for account in bank.accounts:
         wanted[account] += LATER
     for server in servers:
-        equal(bank.balances(server, list(wanted)), wanted, "the balances, when all were refused again")
+        equal(bank.balances(server, "accounts", list(wanted)), wanted, "the balances, when all were refused again")
     print(f"   {len(orders)} orders in {seconds:.1f} s, {len(refused)} of them refused; {len(wanted)} balances as computed")
 
 

@@ -13,7 +13,7 @@ import time
 
 import bank_orders_test as orders
 import holdfast
-from bank_orders_test import OPENING, Caller, rows
+from bank_orders_test import OPENING, Services, rows
 from cluster import Cluster
 from holdfast import Server, check, equal, run_cases, wait_until
 from http_service import Service
@@ -40,19 +40,11 @@ def definition(url):
          "retry": {"attempts": 100, "first": "20ms", "longest": "500ms"}}]})
 
 
-class Banks:
-    """The services, with every account opened and a hundred counterparties closed."""
+class Banks(Services):
+    """Every account opened, and a hundred counterparties closed."""
 
     def __init__(self, servers, all_orders):
-        self.servers = servers
-        with servers[0].client() as first:
-            self.tokens = {"root": first("SERVICE", "CREATE", "root", "ADMIN").decode()}
-        root = self.caller("root")
-        for name in ("accounts", "clearing", "branch", "payments"):
-            self.tokens[name] = root.ask("SERVICE", "CREATE", name).decode()
-        for name, source in (("accounts", orders.LIBRARY), ("clearing", CLEARING)):
-            equal(root.ask("KEYSPACE", "CREATE", name, "GUARANTEE", "strong", "OWNER", name), "OK")
-            self.caller(name).ask("FUNCTION", "LOAD", source)
+        super().__init__(servers, {"accounts": orders.LIBRARY, "clearing": CLEARING}, ("branch", "payments"))
         self.accounts = [f"accounts:{row[0]}" for row in rows("accounts.tsv")]
         counterparties = sorted({counterparty_of(order) for order in all_orders})
         self.closed = set(counterparties[::len(counterparties) // CLOSED][:CLOSED])
@@ -60,14 +52,6 @@ class Banks:
         branch = self.caller("branch").connect()
         branch.pipeline([("FCALL", "accounts.open", "1", key) for key in self.accounts])
         branch.pipeline([("FCALL", "accounts.credit", "1", key, OPENING) for key in self.accounts])
-
-    def caller(self, name, seed=0):
-        return Caller(self.servers, name, self.tokens[name], seed)
-
-    def balances(self, server, owner, keys):
-        with server.client() as client:
-            equal(client("AUTH", owner, self.tokens[owner]), "OK")
-            return {key: int(value or 0) for key, value in zip(keys, client("MGET", *keys))}
 
 
 def counterparty_of(order):
@@ -132,7 +116,8 @@ def check_ends(banks, servers, service, all_orders, states):
     check(closed > 50 and poor > 100, f"{closed} and {poor} refusals prove little")
     for server in servers:
         equal(banks.balances(server, "accounts", list(accounts)), accounts, "the accounts")
-        equal(banks.balances(server, "clearing", list(clearing)), clearing, "the clearing")
+        found = banks.balances(server, "clearing", list(clearing))
+        equal({key: balance or 0 for key, balance in found.items()}, clearing, "the clearing")
     check(min(accounts.values()) >= 0, "an account below zero")
     done = {order.id for order in all_orders if states[order.id]["state"] == "done"}
     equal(service.keys("/notice"), {f"{run}/notice" for run in done}, "the notices")
