@@ -27,14 +27,16 @@ def commands(text):
     return [("\n".join(line), "\n".join(output)) for line, output in typed]
 
 
-def run_console(path, server):
-    """Runs a document's blocks against the server, in the repository's root; how many commands there were."""
+def run_console(path, server, *others):
+    """Runs a document's blocks against the server, in the repository's root; how many commands there were. What is asked of
+    ports 7479 and 7579 there goes to `others`."""
     if not shutil.which("redis-cli"):
         skip("redis-cli is not installed")
     typed = commands(path.read_text())
     script = SHELL + "".join(f"{line}\nprintf '{END}'\n" for line, _ in typed)
-    done = subprocess.run(["bash", "-c", script.replace("-p 7379", f"-p {server.port}")], cwd=holdfast.ROOT,
-                          capture_output=True, text=True, timeout=120, check=False)
+    for port, node in zip((7379, 7479, 7579), (server, *others)):
+        script = script.replace(f"-p {port}", f"-p {node.port}")
+    done = subprocess.run(["bash", "-c", script], cwd=holdfast.ROOT, capture_output=True, text=True, timeout=120, check=False)
     printed = done.stdout.split(END)
     equal(len(printed), len(typed) + 1, f"{path.name}: {done.stderr}")
     for (line, wanted), got in zip(typed, printed):

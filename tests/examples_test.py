@@ -98,5 +98,14 @@ def what_the_pages_show():
             print(f"   {page.relative_to(holdfast.ROOT)}: {ran} commands answer as printed")
 
 
+def what_the_lessons_show():
+    """On three nodes over etcd, as their reader has them."""
+    for name in ("1-strong-and-eventual", "3-request-ids"):
+        with Cluster().start() as cluster:
+            ran = run_console(holdfast.ROOT / "docs" / "learn" / f"{name}.md", *cluster.nodes)
+            check(ran >= 5, f"{name}: only {ran} commands were found")
+
+
 if __name__ == "__main__":
-    run_cases({f.__name__: f for f in (the_bank, the_shop, the_feed, the_feed_on_two_nodes, what_the_pages_show)})
+    run_cases({f.__name__: f for f in (the_bank, the_shop, the_feed, the_feed_on_two_nodes, what_the_pages_show,
+                                       what_the_lessons_show)})
