@@ -5,6 +5,7 @@ On one node, against the same three steps as a durable-execution library over Po
 three nodes over etcd, with the time that one run takes on an idle cluster.
 """
 import json
+import time
 
 import holdfast
 import postgres
@@ -32,6 +33,9 @@ DEFINITION = json.dumps({"name": "pay", "steps": [
     step("debit", "accounts.debit", "accounts.credit", "accounts", FROM),
     step("credit", "accounts.credit", "accounts.debit", "accounts", TO),
     step("count", "orders.count", "orders.count", "orders", FROM)]})
+REST_MS = 2000
+LATER = json.dumps({"name": "later", "steps": [
+    {"name": "rest", "wait": {"for": f"{REST_MS}ms"}}, step("debit", "accounts.debit", "accounts.credit", "accounts", FROM)]})
 START = ["WORKFLOW", "START", "{id}", "pay", '{"from": "{key}", "to": "{key}", "amount": 1}']
 CALLERS = (1, 50, 256)
 
@@ -74,6 +78,36 @@ def run(bench, started):
                 cells += [best[name]["per_second"], f"{best[name]['p50_us']:,} µs"]
             bench.line(f"{callers} callers", *cells)
         check_all_done(cluster.nodes[0])
+    take_over(bench)
+
+
+def take_over(bench):
+    """Runs that rest for two seconds, and meanwhile a node dies that would see to a third of them: how late they end."""
+    bench.title(f"Runs that wait for {REST_MS} ms, three nodes, one killed meanwhile: how late they end")
+    bench.line("", "runs", "p50", "worst")
+    for number in range(bench.arguments.rounds):
+        with Cluster(flags=["--log-level", "warning"]).start() as cluster:
+            prepare(bench, cluster.nodes[0], "always")
+            with cluster.nodes[2].client(timeout=60) as client:
+                client("WORKFLOW", "DEFINE", LATER)
+                runs = [f"r{i}" for i in range(600)]
+                for i, run in enumerate(runs):
+                    client("WORKFLOW", "START", run, "later", '{"from": "1", "amount": 1}')
+                    time.sleep(0.005)
+                    if i == len(runs) // 2:
+                        cluster.nodes[0].kill()
+                holdfast.wait_until(lambda: not client("WORKFLOW", "LIST", 0, "STATE", "running")[1], 60, "the runs to end")
+                late = sorted(lateness(client("WORKFLOW", "STATUS", run)) for run in runs)
+        p50, worst = late[len(late) // 2], late[-1]
+        bench.record("workflows", "a node killed", {"late": {"p50_ms": p50, "worst_ms": worst}}, runs=len(runs))
+        bench.line(f"kill {number + 1}", len(runs), f"{p50} ms", f"{worst} ms")
+
+
+def lateness(status):
+    """By the log's clock, of a run that has ended."""
+    told = dict(zip(status[::2], status[1::2]))
+    holdfast.equal(told[b"state"], b"done")
+    return told[b"ended-ms"] - told[b"started-ms"] - REST_MS
 
 
 def check_all_done(server):
