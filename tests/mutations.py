@@ -58,11 +58,8 @@ MUTATIONS = [
     ("any-operation", "src/strong/machine.cc", "if (outcome->fingerprint != operation.fingerprint) {", "if (false) {",
      "an id used for another operation is answered with the first one's reply", "strong"),
     ("past-the-window", "src/strong/machine.cc",
-     "  if (const auto refused = refuse_by_time(operation.request_id, time, time - retain)) {\n    reply.error(*refused);\n"
-     "    return Replay::none;\n  }\n  if (state != nullptr && over_budget(slot)) {\n    reply.error({Code::busy, \"the keyspace's MAX-IDS-BYTES is reached\"});\n"
-     "    return Replay::none;\n  }\n  execute(slot, version);",
-     "  if (state != nullptr && over_budget(slot)) {\n    reply.error({Code::busy, \"the keyspace's MAX-IDS-BYTES is reached\"});\n"
-     "    return Replay::none;\n  }\n  execute(slot, version);", "an id older than what is remembered runs again", "strong"),
+     "  if (const auto refused = refuse_by_time(operation.request_id, time, time - retain)) {\n    reply.error(*refused);\n    return Replay::none;\n  }\n",
+     "", "an id older than what is remembered runs again", "strong"),
     ("merged-id-unknown", "src/eventual/replica.cc", "    state.ids.record(head.id, head.fingerprint, time, one.reply);\n", "    static_cast<void>(time);\n",
      "what another replica ran is run again when it is retried here", "eventual"),
     ("every-try-counts", "src/eventual/replica.cc", "    if (!saw_it) {", "    if (saw_it) {",
@@ -164,7 +161,7 @@ MUTATIONS = [
      "the log forgets what a node that loads a checkpoint still needs", "node"),
     ("dissent", "src/node/membership.cc", "} else if (auto why = members_.dissent(self_.id)) {", "} else if (auto why = members_.dissent(self_.id); false && why) {",
      "a node whose state differs goes on", "node"),
-    ("newcomer-uncounted", "src/node/peers.cc", "  if (written >= newcomer->second) {", "  if (written + 2 >= newcomer->second) {",
+    ("newcomer-uncounted", "src/node/peers.cc", "  if (written >= newcomer.checkpoints) {", "  if (written + 2 >= newcomer.checkpoints) {",
      "a new node gets a checkpoint from before it was counted in", "node"),
     ("newcomer-not-written", "src/node/peers.cc", "      newcomers_.erase(it);  // it was not counted in: the next time is the first\n", "      newcomer.asked_at = now;\n",
      "one that could not be written down is taken for counted in", "node", "--engine none --kinds full_disk,join"),
@@ -184,7 +181,7 @@ MUTATIONS = [
      "process:services_test.py"),
     ("owner-before", "src/strong/machine.cc", "      slot.state->owner != operation.caller) {", "      false) {",
      "an operation under way lands although the owner has changed", "strong"),
-    ("walks-all", "src/node/keyspace_walk.cc", "&& shown_(*state)) state->table", ") state->table",
+    ("walks-all", "src/node/keyspace_walk.cc", "    if ((!confined || *confined == state->id) && shown_(*state))", "    if (!confined || *confined == state->id)",
      "KEYS shows another service's keys", "node"),
     ("removals-not-counted", "src/mesh/holdings.cc", "  if (std::exchange(removals_, removals) != removals) changed_view();",
      "  removals_ = removals;", "a word from before counts when a member is taken out that was never heard of", "mesh"),
