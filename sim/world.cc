@@ -31,7 +31,8 @@ World::World(Plan plan, bool traced)
       random_(plan_.seed * 2 + 1),
       network_(agenda_, random_),
       etcd_(random_.number()),
-      around_{agenda_, random_, network_, etcd_, *this},
+      http_(agenda_, random_, plan_.http_trouble_percent),
+      around_{agenda_, random_, network_, etcd_, http_, *this},
       workload_(random_, plan_) {
   network_.delay_max = Millis(plan_.network_ms_max);
   etcd_.faults.delay_max = Millis(1 + plan_.network_ms_max);
@@ -73,6 +74,7 @@ void World::add_node(bool is_new) {
                   .mesh = name + ":2",
                   .trust_network = true,
                   .engine = plan_.engine == Engine::etcd ? "etcd://etcd:1" : "embedded",
+                  .workflow_hosts = {HttpService::host},
                   .cluster = "sim",
                   .node = name,
                   .memory_limit_bytes = plan_.memory_limit_bytes,
@@ -188,6 +190,15 @@ bool World::run_until(Monotonic limit, const std::function<bool()>& holds) {
   return false;
 }
 
+// Runs have ended, or wait for a signal.
+bool World::workflows_rest(node::Node& node) {
+  if (node.workflows() == nullptr) return true;
+  return node.workflows()->in_flight() == 0 &&
+         std::ranges::all_of(node.keyspaces().workflows().current(), [](const auto& run) {
+           return workflow::has_ended(run.second.state) || !run.second.next;
+         });
+}
+
 bool World::is_settled() {
   const auto all = members();
   if (!std::ranges::all_of(all, [](const Node* node) { return serves(*node); })) return false;
@@ -197,7 +208,8 @@ bool World::is_settled() {
     node::Node& node = *one->process->node();
     return node.machine().applied() == first.machine().applied() &&
            node.replica().merged() == first.replica().merged() &&
-           node.replica().counters().unstable == 0 && node.sequencer().idle();
+           node.replica().counters().unstable == 0 && node.sequencer().idle() &&
+           workflows_rest(node);
   });
 }
 
@@ -233,9 +245,10 @@ std::string World::settle() {
       why += "does not serve (" + one->why_ended + ");";
       continue;
     }
-    why +=
-        fmt::format("{}, strong log at {}, {} unstable, merged", node->not_ready().value_or("ok"),
-                    node->machine().applied().value, node->replica().counters().unstable);
+    why += fmt::format("{}, strong log at {}, {} unstable", node->not_ready().value_or("ok"),
+                       node->machine().applied().value, node->replica().counters().unstable);
+    if (!workflows_rest(*node)) why += ", runs that go on";
+    why += ", merged";
     for (const auto& part : node->replica().merged().parts())
       why += fmt::format(" {}:{}", part.origin.value % 10'000, part.sequence);
     if (node->mesh() != nullptr) {
@@ -281,7 +294,7 @@ Findings World::run() {
   bool declared = true;
   for (const verify::Command& command : workload_.declarations()) {
     bool done = false;
-    clients_.front()->insist(command, [&done] { done = true; });
+    clients_.front()->insist(command, [&done](const auto&) { done = true; });
     declared = declared && run_until(agenda_.now() + setup_max, [&] { return done; });
     if (!declared) break;
   }
@@ -300,6 +313,7 @@ Findings World::run() {
   std::string failure = ended ? std::string() : broken_;
   if (failure.empty() && !ended) failure = "clients do not come to an end";
   if (failure.empty()) failure = settle();
+  if (failure.empty() && plan_.workflows) failure = ask_for_stuck_runs();
   if (failure.empty()) failure = check();
   findings_.failure = failure;
   over_ = true;

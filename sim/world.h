@@ -12,6 +12,7 @@
 
 #include "eventual/brute_force_model.h"
 #include "sim/client.h"
+#include "sim/http_service.h"
 #include "sim/plan.h"
 #include "sim/process.h"
 #include "sim/workload.h"
@@ -74,12 +75,20 @@ class World final : public Witness {
   std::vector<Node*> members();
   std::string settle();
   bool is_settled();
+  static bool workflows_rest(node::Node& node);
   // checks.cc
   std::string check();
   std::string check_history();
   std::string check_tallies();
   std::string check_agreement();
   std::string check_model();
+  std::uint64_t number_at(const std::string& key);
+  // workflow_checks.cc
+  std::string ask_for_stuck_runs();
+  std::string check_workflows();
+  std::pair<std::uint64_t, bool> times_of(const std::string& run, std::size_t step,
+                                          const std::string& place, bool undo);
+  void count_run(const workflow::Run& run, const Workflow& workflow);
 
   Plan plan_;
   bool traced_;
@@ -87,6 +96,7 @@ class World final : public Witness {
   Random random_;
   Network network_;
   etcd::FakeEtcd etcd_;
+  HttpService http_;
   Surroundings around_;
   std::vector<Node> nodes_;
   std::vector<std::string> addresses_;  // of nodes that clients ask
@@ -96,6 +106,7 @@ class World final : public Witness {
   std::vector<std::shared_ptr<Client>> operators_;
   std::string flipped_;  // the host whose disk lost a bit
   std::uint64_t operations_left_ = 0;
+  std::set<std::string> listed_as_stuck_;  // runs, when all is over
   Findings findings_;
   // Every operation that any node decided, under its name.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> entries_;

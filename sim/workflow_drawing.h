@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/agenda.h"
+
+namespace holdfast::sim {
+
+/// A workflow that clients declare, as the checks see it. What its calls come to is the input's
+/// to say: `fates` names what is not `ok`, by the calls' names (s0 and its undo u0, …).
+struct Workflow {
+  struct Step {
+    std::string place;       // of its effect: a keyspace, or `http`; empty: it has none
+    std::string undo_place;  // empty: it has no undo
+    std::string signal;      // that it waits for
+    bool may_time_out = false;
+    bool conditional = false;  // skipped where the input's x is not 1
+  };
+  std::string name;
+  std::string json;  // the definition
+  bool has_deadline = false;
+  std::vector<Step> steps;
+};
+
+inline constexpr std::size_t workflow_steps_drawn_max = 8;
+inline constexpr std::size_t workflow_names = 4;
+
+/// The keyspaces' functions count effects in the key of the run, each step's in bits of its own.
+std::string effects_key(const std::string& place, const std::string& run);
+inline constexpr unsigned effect_bits = 3;
+inline unsigned effect_shift(std::size_t step, bool undo) {
+  return static_cast<unsigned>(2 * step + (undo ? 1 : 0)) * effect_bits;
+}
+
+Workflow draw_workflow(Random& random);
+
+}  // namespace holdfast::sim
