@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/client.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/assert.h"
@@ -12,6 +14,13 @@ namespace {
 
 constexpr int tries_max = 8;
 constexpr std::uint64_t patience_min_ms = 300, patience_max_ms = 3'000;
+
+// Without an engine what a node was told may be lost with it, where it is taken out.
+bool was_done_before(const std::string& error) {
+  constexpr std::array signs = {"exists", "no such keyspace", "no member", "is not stuck"};
+  return std::ranges::any_of(
+      signs, [&](const char* sign) { return error.find(sign) != std::string::npos; });
+}
 
 }  // namespace
 
@@ -152,10 +161,7 @@ void Client::answered_with(const verify::Answer& answer) {
     parts_.broken(at_ + ": " + wrong);
   const bool error = answer.kind == verify::Answer::Kind::error;
   if (insisted_) {
-    // Without an engine what a node was told may be lost with it, where it is taken out.
-    if (!error || answer.text.find("exists") != std::string::npos ||
-        answer.text.find("no such keyspace") != std::string::npos ||
-        answer.text.find("no member") != std::string::npos) {
+    if (!error || was_done_before(answer.text)) {
       idle_ = true;
       return std::exchange(insisted_, nullptr)(answer);
     }

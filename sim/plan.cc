@@ -102,6 +102,7 @@ Plan plan_of(std::uint64_t seed, const PlanOptions& options) {
   plan.network_ms_max = random.percent(70) ? 2 : 40;
   plan.retries_everywhere_percent = random.percent(50) ? 20 : 0;
   plan.workflows = plan.engine != Engine::none && random.percent(40);
+  plan.stuck_runs_are_retried = random.percent(50);
   plan.http_trouble_percent = random.percent(70) ? random.below(60) : 0;
 
   plan.breaks_from_the_start = random.percent(30);

@@ -14,11 +14,12 @@ namespace {
 using workflow::RunState;
 using workflow::StepState;
 
-constexpr std::chrono::seconds list_max{60};
-constexpr int pages_max = 100;
-
 bool is_strong(const std::string& place) {
   return place == "s" || place == "w";
+}
+// Of what lies in a keyspace that is dropped and made again nobody knows how much is left.
+bool is_counted(const std::string& place) {
+  return !place.starts_with("x");
 }
 
 /// One run, as the nodes know it, beside what was asked for.
@@ -32,44 +33,40 @@ struct Subject {
   std::string fate(std::size_t step) const {
     return input["fates"].value(fmt::format("s{}", step), "ok");
   }
+  std::string fate_of_undo(std::size_t step) const {
+    return input["fates"].value(fmt::format("u{}", step), "ok");
+  }
   bool is_skipped(std::size_t step) const {
     return workflow.steps[step].conditional && input["x"] != 1;
   }
 };
 
-/// How often each effect of a step took place.
+/// How often a step took effect, and was undone.
 struct Effects {
-  std::uint64_t done = 0, undone = 0;
-  bool done_may_be_lost = false, undone_may_be_lost = false;  // with a node's disk
-
-  bool is_done(std::uint64_t times) const {
-    return done == times || (done_may_be_lost && done < times);
-  }
-  bool is_undone(std::uint64_t times) const {
-    return undone == times || (undone_may_be_lost && undone < times);
-  }
+  Times done, undone;
 };
 
 // What one step's state says of its effects. Where nobody knew whether it happened, in an eventual
 // keyspace or over HTTP, it is undone though it may not have.
 bool agree(const Workflow::Step& planned, const workflow::StepRun& step, const Effects& effects) {
   const bool certain = is_strong(planned.place);
+  const bool done_for_all_we_know = certain ? effects.done.are(1) : effects.done.seen <= 1;
   switch (step.state) {
     case StepState::waiting:
     case StepState::skipped:
     case StepState::refused:
-      return effects.done == 0 && effects.undone == 0;
+      return effects.done.seen == 0 && effects.undone.seen == 0;
     case StepState::done:
-      return effects.is_done(1) && effects.undone == 0;
+      return effects.done.are(1) && effects.undone.seen == 0;
     case StepState::unsettled:
-      return !certain && planned.undo_place.empty() && effects.done <= 1 && effects.undone == 0;
+      return !certain && planned.undo_place.empty() && done_for_all_we_know &&
+             effects.undone.seen == 0;
     case StepState::undone:
-      return (certain ? effects.is_done(1) : effects.done <= 1) && effects.is_undone(1);
+      return done_for_all_we_know && effects.undone.are(1);
     case StepState::stuck: {
       const bool refused = step.attempts.back().ending == workflow::Ending::refused;
-      const bool not_undone = refused || is_strong(planned.undo_place);
-      return (certain ? effects.is_done(1) : effects.done <= 1) &&
-             effects.undone <= (not_undone ? 0U : 1U);
+      const bool may_be_undone = !refused && !is_strong(planned.undo_place);
+      return done_for_all_we_know && effects.undone.seen <= (may_be_undone ? 1U : 0U);
     }
     case StepState::trying:
     case StepState::undoing:
@@ -115,14 +112,26 @@ std::string check_state(const Subject& subject) {
   return {};
 }
 
-std::string check_step(const Subject& subject, std::size_t index, const Effects& effects) {
+// Its undo is refused, or was not answered as often as it was tried: that no more, when all was
+// mended and tried again. The gates are open then.
+bool may_be_stuck(const Subject& subject, std::size_t step, bool was_retried) {
+  const std::string& place = subject.workflow.steps[step].undo_place;
+  const std::string fate = subject.fate_of_undo(step);
+  if (fate == "refuse") return true;
+  const bool is_eventual = place == "e" || place == "f";
+  if (was_retried) return fate == "gate" && is_eventual;
+  return fate == "gate" || !is_strong(place);
+}
+
+std::string check_step(const Subject& subject, std::size_t index, const Effects& effects,
+                       bool was_retried) {
   const Workflow::Step& planned = subject.workflow.steps[index];
   const workflow::StepRun& step = subject.run.steps[index];
   const auto wrong = [&](const char* what) {
     return fmt::format("s{} is {}, {}: it took effect {} times and was undone {} times", index,
-                       text_of(step.state), what, effects.done, effects.undone);
+                       text_of(step.state), what, effects.done.seen, effects.undone.seen);
   };
-  if (effects.done > 1 || effects.undone > 1) return wrong("not once");
+  if (effects.done.seen > 1 || effects.undone.seen > 1) return wrong("not once");
   if (step.state == StepState::skipped && !subject.is_skipped(index))
     return wrong("which its condition is not");
   if (subject.is_skipped(index) && step.state != StepState::skipped &&
@@ -135,23 +144,29 @@ std::string check_step(const Subject& subject, std::size_t index, const Effects&
     const bool right = step.state != StepState::trying || waits;
     return right ? std::string() : wrong("for ever");
   }
+  if (!is_counted(planned.place) || !is_counted(planned.undo_place)) {
+    const bool ended = step.state != StepState::trying && step.state != StepState::undoing;
+    return ended ? std::string() : wrong("for ever");
+  }
   if (!agree(planned, step, effects)) return wrong("which does not agree");
+  if (step.state == StepState::stuck && !may_be_stuck(subject, index, was_retried))
+    return wrong("without a reason");
   // The same by the run's state alone.
+  const bool is_whole =
+      planned.undo_place.empty() || effects.undone.are(1) || effects.done.seen == 0;
   switch (subject.run.state) {
     case RunState::done:
-      if (effects.is_done(subject.is_skipped(index) ? 0 : 1) && effects.undone == 0) return {};
+      if (effects.done.are(subject.is_skipped(index) ? 0 : 1) && effects.undone.seen == 0)
+        return {};
       return wrong("in a run that is done");
     case RunState::undone:
     case RunState::cancelled:
-      if (planned.undo_place.empty() || effects.is_undone(1) || effects.done == 0) return {};
-      return wrong("half done");
+      return is_whole ? std::string() : wrong("half done");
     case RunState::stuck:
-      if (planned.undo_place.empty() || step.state == StepState::stuck || effects.is_undone(1) ||
-          effects.done == 0)
-        return {};
+      if (is_whole || step.state == StepState::stuck) return {};
       return wrong("half done, and it is not what the run is stuck at");
     case RunState::running:
-      return effects.undone == 0 ? std::string() : wrong("in a run that goes on");
+      return effects.undone.seen == 0 ? std::string() : wrong("in a run that goes on");
     case RunState::undoing:
       break;
   }
@@ -159,26 +174,6 @@ std::string check_step(const Subject& subject, std::size_t index, const Effects&
 }
 
 }  // namespace
-
-// As whoever runs the cluster would: by LIST, of any node.
-std::string World::ask_for_stuck_runs() {
-  std::string cursor = "0";
-  for (int page = 0; page < pages_max; ++page) {
-    bool answered = false;
-    const auto heard = [&](const verify::Answer& answer) {
-      answered = true;
-      if (answer.items.size() != 2) return;
-      cursor = answer.items[0].text;
-      for (const verify::Answer& run : answer.items[1].items)
-        listed_as_stuck_.insert(run.items[1].text);
-    };
-    clients_.front()->insist({"WORKFLOW", "LIST", cursor, "STATE", "stuck", "COUNT", "20"}, heard);
-    if (!run_until(agenda_.now() + list_max, [&] { return answered; }))
-      return "WORKFLOW LIST is not answered";
-    if (cursor == "0") return {};
-  }
-  return "WORKFLOW LIST does not come to an end";
-}
 
 std::string World::check_workflows() {
   if (!plan_.workflows) return {};
@@ -205,11 +200,10 @@ std::string World::check_workflows() {
     if (std::string wrong = check_state(subject); !wrong.empty())
       return fmt::format("run {} {}", id, wrong);
     for (std::size_t i = 0; i < workflow->steps.size(); ++i) {
-      const auto [done, done_may_be_lost] = times_of(id, i, workflow->steps[i].place, false);
-      const auto [undone, undone_may_be_lost] =
-          times_of(id, i, workflow->steps[i].undo_place, true);
-      const Effects effects{done, undone, done_may_be_lost, undone_may_be_lost};
-      if (std::string wrong = check_step(subject, i, effects); !wrong.empty())
+      const Effects effects{times_of(id, i, workflow->steps[i].place, false),
+                            times_of(id, i, workflow->steps[i].undo_place, true)};
+      const std::string wrong = check_step(subject, i, effects, plan_.stuck_runs_are_retried);
+      if (!wrong.empty())
         return fmt::format("run {} is {} ({}): {}", id, text_of(run->state), run->why, wrong);
     }
     count_run(*run, *workflow);
@@ -224,10 +218,9 @@ std::string World::check_workflows() {
   return {};
 }
 
-// How often a step's call, or its undo, took effect; and whether that may have gone with a disk.
-std::pair<std::uint64_t, bool> World::times_of(const std::string& run, std::size_t step,
-                                               const std::string& place, bool undo) {
-  if (place.empty()) return {0, false};
+Times World::times_of(const std::string& run, std::size_t step, const std::string& place,
+                      bool undo) {
+  if (place.empty() || !is_counted(place)) return {};
   if (place == "http") {
     const auto seen =
         http_.seen().find({.run = run, .step = fmt::format("s{}", step), .undo = undo});

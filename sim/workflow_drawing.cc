@@ -42,6 +42,7 @@ class Drawing {
   std::string draw_place() {
     const auto dice = random_.below(100);
     if (strong_only_ || dice < 50) return random_.percent(70) ? "s" : "w";
+    if (dice < 53) return "x";
     if (dice < 75) return random_.percent(60) ? "e" : "f";
     return "http";
   }

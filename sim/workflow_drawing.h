@@ -14,7 +14,8 @@ namespace holdfast::sim {
 /// to say: `fates` names what is not `ok`, by the calls' names (s0 and its undo u0, …).
 struct Workflow {
   struct Step {
-    std::string place;       // of its effect: a keyspace, or `http`; empty: it has none
+    // Of its effect: a keyspace (s, w, e, f; x, where it is not counted), or `http`; empty: none.
+    std::string place;
     std::string undo_place;  // empty: it has no undo
     std::string signal;      // that it waits for
     bool may_time_out = false;

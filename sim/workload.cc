@@ -188,6 +188,8 @@ Call Workload::eventual_call() {
 Call Workload::keyspace_call() {
   const char* const name = random_.percent(50) ? "x" : "y";
   if (random_.percent(40)) return {.commands = {{"KEYSPACE", "DROP", name}}};
+  if (random_.percent(20))
+    return {.commands = {{"FUNCTION", "LOAD", "REPLACE", library_for(name)}}};
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call{
       .commands = {{"KEYSPACE", "CREATE", name, "GUARANTEE", strong ? "strong" : "eventual"}}};

@@ -26,6 +26,14 @@ struct Findings {
   std::map<std::string, std::uint64_t> counts;
 };
 
+/// How often something took effect, as far as is still known.
+struct Times {
+  std::uint64_t seen = 0;
+  bool may_be_lost = false;  // with a node's disk
+
+  bool are(std::uint64_t times) const { return seen == times || (may_be_lost && seen < times); }
+};
+
 /// A whole cluster, its engine, its clients and what breaks, on one thread. The same
 /// plan runs the same way every time.
 class World final : public Witness {
@@ -73,7 +81,12 @@ class World final : public Witness {
   void wipe(Node& node);
   void heal();
   std::vector<Node*> members();
+  // settling.cc
   std::string settle();
+  std::string come_to_rest();
+  std::string operate(const verify::Command& command, Client::Answered heard);
+  std::string ask_for_stuck_runs();
+  std::string see_to_stuck_runs();
   bool is_settled();
   static bool workflows_rest(node::Node& node);
   // checks.cc
@@ -84,10 +97,8 @@ class World final : public Witness {
   std::string check_model();
   std::uint64_t number_at(const std::string& key);
   // workflow_checks.cc
-  std::string ask_for_stuck_runs();
   std::string check_workflows();
-  std::pair<std::uint64_t, bool> times_of(const std::string& run, std::size_t step,
-                                          const std::string& place, bool undo);
+  Times times_of(const std::string& run, std::size_t step, const std::string& place, bool undo);
   void count_run(const workflow::Run& run, const Workflow& workflow);
 
   Plan plan_;
