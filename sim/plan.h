@@ -79,6 +79,8 @@ struct Plan {
   std::vector<Fault> faults;
 
   bool has_power_cuts() const;
+  /// Nodes may refuse for ever what grows.
+  bool memory_is_short() const { return memory_limit_bytes < 1_MiB; }
 };
 struct PlanOptions {
   std::uint64_t operations = 1'000;

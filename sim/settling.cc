@@ -134,8 +134,8 @@ std::string World::see_to_stuck_runs() {
   std::string failure = ask_for_stuck_runs();
   if (!plan_.stuck_runs_are_retried) return failure;
   const auto ignore = [](const verify::Answer&) {};
-  for (const char* const gate : {"s:gate", "w:gate"}) {
-    if (failure.empty()) failure = operate({"SET", gate, "open"}, ignore);
+  for (const char* const place : {"s", "w"}) {
+    if (failure.empty()) failure = operate({"DEL", gate_key(place)}, ignore);
   }
   for (int round = 0; round < retries && failure.empty(); ++round) {
     for (const std::string& run : std::set(listed_as_stuck_)) {

@@ -114,17 +114,17 @@ std::string check_state(const Subject& subject) {
 
 // Its undo is refused, or was not answered as often as it was tried: that no more, when all was
 // mended and tried again. The gates are open then.
-bool may_be_stuck(const Subject& subject, std::size_t step, bool was_retried) {
+bool may_be_stuck(const Subject& subject, std::size_t step, const Plan& plan) {
   const std::string& place = subject.workflow.steps[step].undo_place;
   const std::string fate = subject.fate_of_undo(step);
   if (fate == "refuse") return true;
   const bool is_eventual = place == "e" || place == "f";
-  if (was_retried) return fate == "gate" && is_eventual;
+  if (plan.stuck_runs_are_retried) return is_eventual && (fate == "gate" || plan.memory_is_short());
   return fate == "gate" || !is_strong(place);
 }
 
 std::string check_step(const Subject& subject, std::size_t index, const Effects& effects,
-                       bool was_retried) {
+                       const Plan& plan) {
   const Workflow::Step& planned = subject.workflow.steps[index];
   const workflow::StepRun& step = subject.run.steps[index];
   const auto wrong = [&](const char* what) {
@@ -149,7 +149,7 @@ std::string check_step(const Subject& subject, std::size_t index, const Effects&
     return ended ? std::string() : wrong("for ever");
   }
   if (!agree(planned, step, effects)) return wrong("which does not agree");
-  if (step.state == StepState::stuck && !may_be_stuck(subject, index, was_retried))
+  if (step.state == StepState::stuck && !may_be_stuck(subject, index, plan))
     return wrong("without a reason");
   // The same by the run's state alone.
   const bool is_whole =
@@ -202,7 +202,7 @@ std::string World::check_workflows() {
     for (std::size_t i = 0; i < workflow->steps.size(); ++i) {
       const Effects effects{times_of(id, i, workflow->steps[i].place, false),
                             times_of(id, i, workflow->steps[i].undo_place, true)};
-      const std::string wrong = check_step(subject, i, effects, plan_.stuck_runs_are_retried);
+      const std::string wrong = check_step(subject, i, effects, plan_);
       if (!wrong.empty())
         return fmt::format("run {} is {} ({}): {}", id, text_of(run->state), run->why, wrong);
     }

@@ -90,8 +90,7 @@ class Drawing {
     } else {
       call["call"] = place + ".flow";
       call["keys"] = {{{"text", {effects_key(place, ""), run}}}};
-      // Functions of eventual keyspaces come to the same wherever they are called.
-      if (place == "s" || place == "w") call["keys"].push_back(place + ":gate");
+      if (place == "s" || place == "w") call["keys"].push_back(gate_key(place));
       call["args"] = {std::to_string(std::uint64_t{1} << effect_shift(step, undo)), fate};
       if (step > 0 && random_.percent(20))
         call["args"].push_back({{"from", fmt::format("/steps/s{}", step - 1)}, {"else", 0}});
@@ -115,6 +114,10 @@ class Drawing {
 
 std::string effects_key(const std::string& place, const std::string& run) {
   return place + ":run-" + run;
+}
+
+std::string gate_key(const std::string& place) {
+  return place + ":gate";
 }
 
 Workflow draw_workflow(Random& random) {

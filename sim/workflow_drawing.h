@@ -32,6 +32,9 @@ inline constexpr std::size_t workflow_names = 4;
 
 /// The keyspaces' functions count effects in the key of the run, each step's in bits of its own.
 std::string effects_key(const std::string& place, const std::string& run);
+/// While it is there calls of the fate `gate` are refused; likewise in eventual keyspaces, for
+/// ever, since functions there come to the same wherever they are called.
+std::string gate_key(const std::string& place);
 inline constexpr unsigned effect_bits = 3;
 inline unsigned effect_shift(std::size_t step, bool undo) {
   return static_cast<unsigned>(2 * step + (undo ? 1 : 0)) * effect_bits;

@@ -136,9 +136,9 @@ Call Workflows::of_a_run(const char* verb, const Wanted& wanted) {
   return call;
 }
 
-// From then on undos that were refused are not.
+// From then on undos that were refused are not. Also where memory is short.
 Call Workflows::open_gate() {
-  return {.commands = {{"SET", random_.percent(50) ? "s:gate" : "w:gate", "open"}}};
+  return {.commands = {{"DEL", gate_key(random_.percent(50) ? "s" : "w")}}};
 }
 
 Call Workflows::look() {

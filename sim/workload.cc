@@ -34,8 +34,8 @@ redis.register_function{function_name='look', callback=run, flags={'no-writes'}}
 redis.register_function('fail', function(keys, args) run(keys, args) error('not so') end)
 -- A workflow's step, or its undo: its effect is args[1] in the key of the run.
 redis.register_function('flow', function(keys, args)
-  local open = keys[2] and redis.call('EXISTS', keys[2]) == 1
-  if args[2] == 'refuse' or (args[2] == 'gate' and not open) then
+  local closed = not keys[2] or redis.call('EXISTS', keys[2]) == 1
+  if args[2] == 'refuse' or (args[2] == 'gate' and closed) then
     return redis.error_reply('NOTSO it is refused')
   end
   redis.call('INCRBY', keys[1], args[1])
@@ -72,6 +72,9 @@ std::vector<verify::Command> Workload::declarations() const {
   all.push_back({"KEYSPACE", "CREATE", "f", "GUARANTEE", "eventual", "DURABILITY", "everysec"});
   for (std::size_t i = 0, declared = all.size(); i < declared; ++i)
     all.push_back({"FUNCTION", "LOAD", "REPLACE", library_for(all[i][2])});
+  if (plan_.workflows) {
+    for (const char* const place : {"s", "w"}) all.push_back({"SET", gate_key(place), "closed"});
+  }
   return all;
 }
 
