@@ -13,7 +13,7 @@ namespace holdfast::sim {
 
 std::string World::check() {
   for (const auto part : {&World::check_agreement, &World::check_tallies, &World::check_history,
-                          &World::check_model}) {
+                          &World::check_model, &World::check_workflows}) {
     if (std::string failure = (this->*part)(); !failure.empty()) return failure;
   }
   return {};
@@ -45,15 +45,20 @@ std::string World::check_agreement() {
   return {};
 }
 
+// What a counter holds; 0: it is not there.
+std::uint64_t World::number_at(const std::string& key) {
+  node::Node& node = *members().front()->process->node();
+  const Keyspace& keyspace = node.catalog().of_key(key);
+  const Value* const value =
+      node.keyspaces().find(keyspace.id)->table.find(key, node.eventual_time());
+  IntegerText room;
+  return value == nullptr ? 0 : std::stoull(std::string(value->text(room)));
+}
+
 // Each id took effect once where it was acknowledged, and else once or not at all.
 std::string World::check_tallies() {
-  node::Node& node = *members().front()->process->node();
   for (const auto& [name, tally] : workload_.tallies()) {
-    const Keyspace& keyspace = node.catalog().of_key(name);
-    const Value* const value =
-        node.keyspaces().find(keyspace.id)->table.find(name, node.eventual_time());
-    IntegerText room;
-    const std::uint64_t holds = value == nullptr ? 0 : std::stoull(std::string(value->text(room)));
+    const std::uint64_t holds = number_at(name);
     for (std::size_t i = 0; i < tally.entries.size(); ++i) {
       const Tally::Entry& entry = tally.entries[i];
       const std::uint64_t times = holds >> (tally_bits * i) & ((1U << tally_bits) - 1);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/client.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/assert.h"
@@ -12,6 +14,13 @@ namespace {
 
 constexpr int tries_max = 8;
 constexpr std::uint64_t patience_min_ms = 300, patience_max_ms = 3'000;
+
+// Without an engine what a node was told may be lost with it, where it is taken out.
+bool was_done_before(const std::string& error) {
+  constexpr std::array signs = {"exists", "no such keyspace", "no member", "is not stuck"};
+  return std::ranges::any_of(
+      signs, [&](const char* sign) { return error.find(sign) != std::string::npos; });
+}
 
 }  // namespace
 
@@ -27,7 +36,7 @@ void Client::think() {
                       [self = shared_from_this()] { self->begin(self->parts_.workload.next()); });
 }
 
-void Client::insist(const verify::Command& command, std::function<void()> done) {
+void Client::insist(const verify::Command& command, Answered done) {
   insisted_ = std::move(done);
   begin({.commands = {command}});
 }
@@ -148,14 +157,13 @@ void Client::answered_with(const verify::Answer& answer) {
   parts_.note([&] { return name_ + " is answered " + verify::to_text(answer); });
   record(&answer);
   if (call_.probe) return probed(answer);
+  if (const std::string wrong = parts_.workload.workflows().heard(call_, answer); !wrong.empty())
+    parts_.broken(at_ + ": " + wrong);
   const bool error = answer.kind == verify::Answer::Kind::error;
   if (insisted_) {
-    // Without an engine what a node was told may be lost with it, where it is taken out.
-    if (!error || answer.text.find("exists") != std::string::npos ||
-        answer.text.find("no such keyspace") != std::string::npos ||
-        answer.text.find("no member") != std::string::npos) {
+    if (!error || was_done_before(answer.text)) {
       idle_ = true;
-      return std::exchange(insisted_, nullptr)();
+      return std::exchange(insisted_, nullptr)(answer);
     }
     parts_.agenda.after(Millis(100), [self = shared_from_this()] { self->begin(self->call_); });
     return;
@@ -166,9 +174,9 @@ void Client::answered_with(const verify::Answer& answer) {
     entry.durably = call_.tally_key[0] == 's' || call_.tally_key[0] == 'e';
     if (!call_.strong && parts_.random.percent(10)) return ask_for_token();
   }
-  const bool again =
-      error ? !call_.id.empty() && tries_ < tries_max
-            : !call_.id.empty() && parts_.random.percent(parts_.plan.retries_everywhere_percent);
+  const bool again = error ? call_.safe_to_repeat() && tries_ < tries_max
+                           : call_.safe_to_repeat() &&
+                                 parts_.random.percent(parts_.plan.retries_everywhere_percent);
   again ? no_answer() : finish();
 }
 
@@ -181,7 +189,7 @@ void Client::no_answer() {
     record(nullptr);
   }
   hang_up();
-  const bool safe = insisted_ || !call_.id.empty();
+  const bool safe = insisted_ || call_.safe_to_repeat();
   if (!safe || (!insisted_ && tries_ >= tries_max)) return finish();
   node_ = parts_.random.below(parts_.addresses.size());
   const std::uint64_t number = attempt_;

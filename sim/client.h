@@ -35,7 +35,8 @@ class Client final : public Party, public std::enable_shared_from_this<Client> {
   void start() { think(); }
   /// Does this, again and again, until it is answered without an error, or with one
   /// that says it was done before; then `done`.
-  void insist(const verify::Command& command, std::function<void()> done);
+  using Answered = std::function<void(const verify::Answer& answer)>;
+  void insist(const verify::Command& command, Answered done);
   bool idle() const { return idle_; }
   std::uint64_t answered() const { return answered_; }
   std::uint64_t unanswered() const { return unanswered_; }
@@ -62,7 +63,7 @@ class Client final : public Party, public std::enable_shared_from_this<Client> {
   Parts parts_;
   std::string name_;
   Call call_;
-  std::function<void()> insisted_;
+  Answered insisted_;
   int tries_ = 0;
   bool idle_ = true;
   std::size_t node_ = 0;       // whom to ask next

@@ -8,6 +8,7 @@
 #include "log/small_file.h"
 #include "node/peer_checkpoint.h"
 #include "sim/front.h"
+#include "sim/http_calls.h"
 #include "sim/process.h"
 #include "sim/process_files.h"
 #include "sim/reception.h"
@@ -93,6 +94,11 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
   std::unique_ptr<server::HttpServer> make_http(
       server::HttpPages, std::shared_ptr<const tls::RenewableIdentity>) override {
     return nullptr;
+  }
+  std::unique_ptr<node::HttpCalls> make_http_calls(node::HttpCalls::Options options) override {
+    options.wake = [this] { wake(); };
+    return make_process_http_calls(process_.around_, process_.shared_from_this(),
+                                   std::move(options));
   }
   mesh::Transport& transport() override { return *this; }
   std::unique_ptr<Attempt> dial(const std::string& address, Done done) override {

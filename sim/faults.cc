@@ -69,6 +69,7 @@ void World::strike(const Fault& fault) {
       for (const Node& other : nodes_) {
         if (&other != &a) cut(name, other.host->name, true, fault.lasts);
       }
+      cut(name, HttpService::host, true, fault.lasts);
       return cut_etcd();
     case FaultKind::cut_etcd:
       return cut_etcd();
@@ -166,7 +167,7 @@ void World::leave(std::size_t index) {
 
 void World::remove(const Node& gone) {
   operators_.push_back(std::make_shared<Client>(client_parts(), "operator"));
-  operators_.back()->insist({"NODE", "REMOVE", gone.host->name}, [] {});
+  operators_.back()->insist({"NODE", "REMOVE", gone.host->name}, [](const auto&) {});
 }
 
 void World::flip_bit(Node& node, Millis lasts) {
@@ -203,6 +204,7 @@ void World::heal() {
   etcd_.faults = {};
   etcd_.faults.delay_max = delay_max;
   etcd_.outage(Millis(0));
+  http_.heal();
   // More than an hour apart nodes take nothing from each other until time has passed.
   Instant latest{};
   for (const Node& node : nodes_) {

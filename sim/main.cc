@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <map>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "base/logging.h"
+#include "sim/met.h"
 #include "sim/world.h"
 
 #ifdef HOLDFAST_COVERAGE
@@ -138,41 +138,8 @@ void add(const Json& more, std::map<std::string, std::uint64_t>& to) {
   for (const auto& [name, count] : more.items()) to[name] += count.get<std::uint64_t>();
 }
 
-// Runs that meet nothing find nothing.
+// Fewer than these need not meet all.
 constexpr std::uint64_t runs_that_meet_all = 300;
-constexpr std::array must_be_met = {"appends again",
-                                    "appends given up",
-                                    "checkpoints",
-                                    "checkpoints failed",
-                                    "ended by itself",
-                                    "eventual operations",
-                                    "merged",
-                                    "probes behind tokens",
-                                    "replayed eventual",
-                                    "replayed strong",
-                                    "starts anew",
-                                    "strong operations",
-                                    "strong unknown",
-                                    "tally entries applied",
-                                    "tally entries not applied",
-                                    "timeouts strong",
-                                    "watch gaps",
-                                    "watch repeats",
-                                    "watch silences",
-                                    "wiped"};
-
-std::string what_was_not_met(const std::map<std::string, std::uint64_t>& faults,
-                             const std::map<std::string, std::uint64_t>& counts) {
-  std::vector<std::string> lacking;
-  for (const auto& [kind, count] : faults) {
-    if (count == 0) lacking.push_back(kind);
-  }
-  for (const char* const state : must_be_met) {
-    const auto found = counts.find(state);
-    if (found == counts.end() || found->second == 0) lacking.emplace_back(state);
-  }
-  return fmt::format("{}", fmt::join(lacking, ", "));
-}
 
 bool fails(const Plan& plan, const Wanted& wanted) {
   begin(plan, wanted);

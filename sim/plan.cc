@@ -101,6 +101,9 @@ Plan plan_of(std::uint64_t seed, const PlanOptions& options) {
   plan.ids_memory_bytes = random.percent(40) ? 16_KiB : 512_MiB;
   plan.network_ms_max = random.percent(70) ? 2 : 40;
   plan.retries_everywhere_percent = random.percent(50) ? 20 : 0;
+  plan.workflows = plan.engine != Engine::none && random.percent(40);
+  plan.stuck_runs_are_retried = random.percent(50);
+  plan.http_trouble_percent = random.percent(70) ? random.below(60) : 0;
 
   plan.breaks_from_the_start = random.percent(30);
   // Few kinds at a time: what one hides another does not.
@@ -131,6 +134,8 @@ std::string to_text(const Plan& plan) {
       plan.seed, name_of(plan.engine), plan.nodes, plan.clients, plan.operations,
       plan.checkpoint_interval.count(), plan.request_timeout.count(), plan.think_ms_max,
       plan.network_ms_max, plan.mesh_log_bytes, plan.memory_limit_bytes, plan.ids_memory_bytes);
+  if (plan.workflows)
+    text += fmt::format(", workflows, HTTP trouble {} %", plan.http_trouble_percent);
   if (plan.breaks_from_the_start) text += ", faults from the start";
   for (std::size_t i = 0; i < plan.faults.size(); ++i)
     text += fmt::format("\n  {}: {}", i, to_text(plan.faults[i]));

@@ -72,10 +72,15 @@ struct Plan {
   std::uint64_t ids_memory_bytes = 0;
   std::uint64_t network_ms_max = 1;
   std::uint64_t retries_everywhere_percent = 0;  // as if an answer had been lost
+  bool workflows = false;                        // some of what clients do
+  bool stuck_runs_are_retried = false;           // when all is mended
+  std::uint64_t http_trouble_percent = 0;        // of whom their steps ask
   bool breaks_from_the_start = false;  // while nodes find one another, and keyspaces are made
   std::vector<Fault> faults;
 
   bool has_power_cuts() const;
+  /// Nodes may refuse for ever what grows.
+  bool memory_is_short() const { return memory_limit_bytes < 1_MiB; }
 };
 struct PlanOptions {
   std::uint64_t operations = 1'000;

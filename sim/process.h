@@ -30,12 +30,15 @@ class Witness {
   virtual void note(const std::string& what) = 0;
 };
 
+class HttpService;
+
 /// What all of them share.
 struct Surroundings {
   Agenda& agenda;
   Random& random;
   Network& network;
   etcd::FakeEtcd& etcd;
+  HttpService& http;
   Witness& witness;
 };
 

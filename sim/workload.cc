@@ -10,7 +10,8 @@ namespace holdfast::sim {
 namespace {
 
 // `run` does the commands that its arguments are, each behind the number of its words, and answers
-// as they would one by one or in a MULTI; `fail` does them too, and then it does not.
+// as they would one by one or in a MULTI; `fail` does them too, and then it does not. `flow` is for
+// workflows (workflow_drawing.h).
 std::string library_for(const std::string& keyspace) {
   return "#!lua name=sim keyspace=" + keyspace + R"(
 local function run(keys, args)
@@ -31,6 +32,15 @@ redis.register_function('tally', function(keys, args)
 end)
 redis.register_function{function_name='look', callback=run, flags={'no-writes'}}
 redis.register_function('fail', function(keys, args) run(keys, args) error('not so') end)
+-- A workflow's step, or its undo: its effect is args[1] in the key of the run.
+redis.register_function('flow', function(keys, args)
+  local closed = not keys[2] or redis.call('EXISTS', keys[2]) == 1
+  if args[2] == 'refuse' or (args[2] == 'gate' and closed) then
+    return redis.error_reply('NOTSO it is refused')
+  end
+  redis.call('INCRBY', keys[1], args[1])
+  return args[1]
+end)
 )";
 }
 
@@ -62,11 +72,15 @@ std::vector<verify::Command> Workload::declarations() const {
   all.push_back({"KEYSPACE", "CREATE", "f", "GUARANTEE", "eventual", "DURABILITY", "everysec"});
   for (std::size_t i = 0, declared = all.size(); i < declared; ++i)
     all.push_back({"FUNCTION", "LOAD", "REPLACE", library_for(all[i][2])});
+  if (plan_.workflows) {
+    for (const char* const place : {"s", "w"}) all.push_back({"SET", gate_key(place), "closed"});
+  }
   return all;
 }
 
 Call Workload::next() {
   if (!past_.empty() && random_.percent(3)) return past_[random_.below(past_.size())];
+  if (plan_.workflows && random_.percent(20)) return workflows_.next();
   if (random_.percent(6)) return passing_call();
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call = strong ? strong_call() : eventual_call();
@@ -177,6 +191,8 @@ Call Workload::eventual_call() {
 Call Workload::keyspace_call() {
   const char* const name = random_.percent(50) ? "x" : "y";
   if (random_.percent(40)) return {.commands = {{"KEYSPACE", "DROP", name}}};
+  if (random_.percent(20))
+    return {.commands = {{"FUNCTION", "LOAD", "REPLACE", library_for(name)}}};
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call{
       .commands = {{"KEYSPACE", "CREATE", name, "GUARANTEE", strong ? "strong" : "eventual"}}};

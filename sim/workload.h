@@ -9,23 +9,12 @@
 #include <vector>
 
 #include "sim/agenda.h"
+#include "sim/call.h"
 #include "sim/plan.h"
+#include "sim/workflows.h"
 #include "verify/history.h"
 
 namespace holdfast::sim {
-
-/// One operation of a client: what it sends until it is answered.
-struct Call {
-  std::vector<verify::Command> commands;
-  bool multi = false;
-  std::string id;
-  bool strong = false;
-  bool read = false;
-  std::string tally_key;  // where it is one of a tally's
-  std::uint64_t tally_place = 0;
-  bool by_function = false;  // sent as one call of a function that does the same
-  bool probe = false;        // a read, elsewhere, that must show the tally's place
-};
 
 /// A key that each of its increments changes in three bits of its own: what it
 /// holds in the end says how often each took effect.
@@ -48,12 +37,13 @@ std::vector<verify::Command> requests_of(const Call& call);
 /// agreement is asked of them. Draws what clients do, and remembers what the checks need.
 class Workload {
  public:
-  Workload(Random& random, const Plan& plan) : random_(random), plan_(plan) {}
+  Workload(Random& random, const Plan& plan) : random_(random), plan_(plan), workflows_(random) {}
 
   std::vector<verify::Command> declarations() const;
   Call next();
   std::map<std::string, Tally>& tallies() { return tallies_; }
   verify::History& history() { return history_; }
+  Workflows& workflows() { return workflows_; }
 
  private:
   Call strong_call();
@@ -71,6 +61,7 @@ class Workload {
 
   Random& random_;
   const Plan& plan_;
+  Workflows workflows_;
   std::uint64_t ids_ = 0;
   std::uint64_t values_ = 0;
   std::map<std::string, Tally> tallies_;

@@ -13,9 +13,6 @@
 namespace holdfast::sim {
 namespace {
 
-// How long all may take to come together once nothing is broken any more, by the
-// simulated clock.
-constexpr std::chrono::seconds settle_max{300};
 constexpr std::chrono::seconds setup_max{120};
 constexpr std::chrono::minutes load_max{60};
 // A run that does not end.
@@ -31,7 +28,8 @@ World::World(Plan plan, bool traced)
       random_(plan_.seed * 2 + 1),
       network_(agenda_, random_),
       etcd_(random_.number()),
-      around_{agenda_, random_, network_, etcd_, *this},
+      http_(agenda_, random_, plan_.http_trouble_percent),
+      around_{agenda_, random_, network_, etcd_, http_, *this},
       workload_(random_, plan_) {
   network_.delay_max = Millis(plan_.network_ms_max);
   etcd_.faults.delay_max = Millis(1 + plan_.network_ms_max);
@@ -73,6 +71,7 @@ void World::add_node(bool is_new) {
                   .mesh = name + ":2",
                   .trust_network = true,
                   .engine = plan_.engine == Engine::etcd ? "etcd://etcd:1" : "embedded",
+                  .workflow_hosts = {HttpService::host},
                   .cluster = "sim",
                   .node = name,
                   .memory_limit_bytes = plan_.memory_limit_bytes,
@@ -188,70 +187,6 @@ bool World::run_until(Monotonic limit, const std::function<bool()>& holds) {
   return false;
 }
 
-bool World::is_settled() {
-  const auto all = members();
-  if (!std::ranges::all_of(all, [](const Node* node) { return serves(*node); })) return false;
-  if (!std::ranges::all_of(operators_, [](const auto& one) { return one->idle(); })) return false;
-  node::Node& first = *all.front()->process->node();
-  return std::ranges::all_of(all, [&](Node* one) {
-    node::Node& node = *one->process->node();
-    return node.machine().applied() == first.machine().applied() &&
-           node.replica().merged() == first.replica().merged() &&
-           node.replica().counters().unstable == 0 && node.sequencer().idle();
-  });
-}
-
-std::string World::settle() {
-  heal();
-  note("everything is mended");
-  for (Node* one : members()) {
-    Node& node = *one;
-    if (node.down > 0 && !node.process->ended()) node.process->kill(false);
-    node.down = 0;
-    if (node.process->ended()) {
-      start(node);
-    } else if (node.process->node() != nullptr &&
-               (!node.process->node()->origin_log().health() ||
-                (plan_.engine == Engine::embedded &&
-                 !node.process->node()->sequencer().writable()))) {
-      // A disk that failed: its node serves no more until it is started anew.
-      node.process->kill(false);
-      start(node);
-    }
-  }
-  // The node that was told so may have been lost before it told others.
-  for (const Node& node : nodes_) {
-    if (node.gone) remove(node);
-  }
-  if (run_until(agenda_.now() + settle_max, [this] { return is_settled(); })) return {};
-  if (!broken_.empty()) return broken_;
-  std::string why = "nodes do not come together:";
-  for (Node* one : members()) {
-    node::Node* const node = one->process->node();
-    why += " " + one->host->name + ": ";
-    if (node == nullptr) {
-      why += "does not serve (" + one->why_ended + ");";
-      continue;
-    }
-    why +=
-        fmt::format("{}, strong log at {}, {} unstable, merged", node->not_ready().value_or("ok"),
-                    node->machine().applied().value, node->replica().counters().unstable);
-    for (const auto& part : node->replica().merged().parts())
-      why += fmt::format(" {}:{}", part.origin.value % 10'000, part.sequence);
-    if (node->mesh() != nullptr) {
-      why += ", members";
-      for (const auto& [id, holding] : node->mesh()->replication().holdings().all())
-        why += fmt::format(" {}={}", id, holding.origin.value % 10'000);
-      for (const auto& peer : node->mesh()->mesh().peers()) {
-        why += fmt::format(", {} of its own not merged by {} ({})", peer.entries_behind, peer.node,
-                           peer.connected ? "connected" : peer.trouble);
-      }
-    }
-    why += ";";
-  }
-  return why;
-}
-
 void World::schedule_faults() {
   for (const Fault& fault : plan_.faults) after(fault.at, [this, fault] { strike(fault); });
 }
@@ -281,7 +216,7 @@ Findings World::run() {
   bool declared = true;
   for (const verify::Command& command : workload_.declarations()) {
     bool done = false;
-    clients_.front()->insist(command, [&done] { done = true; });
+    clients_.front()->insist(command, [&done](const auto&) { done = true; });
     declared = declared && run_until(agenda_.now() + setup_max, [&] { return done; });
     if (!declared) break;
   }
@@ -300,6 +235,7 @@ Findings World::run() {
   std::string failure = ended ? std::string() : broken_;
   if (failure.empty() && !ended) failure = "clients do not come to an end";
   if (failure.empty()) failure = settle();
+  if (failure.empty() && plan_.workflows) failure = see_to_stuck_runs();
   if (failure.empty()) failure = check();
   findings_.failure = failure;
   over_ = true;

@@ -12,6 +12,7 @@
 
 #include "eventual/brute_force_model.h"
 #include "sim/client.h"
+#include "sim/http_service.h"
 #include "sim/plan.h"
 #include "sim/process.h"
 #include "sim/workload.h"
@@ -23,6 +24,14 @@ struct Findings {
   std::string failure;  // empty: everything held
   std::array<std::uint64_t, fault_kinds> faults{};
   std::map<std::string, std::uint64_t> counts;
+};
+
+/// How often something took effect, as far as is still known.
+struct Times {
+  std::uint64_t seen = 0;
+  bool may_be_lost = false;  // with a node's disk
+
+  bool are(std::uint64_t times) const { return seen == times || (may_be_lost && seen < times); }
 };
 
 /// A whole cluster, its engine, its clients and what breaks, on one thread. The same
@@ -72,14 +81,25 @@ class World final : public Witness {
   void wipe(Node& node);
   void heal();
   std::vector<Node*> members();
+  // settling.cc
   std::string settle();
+  std::string come_to_rest();
+  std::string operate(const verify::Command& command, Client::Answered heard);
+  std::string ask_for_stuck_runs();
+  std::string see_to_stuck_runs();
   bool is_settled();
+  static bool workflows_rest(node::Node& node);
   // checks.cc
   std::string check();
   std::string check_history();
   std::string check_tallies();
   std::string check_agreement();
   std::string check_model();
+  std::uint64_t number_at(const std::string& key);
+  // workflow_checks.cc
+  std::string check_workflows();
+  Times times_of(const std::string& run, std::size_t step, const std::string& place, bool undo);
+  void count_run(const workflow::Run& run, const Workflow& workflow);
 
   Plan plan_;
   bool traced_;
@@ -87,6 +107,7 @@ class World final : public Witness {
   Random random_;
   Network network_;
   etcd::FakeEtcd etcd_;
+  HttpService http_;
   Surroundings around_;
   std::vector<Node> nodes_;
   std::vector<std::string> addresses_;  // of nodes that clients ask
@@ -96,6 +117,7 @@ class World final : public Witness {
   std::vector<std::shared_ptr<Client>> operators_;
   std::string flipped_;  // the host whose disk lost a bit
   std::uint64_t operations_left_ = 0;
+  std::set<std::string> listed_as_stuck_;  // runs, when all is over
   Findings findings_;
   // Every operation that any node decided, under its name.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> entries_;

@@ -65,17 +65,23 @@ void WorkflowDriver::look(const RunName& name) {
     look_at_.erase(known);
   }
   const auto current = engine_.current().find(name);
-  if (current == engine_.current().end() || workflow::has_ended(current->second.state)) return;
+  if (current == engine_.current().end() || workflow::has_ended(current->second.state))
+    return forget_all_but(name, {});
   const auto next = current->second.next;
-  if (next && *next > now_) return look_again(name, *next);
-  if (!next) return;  // it waits for a signal
+  if (!next || *next > now_) {
+    forget_all_but(name, {});
+    if (next) look_again(name, *next);  // or it waits for a signal
+    return;
+  }
   if (!world_.is_mine(name)) return look_again(name, now_ + others_interval);
   auto run = engine_.find(name, now_);
   if (!run) return;
   const workflow::Definition& definition = engine_.definition_of(*run);
   workflow::Progress progress(definition, *run, now_, 0);
   bool log_goes_on = false;
-  for (const AttemptName& attempt : progress.due()) {
+  const std::vector<AttemptName> due = progress.due();
+  forget_all_but(name, due);
+  for (const AttemptName& attempt : due) {
     const workflow::Call& call = progress.call_of(attempt);
     const auto* const function = std::get_if<workflow::FunctionCall>(&call.what);
     const bool here = function == nullptr ||
@@ -88,6 +94,17 @@ void WorkflowDriver::look(const RunName& name) {
   }
   if (log_goes_on || progress.pass_time()) go_on(name);
   look_again(name, now_ + in_flight_interval);
+}
+
+// What the log did not take when it was reported is of no use once the run does not wait for it: it
+// was taken though nobody said so, or another driver's was.
+void WorkflowDriver::forget_all_but(const RunName& name, std::span<const AttemptName> due) {
+  auto at = attempts_.lower_bound({.run = name});
+  while (at != attempts_.end() && at->first.run == name) {
+    const bool is_due = std::find(due.begin(), due.end(), name_of(at->first)) != due.end();
+    const bool under_way = !at->second.outcome || at->second.reporting;
+    at = is_due || under_way ? std::next(at) : attempts_.erase(at);
+  }
 }
 
 void WorkflowDriver::make(const workflow::Run& run, const workflow::Definition& definition,
@@ -120,6 +137,10 @@ void WorkflowDriver::make(const workflow::Run& run, const workflow::Definition& 
   }
 }
 
+AttemptName WorkflowDriver::name_of(const AttemptKey& key) {
+  return {.step = key.step, .undo = key.undo, .round = key.round, .number = key.number};
+}
+
 void WorkflowDriver::ended(const AttemptKey& key, Outcome outcome) {
   Attempt& attempt = attempts_[key];
   attempt.outcome = std::move(outcome);
@@ -128,9 +149,8 @@ void WorkflowDriver::ended(const AttemptKey& key, Outcome outcome) {
 
 void WorkflowDriver::report(const AttemptKey& key, Attempt& attempt) {
   attempt.reporting = true;
-  const AttemptName name{
-      .step = key.step, .undo = key.undo, .round = key.round, .number = key.number};
-  world_.append(workflow::report_row(), workflow::report_command(key.run, name, *attempt.outcome),
+  world_.append(workflow::report_row(),
+                workflow::report_command(key.run, name_of(key), *attempt.outcome),
                 [this, key](std::string_view reply) {
                   if (!reply.starts_with('-')) {
                     attempts_.erase(key);

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,8 +69,10 @@ class WorkflowDriver {
     bool reporting = false;
   };
 
+  static workflow::AttemptName name_of(const AttemptKey& key);
   void look(const workflow::RunName& name);
   void look_again(const workflow::RunName& name, Instant at);
+  void forget_all_but(const workflow::RunName& name, std::span<const workflow::AttemptName> due);
   void make(const workflow::Run& run, const workflow::Definition& definition,
             const workflow::AttemptName& attempt, const workflow::Call& call);
   void ended(const AttemptKey& key, workflow::Outcome outcome);

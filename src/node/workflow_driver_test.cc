@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "command/random.h"
@@ -74,7 +75,13 @@ class Cluster final : public workflow::Functions {
       for (int event = 0; event < 60; ++event) happen();
     }
     well_ = true;
-    for (int event = 0; event < 100'000 && !engine_.current().empty(); ++event) happen();
+    const auto at_rest = [this] {
+      return engine_.current().empty() && std::ranges::all_of(nodes_, [](const Node& node) {
+               return node.driver == nullptr || node.driver->in_flight() == 0;
+             });
+    };
+    for (int event = 0; event < 100'000 && !at_rest(); ++event) happen();
+    EXPECT_TRUE(at_rest()) << "a run does not end, or a driver keeps attempts of one that has";
     for (const char* id : ids_) check(id);
   }
 
