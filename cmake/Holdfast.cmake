@@ -12,7 +12,7 @@ target_compile_options(hf_options INTERFACE
   -Wno-missing-field-initializers)
 # Optimizing or instrumenting for threads, GCC 12 sees overlaps and overflows in
 # std::string's own copies that are not there (GCC bugs 105329 and 105651). The
-# debug and address presets keep these warnings.
+# debug preset keeps these warnings.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
     (CMAKE_BUILD_TYPE STREQUAL "Release" OR HOLDFAST_SANITIZE STREQUAL "thread"))
   target_compile_options(hf_options INTERFACE
@@ -24,11 +24,13 @@ target_compile_options(hf_options INTERFACE $<$<CONFIG:Release>:-fno-plt>)
 target_link_libraries(hf_options INTERFACE Threads::Threads)
 if(HOLDFAST_SANITIZE STREQUAL "address")
   set(HF_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=all)
+  target_compile_definitions(hf_options INTERFACE HOLDFAST_ADDRESS_SANITIZER)
 elseif(HOLDFAST_SANITIZE STREQUAL "thread")
   # GCC warns that it cannot instrument fences; Asio's are conditional on it.
   # What else it warns of here only, its other presets would say if it were so:
   # the instrumentation hides from it what it knows of initialized values.
   set(HF_SANITIZE_FLAGS -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized)
+  target_compile_definitions(hf_options INTERFACE HOLDFAST_THREAD_SANITIZER)
   target_link_options(hf_options INTERFACE -Wl,-u,__tsan_default_suppressions)
 endif()
 if(HF_SANITIZE_FLAGS)
@@ -82,9 +84,15 @@ if(HOLDFAST_TESTS)
     GTest::gtest GTest::gmock rapidcheck rapidcheck_gtest)
 endif()
 
-# hf_module(log DEPS base value LIBS PkgConfig::ROCKSDB TEST_LIBS rapidcheck)
+# What ./dev test --preset P builds: the unit tests and what they run.
+if(HOLDFAST_TESTS)
+  add_custom_target(unit_tests)
+endif()
+
+# hf_module(log DEPS base value LIBS PkgConfig::ROCKSDB TEST_LIBS rapidcheck THREADS)
+# THREADS: it or its tests start some. Of the others' tests ThreadSanitizer would see one thread.
 function(hf_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -100,10 +108,16 @@ function(hf_module name)
   endif()
   # What fuzz targets and benchmarks link, so that they need not name folders.
   set_property(GLOBAL APPEND PROPERTY HF_MODULES hf_${name})
+  if(HOLDFAST_SANITIZE STREQUAL "thread" AND NOT ARG_THREADS)
+    set(tests)
+  endif()
   if(HOLDFAST_TESTS AND tests)
     add_executable(${name}_test ${tests})
+    add_dependencies(unit_tests ${name}_test)
     target_link_libraries(${name}_test PRIVATE hf_${name} ${ARG_TEST_LIBS}
       GTest::gtest GTest::gmock GTest::gtest_main rapidcheck rapidcheck_gtest)
+    # What is tested is optimized; to optimize the tests costs more time than it saves.
+    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
     target_precompile_headers(${name}_test REUSE_FROM hf_test_pch)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)

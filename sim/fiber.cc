@@ -8,7 +8,7 @@
 
 #include "base/assert.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(HOLDFAST_ADDRESS_SANITIZER)
 #include <sanitizer/common_interface_defs.h>
 #define HF_STACK_SWITCH 1
 #endif

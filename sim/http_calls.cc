@@ -30,7 +30,8 @@ class ProcessHttpCalls final : public node::HttpCalls {
 
   void send(const workflow::OutgoingHttp& request, const std::string& id, Millis timeout,
             Done done) override {
-    const auto exchange = std::make_shared<Exchange>(id, request.body, std::move(done));
+    const auto exchange = std::make_shared<Exchange>(
+        Exchange{.key = id, .body = request.body, .done = std::move(done)});
     if (Status allowed = node::check_url(request.url, options_.hosts); !allowed) {
       ended_.emplace_back(exchange, workflow::refused(allowed.error()));
       return options_.wake();

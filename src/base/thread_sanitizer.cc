@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#if defined(__SANITIZE_THREAD__)
+#if defined(HOLDFAST_THREAD_SANITIZER)
 
 // Debian's libraries are not built for the thread sanitizer, which so misses the
 // order that their atomics and gRPC's own mutexes give. Whatever has one of these

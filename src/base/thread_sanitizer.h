@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(HOLDFAST_THREAD_SANITIZER)
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -10,7 +10,7 @@
 /// acquire(x). Nothing in other builds.
 namespace holdfast::thread_sanitizer {
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(HOLDFAST_THREAD_SANITIZER)
 inline void release(void* address) {
   __tsan_release(address);
 }

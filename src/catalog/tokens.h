@@ -16,9 +16,9 @@ namespace holdfast {
 struct TokenHash {
   static constexpr std::size_t size = 32;
   std::array<std::uint8_t, size> bytes{};
-  /// Not in constant time: for the order in a map. Who knows which hashes come
-  /// close knows nothing of a token that makes one.
-  auto operator<=>(const TokenHash&) const = default;
+  /// Not in constant time: who knows which hashes come close knows nothing of a token that makes
+  /// one.
+  bool operator==(const TokenHash&) const = default;
 };
 
 using TokenBits = std::array<std::uint64_t, 4>;

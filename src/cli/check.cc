@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,13 +34,6 @@ struct Flags {
 int fail_with(const std::string& message, int code) {
   fmt::print(stderr, "holdfast check: {}\n", message);
   return code;
-}
-
-Status write_file(const std::string& name, const std::string& text) {
-  std::ofstream file(name, std::ios::binary | std::ios::trunc);
-  file << text << std::flush;
-  if (!file) return fail(Code::err, "cannot write " + name);
-  return {};
 }
 
 /// The files that were asked for. The verdict stands, whether they can be written or not.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -91,6 +92,13 @@ void print_json(const verify::Report& report, double seconds) {
       {"violations", list(report.violations)},
   };
   fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+Status write_file(const std::string& name, const std::string& text) {
+  std::ofstream file(name, std::ios::binary | std::ios::trunc);
+  file << text << std::flush;
+  if (!file) return fail(Code::err, "cannot write " + name);
+  return {};
 }
 
 }  // namespace holdfast::cli

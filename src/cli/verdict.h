@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "verify/check.h"
 
 namespace holdfast::cli {
@@ -17,5 +19,8 @@ const char* verdict_word(const verify::Report& report);
 /// To standard output. `seconds`: what the checking took.
 void print_table(const verify::Report& report, double seconds);
 void print_json(const verify::Report& report, double seconds);
+
+/// In place of what the file held.
+Status write_file(const std::string& name, const std::string& text);
 
 }  // namespace holdfast::cli

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <random>
@@ -136,14 +135,6 @@ Status complete(Flags& flags) {
   } else if (flags.etcd != "none") {
     plan.own.etcd = flags.etcd;
   }
-  return {};
-}
-
-Status write_file(const std::string& name, const std::string& text) {
-  std::ofstream file(name, std::ios::binary);
-  file << text;
-  file.flush();
-  if (!file) return fail(Code::err, "cannot write " + name);
   return {};
 }
 

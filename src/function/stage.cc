@@ -14,7 +14,7 @@ namespace {
 
 // Between a program's own segments (from 0x55…) and what the kernel maps for it (to 0x7f…);
 // ThreadSanitizer lets programs use only parts of that.
-#if defined(__SANITIZE_THREAD__)
+#if defined(HOLDFAST_THREAD_SANITIZER)
 constexpr std::uintptr_t address = 0x7e90'0000'0000;
 #else
 constexpr std::uintptr_t address = 0x6800'0000'0000;

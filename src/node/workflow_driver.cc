@@ -87,7 +87,7 @@ void WorkflowDriver::look(const RunName& name) {
     const bool here = function == nullptr ||
                       world_.is_eventual(function::parse_name(function->function).keyspace);
     if (here) {
-      make(*run, definition, attempt, call);
+      make(*run, definition, progress, attempt);
     } else {
       log_goes_on = true;
     }
@@ -108,7 +108,7 @@ void WorkflowDriver::forget_all_but(const RunName& name, std::span<const Attempt
 }
 
 void WorkflowDriver::make(const workflow::Run& run, const workflow::Definition& definition,
-                          const AttemptName& attempt, const workflow::Call& call) {
+                          const workflow::Progress& progress, const AttemptName& attempt) {
   const RunName name{run.service, run.id};
   const AttemptKey key{.run = name,
                        .step = attempt.step,
@@ -121,16 +121,15 @@ void WorkflowDriver::make(const workflow::Run& run, const workflow::Definition& 
   }
   // The others come when these have ended: their reports change the run.
   if (attempts_.size() >= limits::workflow_attempts_in_flight_max) return;
-  const auto request = workflow::request_of(definition, run, call);
-  if (!request) return;  // the log has looked before it said that it is due
+  const workflow::Request request = progress.request_of(attempt);
   attempts_.emplace(key, Attempt{});
   const std::string id =
       workflow::request_id_of(run, definition.steps[attempt.step], attempt.undo, attempt.round);
-  if (const auto* const http = std::get_if<workflow::OutgoingHttp>(&*request)) {
-    world_.send(*http, id, call.timeout,
+  if (const auto* const http = std::get_if<workflow::OutgoingHttp>(&request)) {
+    world_.send(*http, id, progress.call_of(attempt).timeout,
                 [this, key](Outcome outcome) { ended(key, std::move(outcome)); });
   } else {
-    world_.call(run.service, id, std::get<workflow::FunctionRequest>(*request),
+    world_.call(run.service, id, std::get<workflow::FunctionRequest>(request),
                 [this, key](std::string_view reply) {
                   ended(key, as_seen_from_here(workflow::outcome_of_reply(reply)));
                 });

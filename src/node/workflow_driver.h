@@ -74,7 +74,7 @@ class WorkflowDriver {
   void look_again(const workflow::RunName& name, Instant at);
   void forget_all_but(const workflow::RunName& name, std::span<const workflow::AttemptName> due);
   void make(const workflow::Run& run, const workflow::Definition& definition,
-            const workflow::AttemptName& attempt, const workflow::Call& call);
+            const workflow::Progress& progress, const workflow::AttemptName& attempt);
   void ended(const AttemptKey& key, workflow::Outcome outcome);
   void report(const AttemptKey& key, Attempt& attempt);
   void go_on(const workflow::RunName& name);

@@ -4,12 +4,10 @@
 #include <algorithm>
 
 #include "verify/shortcuts.h"
+#include "verify/wide.h"
 
 namespace holdfast::verify {
 namespace {
-
-// Sums of a history's increments; an integer that no history can overflow.
-__extension__ using Wide = __int128;
 
 using Move = GrowingCounter::Move;
 

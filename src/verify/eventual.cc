@@ -11,15 +11,13 @@
 
 #include "verify/commands.h"
 #include "verify/eventual_writes.h"
+#include "verify/wide.h"
 
 namespace holdfast::verify {
 namespace {
 
 using WriteKind = EventualWrite::Kind;
 using ReadKind = EventualRead::Kind;
-
-// Sums of a history's increments; an integer that no history can overflow.
-__extension__ using Wide = __int128;
 
 /// What increments add up to until a time, each sign for itself.
 class Sums {

@@ -6,12 +6,10 @@
 
 #include "verify/merge.h"
 #include "verify/shortcuts.h"
+#include "verify/wide.h"
 
 namespace holdfast::verify {
 namespace {
-
-// Sums of a history's increments; an integer that no history can overflow.
-__extension__ using Wide = __int128;
 
 /// The operations that `keeps` likes, by number.
 template <typename Keeps>

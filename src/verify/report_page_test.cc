@@ -103,7 +103,7 @@ TEST(ReportPage, TellsTheVerdictTheChecksAndWhichKeysAViolationIsAbout) {
   EXPECT_EQ(data["history"]["keys"][0]["name"], "reg:1");
   EXPECT_EQ(data["history"]["keys"][0]["named"], true);
   EXPECT_EQ(data["history"]["keys"][1]["named"], false);
-  EXPECT_EQ(data["violations"][0]["keys"], json({data["history"]["keys"][0]["number"]}));
+  EXPECT_EQ(data["violations"][0]["keys"], json::array({data["history"]["keys"][0]["number"]}));
 }
 
 TEST(ReportPage, AViolationThatNamesAnIdIsAboutTheKeysOfThatOperation) {
@@ -113,7 +113,7 @@ TEST(ReportPage, AViolationThatNamesAnIdIsAboutTheKeysOfThatOperation) {
   const Report report = report_of(history);
   ASSERT_EQ(report.violations.front().check, "retries");
   const json data = data_of(page_of(history, report));
-  EXPECT_EQ(data["violations"][0]["keys"], json({0}));
+  EXPECT_EQ(data["violations"][0]["keys"], json::array({0}));
 }
 
 TEST(ReportPage, ACheckThatItDoesNotKnowIsShownAllTheSame) {

@@ -8,12 +8,10 @@
 
 #include "base/string_hash.h"
 #include "verify/commands.h"
+#include "verify/wide.h"
 
 namespace holdfast::verify {
 namespace {
-
-// Sums of a history's increments; an integer that no history can overflow.
-__extension__ using Wide = __int128;
 
 struct Sums {
   Wide least = 0;

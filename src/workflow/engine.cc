@@ -83,6 +83,12 @@ Status Engine::load() {
   return status;
 }
 
+// 0: there is none.
+std::uint32_t Engine::last_version(ServiceId service, std::string_view name) const {
+  const auto last = versions_.find(std::pair(service, std::string(name)));
+  return last == versions_.end() ? 0 : last->second;
+}
+
 const Definition* Engine::parsed(ServiceId service, std::string_view name, std::uint32_t version) {
   const std::string key = key_of(service, name, version);
   if (const auto known = parsed_.find(key); known != parsed_.end()) return known->second.get();
@@ -104,8 +110,7 @@ const Definition& Engine::definition_of(const Run& run) {
 Result<std::uint32_t> Engine::define(ServiceId service, std::string_view json) {
   const auto definition = Definition::parse(json);
   if (!definition) return tl::unexpected(definition.error());
-  const auto last = versions_.find(std::pair(service, definition->name));
-  const std::uint32_t version = last == versions_.end() ? 0 : last->second;
+  const std::uint32_t version = last_version(service, definition->name);
   if (version != 0) {
     const std::string before =
         text_at(current_, key_of(service, definition->name, version), Instant::min());
@@ -131,11 +136,7 @@ std::vector<Engine::Defined> Engine::definitions(ServiceId service) const {
 
 std::optional<Engine::Defined> Engine::definition(ServiceId service, std::string_view name,
                                                   std::uint32_t version) const {
-  if (version == 0) {
-    const auto last = versions_.find(std::pair(service, std::string(name)));
-    if (last == versions_.end()) return std::nullopt;
-    version = last->second;
-  }
+  if (version == 0) version = last_version(service, name);
   std::string json = text_at(current_, key_of(service, name, version), Instant::min());
   if (json.empty()) return std::nullopt;
   return Defined{std::string(name), version, std::move(json)};
@@ -165,19 +166,23 @@ Result<Run> Engine::start(ServiceId service, const Start& start, Moment at, Func
                 fmt::format("an input has at most {} bytes", limits::workflow_input_bytes_max));
   if (const auto input = parse_json(start.input); !input)
     return fail(Code::err, "the input: " + input.error().message);
-  const auto defined = definition(service, start.workflow, start.version);
-  if (!defined) return fail(Code::err, fmt::format("no such workflow '{}'", start.workflow));
-  const Definition& definition = *parsed(service, start.workflow, defined->version);
+  const std::uint32_t version =
+      start.version != 0 ? start.version : last_version(service, start.workflow);
+  const Definition* const defined = parsed(service, start.workflow, version);
+  if (defined == nullptr)
+    return fail(Code::err, fmt::format("no such workflow '{}'", start.workflow));
+  const Definition& definition = *defined;
 
   Run run;
   run.id = start.id;
   run.service = service;
   run.workflow = start.workflow;
-  run.version = defined->version;
+  run.version = version;
   run.input = start.input;
   ++counters_.started;
-  Progress(definition, run, at.now, at.seed).begin();
-  call_what_is_due(definition, run, at, functions);
+  Progress progress(definition, run, at.now, at.seed);
+  progress.begin();
+  call_what_is_due(definition, run, progress, functions);
   keep(definition, run, at.now);
   return run;
 }
@@ -189,7 +194,7 @@ Result<Run> Engine::change(const RunName& name, Moment at, Functions& functions,
   const Definition& definition = definition_of(*run);
   Progress progress(definition, *run, at.now, at.seed);
   if (Status changed = what(progress, *run); !changed) return tl::unexpected(changed.error());
-  call_what_is_due(definition, *run, at, functions);
+  call_what_is_due(definition, *run, progress, functions);
   keep(definition, *run, at.now);
   return std::move(*run);
 }
@@ -242,18 +247,14 @@ bool Engine::go_on(const RunName& name, Moment at, Functions& functions) {
 
 // Functions of strong keyspaces run here, in the one operation that records what they came to:
 // their outcome is never unknown, and no driver has to be asked.
-void Engine::call_what_is_due(const Definition& definition, Run& run, Moment at,
+void Engine::call_what_is_due(const Definition& definition, const Run& run, Progress& progress,
                               Functions& functions) {
-  Progress progress(definition, run, at.now, at.seed);
   for (std::size_t calls = 0; calls < limits::workflow_calls_per_operation_max; ++calls) {
     bool called = false;
     for (const AttemptName& attempt : progress.due()) {
-      const Call& call = progress.call_of(attempt);
-      if (!std::holds_alternative<FunctionCall>(call.what)) continue;
-      const auto request = request_of(definition, run, call);
-      HF_ASSERT(request.has_value());  // Progress has looked before it said so
+      if (!std::holds_alternative<FunctionCall>(progress.call_of(attempt).what)) continue;
       const auto outcome = functions.call(
-          run.service, std::get<FunctionRequest>(*request),
+          run.service, std::get<FunctionRequest>(progress.request_of(attempt)),
           request_id_of(run, definition.steps[attempt.step], attempt.undo, attempt.round));
       if (!outcome) continue;
       ++counters_.attempts;

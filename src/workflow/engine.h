@@ -115,9 +115,11 @@ class Engine {
  private:
   template <typename Change>
   Result<Run> change(const RunName& name, Moment at, Functions& functions, Change what);
-  void call_what_is_due(const Definition& definition, Run& run, Moment at, Functions& functions);
+  void call_what_is_due(const Definition& definition, const Run& run, Progress& progress,
+                        Functions& functions);
   void keep(const Definition& definition, const Run& run, Instant now);
   void count_end(RunState state);
+  std::uint32_t last_version(ServiceId service, std::string_view name) const;
   const Definition* parsed(ServiceId service, std::string_view name, std::uint32_t version);
 
   Table& current_;

@@ -64,16 +64,10 @@ Result<OutgoingHttp> http_of(const HttpRequest& call, const Document& document) 
 
 }  // namespace
 
-Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Call& call,
-                                                               const Document& document) {
+Result<Request> request_of(const Call& call, const Document& document) {
   if (const auto* function = std::get_if<FunctionCall>(&call.what))
     return function_of(*function, document);
   return http_of(std::get<HttpRequest>(call.what), document);
-}
-
-Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Definition& definition,
-                                                               const Run& run, const Call& call) {
-  return request_of(call, document_of(definition, run));
 }
 
 std::optional<Instant> next_of(const Run& run) {
@@ -92,6 +86,22 @@ std::optional<Instant> next_of(const Run& run) {
 const Call& Progress::call_of(const AttemptName& attempt) const {
   const Step& step = definition_.steps[attempt.step];
   return attempt.undo ? *step.undo : *step.call();
+}
+
+Request Progress::request_of(const AttemptName& attempt) const {
+  auto request = workflow::request_of(call_of(attempt), document());
+  HF_ASSERT(request.has_value());  // looked at before the step was begun
+  return std::move(*request);
+}
+
+const Document& Progress::document() const {
+  if (!document_) document_ = document_of(definition_, run_);
+  return *document_;
+}
+
+void Progress::set_result(std::size_t index, std::string_view json) {
+  run_.steps[index].result = json;
+  if (document_) add_result(definition_, run_, index, *document_);
 }
 
 void Progress::begin() {
@@ -127,19 +137,18 @@ void Progress::advance() {
 // True: its steps are all over already, or the run is being undone.
 bool Progress::begin_stage(const Stage& stage) {
   if (run_.steps[stage.first].state == StepState::waiting) {
-    const Document document = document_of(definition_, run_);
     // What a form leads to nowhere in is known before any of them is sent.
     std::vector<bool> wanted;
     for (std::size_t i = stage.first; i < stage.first + stage.count; ++i) {
       const Step& step = definition_.steps[i];
-      const auto condition = holds(step.condition, document);
+      const auto condition = holds(step.condition, document());
       if (!condition) {
         fail_step(i, StepState::refused, "BADVALUE " + condition.error().message);
         return true;
       }
       wanted.push_back(*condition);
       if (!*condition || step.call() == nullptr) continue;
-      if (const auto request = request_of(*step.call(), document); !request) {
+      if (const auto request = workflow::request_of(*step.call(), document()); !request) {
         fail_step(i, StepState::refused, "BADVALUE " + request.error().message);
         return true;
       }
@@ -170,7 +179,7 @@ void Progress::begin_step(std::size_t index) {
     step.due = signal->longest ? now_ + *signal->longest : Instant{};
     if (const auto came = run_.signals.find(signal->name); came != run_.signals.end()) {
       step.state = StepState::done;
-      step.result = std::move(came->second);
+      set_result(index, came->second);
       run_.signals.erase(came);
     }
   }
@@ -207,8 +216,8 @@ void Progress::succeed(std::size_t index, const Outcome& outcome) {
     return;
   }
   step.state = StepState::done;
-  step.result =
-      outcome.result.size() <= limits::workflow_result_bytes_max ? outcome.result : "null";
+  const bool is_kept = outcome.result.size() <= limits::workflow_result_bytes_max;
+  set_result(index, is_kept ? std::string_view(outcome.result) : "null");
 }
 
 void Progress::try_again(std::size_t index, const Call& call, const Outcome& outcome) {
@@ -259,7 +268,7 @@ void Progress::undo_next() {
     step.state = StepState::undoing;
     step.attempt = 1;
     step.due = now_;
-    const auto request = request_of(definition_, run_, *definition_.steps[i].undo);
+    const auto request = workflow::request_of(*definition_.steps[i].undo, document());
     if (request) return;
     note(i, {.step = i, .undo = true, .round = step.round, .number = 1},
          {.ending = Ending::refused, .result = {}, .error = "BADVALUE " + request.error().message});
@@ -291,7 +300,7 @@ bool Progress::pass_time() {
     const auto& does = definition_.steps[i].does;
     if (std::holds_alternative<Delay>(does)) {
       step.state = StepState::done;
-      step.result = "null";
+      set_result(i, "null");
       passed = true;
     } else if (const auto* signal = std::get_if<Signal>(&does)) {
       fail_step(i, StepState::refused, fmt::format("TIMEOUT no signal {} came", signal->name));
@@ -336,7 +345,7 @@ Status Progress::signal(std::string_view name, std::string_view payload) {
     known = known || run_.steps[i].state == StepState::waiting;
     if (run_.steps[i].state != StepState::trying) continue;
     run_.steps[i].state = StepState::done;
-    run_.steps[i].result = payload;
+    set_result(i, payload);
     advance();
     return {};
   }

@@ -24,6 +24,21 @@ struct AttemptName {
   bool operator==(const AttemptName&) const = default;
 };
 
+/// What an attempt sends.
+struct FunctionRequest {
+  std::string function;
+  std::vector<std::string> keys, args;
+};
+struct OutgoingHttp {
+  std::string method, url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;  // empty: none
+  std::string secret;
+};
+using Request = std::variant<FunctionRequest, OutgoingHttp>;
+/// kErr: a form leads nowhere. Every time the same.
+Result<Request> request_of(const Call& call, const Document& document);
+
 /// When, without anything else happening, Progress::pass_time() or due() says something new;
 /// nothing: never.
 std::optional<Instant> next_of(const Run& run);
@@ -64,6 +79,8 @@ class Progress {
   std::optional<Instant> next() const { return next_of(run_); }
 
   const Call& call_of(const AttemptName& attempt) const;
+  /// What an attempt that is due sends.
+  Request request_of(const AttemptName& attempt) const;
 
  private:
   void advance();
@@ -78,29 +95,14 @@ class Progress {
   void give_up(std::size_t step, const Outcome& outcome);
   void note(std::size_t step, const AttemptName& attempt, const Outcome& outcome);
   Millis delay_before(const Retry& retry, std::uint32_t attempt);
+  void set_result(std::size_t step, std::string_view json);
+  const Document& document() const;
   bool is_undoing(std::size_t step) const { return run_.steps[step].state == StepState::undoing; }
 
   const Definition& definition_;
   Run& run_;
   Instant now_;
   std::uint64_t seed_;
+  mutable std::optional<Document> document_;  // made once it is needed
 };
-
-/// What an attempt sends.
-struct FunctionRequest {
-  std::string function;
-  std::vector<std::string> keys, args;
-};
-struct OutgoingHttp {
-  std::string method, url;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  // empty: none
-  std::string secret;
-};
-/// kErr: a form leads nowhere. Every time the same.
-Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Call& call,
-                                                               const Document& document);
-Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Definition& definition,
-                                                               const Run& run, const Call& call);
-
 }  // namespace holdfast::workflow

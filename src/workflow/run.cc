@@ -22,6 +22,10 @@ std::uint32_t read_u32(wire::Reader& in) {
   return static_cast<std::uint32_t>(in.varint());
 }
 
+Json parsed(const std::string& text) {
+  return parse_json(text).value_or(Json(nullptr));  // it was checked when it came
+}
+
 void put_step(std::string& out, const StepRun& step) {
   wire::put_u8(out, static_cast<std::uint8_t>(step.state));
   wire::put_varint(out, step.attempt);
@@ -187,16 +191,17 @@ std::string request_id_of(const Run& run, const Step& step, bool undo, std::uint
   return id + fmt::format("#{:016x}{:016x}", hash.high, hash.low);
 }
 
+void add_result(const Definition& definition, const Run& run, std::size_t step,
+                Document& document) {
+  document["steps"][definition.steps[step].name] = parsed(run.steps[step].result);
+}
+
 Document document_of(const Definition& definition, const Run& run) {
-  const auto parsed = [](const std::string& text) {
-    return parse_json(text).value_or(Json(nullptr));  // it was checked when it came
-  };
   Document document = {{"input", parsed(run.input)},
                        {"run", {{"id", run.id}, {"workflow", run.workflow}}},
                        {"steps", Json::object()}};
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
-    if (!run.steps[i].result.empty())
-      document["steps"][definition.steps[i].name] = parsed(run.steps[i].result);
+    if (!run.steps[i].result.empty()) add_result(definition, run, i, document);
   }
   return document;
 }

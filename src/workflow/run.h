@@ -105,5 +105,7 @@ std::string request_id_of(const Run& run, const Step& step, bool undo, std::uint
 
 /// What forms lead into.
 Document document_of(const Definition& definition, const Run& run);
+/// Adds what a step came to.
+void add_result(const Definition& definition, const Run& run, std::size_t step, Document& document);
 
 }  // namespace holdfast::workflow
