@@ -30,17 +30,17 @@ RUN = """\\set from random(0, 99999)
 INSERT INTO runs (id, status, input) VALUES (gen_random_uuid(), 'PENDING', '{"amount": 1}') RETURNING id \\gset
 BEGIN;
 UPDATE accounts SET balance = balance - 1 WHERE key = :from AND balance >= 1;
-INSERT INTO outcomes (run, step, output) VALUES (:'id', 0, '1');
+INSERT INTO outcomes (run, step, output) VALUES (:id, 0, '1');
 COMMIT;
 BEGIN;
 UPDATE accounts SET balance = balance + 1 WHERE key = :to;
-INSERT INTO outcomes (run, step, output) VALUES (:'id', 1, '1');
+INSERT INTO outcomes (run, step, output) VALUES (:id, 1, '1');
 COMMIT;
 BEGIN;
 UPDATE orders SET n = n + 1 WHERE key = :from;
-INSERT INTO outcomes (run, step, output) VALUES (:'id', 2, '1');
+INSERT INTO outcomes (run, step, output) VALUES (:id, 2, '1');
 COMMIT;
-UPDATE runs SET status = 'SUCCESS', output = '1' WHERE id = :'id';
+UPDATE runs SET status = 'SUCCESS', output = '1' WHERE id = :id;
 """
 RUNS = """CREATE TABLE accounts (key int PRIMARY KEY, balance bigint) WITH (fillfactor = 50);
 INSERT INTO accounts SELECT i, 1000000000 FROM generate_series(0, 99999) i;
@@ -88,7 +88,8 @@ def measured(schema, script, synchronous, seconds, clients):
         done = run(there / "pgbench", "-h", folder, "-p", port, "-n", "-M", "prepared", "-c", clients, "-j", 2, "-T",
                    max(1, int(seconds)), "-f", folder / "script.sql", "postgres")
         rate = re.search(r"tps = ([\d.]+)", done.stdout)
-        return float(rate.group(1)) if rate else None
+        holdfast.check(rate and done.returncode == 0, f"pgbench: {done.stderr[-300:]}")
+        return float(rate.group(1))
     finally:
         run(there / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)

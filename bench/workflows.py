@@ -92,7 +92,7 @@ def take_over(bench):
                 client("WORKFLOW", "DEFINE", LATER)
                 runs = [f"r{i}" for i in range(600)]
                 for i, run in enumerate(runs):
-                    client("WORKFLOW", "START", run, "later", '{"from": "1", "amount": 1}')
+                    client("WORKFLOW", "START", run, "later", '{"from": "000000000001", "amount": 1}')
                     time.sleep(0.005)
                     if i == len(runs) // 2:
                         cluster.nodes[0].kill()
