@@ -33,7 +33,7 @@ def run_console(path, server):
         skip("redis-cli is not installed")
     typed = commands(path.read_text())
     script = SHELL + "".join(f"{line}\nprintf '{END}'\n" for line, _ in typed)
-    done = subprocess.run(["bash", "-c", script.replace("-p 7379", f"-p {server.port}")], cwd=holdfast.ROOT,
+    done = subprocess.run(["bash", "-c", script.replace("-p 7379", f"-p {server.port}").replace("localhost:7380", f"localhost:{server.http_port}")], cwd=holdfast.ROOT,
                           capture_output=True, text=True, timeout=120, check=False)
     printed = done.stdout.split(END)
     equal(len(printed), len(typed) + 1, f"{path.name}: {done.stderr}")

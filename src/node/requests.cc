@@ -586,6 +586,10 @@ Result<ServiceId> Requests::sign_in(std::string_view service, std::string_view t
   return fail(Code::wrong_password, "invalid username-password pair or user is disabled.");
 }
 
+std::string Requests::token() const {
+  return parts_.node.token().encode();
+}
+
 void Requests::refresh_time() const {
   wall_ = parts_.environment.wall();
   monotonic_ = parts_.environment.now();
