@@ -33,8 +33,8 @@ inline std::span<const Row> node_rows() {
 }
 
 inline const CommandTable& commands() {
-  static const CommandTable table(
-      {string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), session_rows(), node_rows()});
+  static const CommandTable table({string_rows(), hash_rows(), set_rows(), key_rows(),
+                                   version_rows(), id_rows(), session_rows(), node_rows()});
   return table;
 }
 
@@ -170,6 +170,7 @@ class Backend final : public server::Backend {
   }
 
   std::string token() const override { return "all"; }
+  bool has_versions(std::string_view key) const override { return keyspace_of(key) != "ev"; }
   Instant now() const override { return time; }
   Monotonic monotonic() const override { return Monotonic(time.time_since_epoch()); }
   void end_of_turn() override { ++turns; }

@@ -309,6 +309,26 @@ TEST(HttpApi, ALongPipelineIsAnsweredInPieces) {
   EXPECT_EQ(fake::take_answer(answers).status, 200);
 }
 
+TEST(HttpApi, AValuesConditionIsAPartOfItsChange) {
+  Browser browser;
+  browser.backend.reply = "*2\r\n+OK\r\n:18\r\n";
+  const Heard heard = browser.request("PUT", "/v1/values/motd", "x",
+                                      "If-Match: \"17\"\r\nIdempotency-Key: change\r\n");
+  EXPECT_EQ(heard.status, 204);
+  EXPECT_THAT(heard.head, HasSubstr("\r\nETag: \"18\"\r\n"));
+  ASSERT_EQ(browser.backend.seen.size(), 1U);
+  const auto& seen = browser.backend.seen[0];
+  EXPECT_EQ(seen.request_id, "change");
+  ASSERT_NE(seen.watched, nullptr);
+  EXPECT_EQ(seen.watched->keys[0].version, 17U);
+  EXPECT_THAT(seen.transaction[0].args, ElementsAre("SET", "motd", "x"));
+  browser.backend.reply = "*-1\r\n";
+  EXPECT_EQ(browser.request("DELETE", "/v1/values/motd", "", "If-Match: \"17\"\r\n").status, 412);
+  EXPECT_EQ(browser.request("PUT", "/v1/values/motd", "x", "If-Match: \"x\"\r\n").status, 400);
+  EXPECT_EQ(browser.request("PUT", "/v1/values/ev:motd", "x", "If-Match: \"17\"\r\n").status, 400);
+  EXPECT_EQ(browser.backend.seen.size(), 2U);
+}
+
 TEST(HttpApi, WhoWantsATokenGetsOne) {
   Browser browser;
   EXPECT_THAT(browser.post("/", R"(["GET", "a"])").head, Not(HasSubstr("Token")));

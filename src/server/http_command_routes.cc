@@ -108,13 +108,24 @@ Refused ask_path(Asking& asking) {
   return refused(reader.end());
 }
 
+constexpr std::string_view command_schema = R"({"type": "array", "minItems": 1,
+  "items": {"type": ["string", "number", "boolean"]}})";
+constexpr std::string_view commands_schema = R"({"type": "array", "minItems": 1,
+  "items": {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}}})";
+constexpr std::string_view outcome_schema = R"({"$ref": "#/components/schemas/Outcome"})";
+constexpr std::string_view outcomes_schema = R"({"type": "array",
+  "items": {"$ref": "#/components/schemas/Outcome"}})";
+
 constexpr Route command_at(std::string_view path) {
   return {.method = "POST",
           .path = path,
           .answering = Answering::command,
           .ask = ask_command,
           .takes_json = true,
-          .summary = "Run a command"};
+          .changes = true,
+          .summary = "Run a command",
+          .body = command_schema,
+          .told = outcome_schema};
 }
 constexpr Route commands_at(std::string_view path) {
   return {.method = "POST",
@@ -122,7 +133,9 @@ constexpr Route commands_at(std::string_view path) {
           .answering = Answering::commands,
           .ask = ask_commands,
           .takes_json = true,
-          .summary = "Run commands in turn, each by itself"};
+          .summary = "Run commands in turn, each by itself",
+          .body = commands_schema,
+          .told = outcomes_schema};
 }
 constexpr Route transaction_at(std::string_view path) {
   return {.method = "POST",
@@ -130,7 +143,10 @@ constexpr Route transaction_at(std::string_view path) {
           .answering = Answering::transaction,
           .ask = ask_transaction,
           .takes_json = true,
-          .summary = "Run commands of one keyspace as one"};
+          .changes = true,
+          .summary = "Run commands of one keyspace as one",
+          .body = commands_schema,
+          .told = outcomes_schema};
 }
 
 constexpr Route rows[] = {

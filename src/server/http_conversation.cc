@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "server/http_openapi.h"
 
 namespace holdfast::server {
 
@@ -168,6 +169,11 @@ bool HttpConversation::take(std::string_view bytes) {
 bool HttpConversation::show_page(const HttpManner& manner) {
   if (context_.pages_left <= 0) return wait_for(Wait::pages);
   --context_.pages_left;
+  if (request_.path == "/openapi.json") {
+    static const std::string document = openapi_document();
+    answer({200, std::string(json_type), document, {}}, manner);
+    return true;
+  }
   const ServiceId caller = who_asks().value_or(ServiceId{});
   answer(context_.pages({.path = request_.path, .from = peer().address, .caller = caller}), manner);
   return true;
@@ -204,13 +210,15 @@ bool HttpConversation::ask(const Route& route, std::vector<std::string> names,
                 .commands = context_.sessions.commands,
                 .wrapping = *wrapping,
                 .names = std::move(names),
-                .out = commands_};
+                .backend = backend,
+                .out = commands_,
+                .note = {}};
   if (auto refused = route.ask(asking)) {
     commands_.clear();
     return refuse_with(std::move(*refused));
   }
   JsonStyle style;
-  if (route.answering == Answering::resource) style.resp2 = false;
+  style.resp2 = !route.as_objects;
   if (const auto encoding = request_.header(http::Header::upstash_encoding))
     style.base64 = http::equals_nocase(*encoding, "base64");
   const bool tells_token = request_.header(http::Header::holdfast_token).has_value() ||
@@ -219,7 +227,8 @@ bool HttpConversation::ask(const Route& route, std::vector<std::string> names,
   // A long answer to these ends with the connection, where there are no chunks.
   if (mine.minor_version == 0 && route.answering == Answering::commands) mine.keep_alive = false;
   if (!mine.keep_alive) ended_ = true;
-  exchanges_.emplace_back(mine, route, style, tells_token, commands_.count());
+  exchanges_.emplace_back(mine, route, style, tells_token, commands_.count(),
+                          std::move(asking.note));
   answered_ = true;
   return true;
 }

@@ -106,7 +106,7 @@ void HttpExchange::transaction(std::string_view canonical, const Shape& shape) {
 
 void HttpExchange::resource(std::string_view canonical) {
   replies_.emplace_back(canonical);
-  if (done()) answer_ = route_->tell(replies_);
+  if (done()) answer_ = route_->tell({.replies = replies_, .note = note_});
 }
 
 void HttpExchange::finish(std::string& out, std::string_view token) {

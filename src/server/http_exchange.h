@@ -20,12 +20,13 @@ class HttpExchange {
   HttpExchange(const HttpManner& manner, HttpAnswer ready)
       : manner_(manner), answer_(std::move(ready)) {}
   HttpExchange(const HttpManner& manner, const Route& route, JsonStyle style, bool tells_token,
-               std::size_t replies)
+               std::size_t replies, std::string note)
       : manner_(manner),
         route_(&route),
         style_(style),
         tells_token_(tells_token),
-        replies_left_(replies) {}
+        replies_left_(replies),
+        note_(std::move(note)) {}
 
   /// The next reply. A long answer is begun in `out` before it is whole.
   void replied(std::string_view canonical, const Shape& shape, Replay replay, std::string& out);
@@ -55,6 +56,7 @@ class HttpExchange {
   Replay replay_ = Replay::none;
   std::string refusal_;               // of a command that could not be queued, the first
   std::vector<std::string> replies_;  // a resource's
+  std::string note_;
 };
 
 }  // namespace holdfast::server

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "server/http_command_routes.h"
+#include "server/http_resources.h"
 
 namespace holdfast::server {
 namespace {
@@ -63,7 +64,8 @@ Routed decoded(const Route& route, const std::vector<std::string_view>& names) {
 std::span<const Route> routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> joined;
-    for (const auto family : {command_routes(), std::span<const Route>(pages)})
+    for (const auto family : {command_routes(), value_routes(), catalog_routes(), function_routes(),
+                              workflow_routes(), std::span<const Route>(pages)})
       joined.insert(joined.end(), family.begin(), family.end());
     return joined;
   }();

@@ -45,6 +45,19 @@ bool stands_for_itself(char c) {
   return c >= ' ' && c != '"' && c != '\\' && c != '\x7F';
 }
 
+bool holds_json(std::string_view field) {
+  return field == "input" || field == "result" || field == "definition";
+}
+
+bool is_json(std::string_view text) {
+  JsonScanner scanner(text);
+  JsonScanner::Kind kind{};
+  do {
+    kind = scanner.next();
+  } while (kind != JsonScanner::Kind::end && kind != JsonScanner::Kind::bad);
+  return kind == JsonScanner::Kind::end;
+}
+
 class Writer {
  public:
   Writer(std::string& out, std::string_view canonical, JsonStyle style)
@@ -139,9 +152,18 @@ class Writer {
       in_.skip_value();
       append_json_string(out_, name.text);
       out_.push_back(':');
-      value(false);
+      style_.embedded&& holds_json(name.text) ? embedded() : value(false);
     }
     out_.push_back('}');
+  }
+
+  void embedded() {
+    const std::size_t at = in_.position();
+    const ReplyToken token = in_.next();
+    if (token.kind == '$' && (token.null || token.text.empty())) return null();
+    if (token.kind == '$' && is_json(token.text)) return void(out_.append(token.text));
+    in_.move_to(at);
+    value(false);
   }
 
   /// An array whose elements that are arrays are spliced into it.

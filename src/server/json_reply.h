@@ -15,6 +15,9 @@ struct JsonStyle {
   bool resp2 = true;
   /// Upstash-Encoding: base64: all strings but the reply OK.
   bool base64 = false;
+  /// Fields of objects that hold JSON as a text (a workflow's input, result, definition) are that
+  /// JSON; an empty one is null.
+  bool embedded = false;
 };
 
 /// Appends a canonical reply (base/reply.h). A string's bytes that are no UTF-8 become U+FFFD, but

@@ -345,6 +345,14 @@ void Session::discard_transaction() {
   unwatch();
 }
 
+Status Session::expect(std::string_view key, std::uint64_t version) {
+  if (watched_asked_ == limits::watched_keys_max) return fail(Code::err, "too many watched keys");
+  if (watched_ == nullptr) watched_ = std::make_shared<WatchSet>();
+  watched_->keys.push_back({std::string(key), version});
+  ++watched_asked_;
+  return {};
+}
+
 void Session::unwatch() {
   watched_.reset();
   watched_asked_ = 0;

@@ -116,6 +116,8 @@ class Session final : public Conversation {
   void begin_transaction() { transaction_.open = true; }
   void discard_transaction();
   void unwatch();
+  /// The next EXEC runs only if the key's version is this.
+  Status expect(std::string_view key, std::uint64_t version);
   std::size_t queued_commands() const { return transaction_.commands.size(); }
   std::size_t watched_keys() const { return watched_asked_; }
 
