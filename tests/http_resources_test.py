@@ -7,6 +7,7 @@
 import json
 import re
 import threading
+import uuid
 
 import holdfast
 from holdfast import Server, check, equal, run_cases, skip
@@ -48,6 +49,10 @@ class Described:
         for pair in path.partition("?")[2].split("&") if "?" in path else []:
             names = [p.get("name") for p in operation["parameters"]]
             check(pair.split("=")[0] in names, f"{form} says nothing of {pair}")
+        takes_id = {"$ref": "#/components/parameters/IdempotencyKey"} in operation.get("parameters", [])
+        check(takes_id or "Idempotency-Key" not in (headers or {}), f"{form} takes no request id")
+        if takes_id and "Idempotency-Key" not in (headers or {}):
+            headers = {**(headers or {}), "Idempotency-Key": str(uuid.uuid4())}
         if body is not None:
             media = operation["requestBody"]["content"]["application/json"]
             self.validate(self.resolved(media["schema"])).validate(body)

@@ -74,6 +74,19 @@ void server_metrics(Node& node, Page& page) {
   page.gauge("ready", "1 when writes of every guarantee are taken.", node.not_ready() ? 0 : 1);
   page.gauge("connections", "Open RESP connections.", static_cast<double>(server.connections));
   page.counter("connections_accepted_total", "RESP connections accepted.", server.accepted);
+  if (server::Front* const http = node.fronts().http()) {
+    const auto& over_http = http->counters();
+    page.gauge("http_connections", "Open HTTP connections.",
+               static_cast<double>(over_http.connections));
+    page.counter("http_connections_accepted_total", "HTTP connections accepted.",
+                 over_http.accepted);
+    page.counter("http_connections_refused_total", "HTTP connections over the limit.",
+                 over_http.refused_connections);
+    page.counter("http_commands_total", "Commands that HTTP requests came to.", over_http.commands);
+    const char* const bytes = "Bytes over HTTP.";
+    page.counter("http_bytes_total", bytes, over_http.bytes_in, {{"direction", "in"}});
+    page.counter("http_bytes_total", bytes, over_http.bytes_out, {{"direction", "out"}});
+  }
   page.counter("connections_refused_total", "Connections over the limit.",
                server.refused_connections);
   page.counter("readers_evicted_total", "Connections cut off at the output limit.",

@@ -6,6 +6,13 @@
 namespace holdfast::server {
 namespace {
 
+constexpr std::size_t kept_max = 16'384;
+
+void empty(std::string& text) {
+  text.clear();
+  if (text.capacity() > kept_max) std::string().swap(text);
+}
+
 void append_length(std::string& out, char kind, std::size_t n) {
   char line[24];
   line[0] = kind;
@@ -16,6 +23,12 @@ void append_length(std::string& out, char kind, std::size_t n) {
 }
 
 }  // namespace
+
+void EncodedCommands::clear() {
+  empty(bytes_);
+  empty(arguments_);
+  count_ = 0;
+}
 
 void EncodedCommands::add(std::string_view argument) {
   append_length(arguments_, '$', argument.size());

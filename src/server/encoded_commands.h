@@ -10,10 +10,8 @@ namespace holdfast::server {
 /// Commands as a session reads them: RESP's arrays of bulk strings.
 class EncodedCommands {
  public:
-  void clear() {
-    bytes_.clear();
-    count_ = 0;
-  }
+  /// Keeps some room, not all that a large request took.
+  void clear();
 
   /// A command whose arguments are not known at once: begin(), arguments, end().
   void begin() {

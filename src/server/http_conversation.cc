@@ -72,7 +72,7 @@ void HttpConversation::run_input() {
 /// Gives the session what it has not taken yet of a request's commands. False: it takes no more
 /// now.
 bool HttpConversation::feed() {
-  const std::string_view bytes = commands_.bytes();
+  const std::string& bytes = commands_.bytes();
   while (fed_ < bytes.size()) {
     if (session_.finished()) cut("the session has ended");
     if (!session_.wants_input()) return wait_for(Wait::session);
@@ -81,6 +81,12 @@ bool HttpConversation::feed() {
     bytes.copy(room.data(), n, fed_);
     fed_ += n;
     session_.received(n);
+  }
+  if (fed_ > 0) {
+    commands_.clear();
+    // What a large request took in there, too, is given back.
+    if (fed_ > limits::read_buffer_bytes && session_.wants_input()) session_.room();
+    fed_ = 0;
   }
   // A session that waits holds commands of this request: the next one must not overtake them.
   return session_.wants_input() || wait_for(Wait::session);
@@ -115,6 +121,7 @@ bool HttpConversation::read_request() {
   ended_ = ended_ || ends;
   input_.consume(reader_.size());
   reader_.next();
+  if (!request_.unchunked.empty()) std::string().swap(request_.unchunked);
   partial_looked_at_ = head_looked_at_ = false;
   return true;
 }
