@@ -1,50 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/assert.h"
 #include "base/limits.h"
-#include "server/http_exchange.h"
+#include "server/browser.h"
+#include "server/json_scanner.h"
 
-// Any bytes as HTTP requests: which pages are asked for, and what is answered,
-// does not depend on how they are cut into reads (the first byte says how);
-// after a refusal nothing is answered.
+// Any bytes as HTTP requests: what is asked, of the node or of its pages, and what is answered,
+// does not depend on how they are cut into reads (the first byte says how); after a refusal nothing
+// is answered. What the reader lets through Beast reads alike. Bodies are JSON to us where they are
+// to nlohmann's reader.
 namespace {
 
-using namespace holdfast::server;  // NOLINT: a program of one file
+using namespace holdfast;          // NOLINT: a program of one file
+using namespace holdfast::server;  // NOLINT
 
 struct Heard {
-  std::vector<std::string> asked;
+  std::vector<std::string> pages;
+  std::vector<std::vector<std::string>> commands;
   std::string answers;
-  bool operator==(const Heard&) const = default;
 };
 
 Heard converse(std::string_view bytes, std::size_t piece) {
+  fake::Browser browser;
   Heard heard;
-  const HttpPages pages = [&](std::string_view path) {
-    heard.asked.emplace_back(path);
-    return not_found(path);
-  };
-  HttpExchange exchange(pages);
-  while (!bytes.empty() && exchange.wants_input()) {
-    const auto room = exchange.room();
-    const std::size_t n = std::min({bytes.size(), room.size(), piece});
-    bytes.copy(room.data(), n);
-    bytes.remove_prefix(n);
-    exchange.received(n);
-    while (!exchange.output().empty()) {
-      HF_ASSERT(heard.answers.find(" 400 Bad Request\r\n") == std::string::npos);
-      heard.answers += std::exchange(exchange.output(), {});
-      exchange.sent();
-    }
-  }
-  exchange.end_of_input();
-  heard.answers += exchange.output();
+  heard.answers = browser.say(bytes, piece);
+  heard.answers += browser.end();
+  heard.pages = browser.asked;
+  for (const auto& seen : browser.backend.seen) heard.commands.push_back(seen.args);
   return heard;
+}
+
+template <typename T>
+void check_alike(const std::vector<T>& a, const std::vector<T>& b) {
+  // What follows a request that ends the connection is refused only where it
+  // has already come; all that is before it is answered alike.
+  const auto common = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
+  HF_ASSERT(std::equal(a.begin(), a.begin() + common, b.begin()));
+}
+
+void check_request(std::string_view bytes) {
+  http::Reader reader(limits::http_body_bytes_max);
+  if (reader.read(bytes) != http::Reader::Status::request) return;
+  const std::string_view request = bytes.substr(reader.skipped(), reader.size() - reader.skipped());
+  http::Request ours;
+  http::take_apart(request, ours);
+  namespace beast = boost::beast::http;
+  beast::request_parser<beast::string_body> parser;
+  parser.eager(true);
+  parser.header_limit(static_cast<std::uint32_t>(limits::http_header_bytes_max));
+  parser.body_limit(limits::http_body_bytes_max);
+  boost::beast::error_code error;
+  const std::size_t used = parser.put(boost::asio::buffer(request), error);
+  if (error) return;  // it may be stricter
+  // Two readers that differ about where a request ends are one too lenient.
+  HF_ASSERT(parser.is_done() && used == request.size());
+  HF_ASSERT(parser.get().body() == ours.body);
+  HF_ASSERT(parser.get().method_string() ==
+            boost::beast::string_view(ours.method.data(), ours.method.size()));
+}
+
+void check_json(std::string_view text) {
+  JsonScanner scanner(text);
+  auto kind = scanner.next();
+  std::size_t depth = 0;
+  while (kind != JsonScanner::Kind::end && kind != JsonScanner::Kind::bad) {
+    const bool opens =
+        kind == JsonScanner::Kind::begin_array || kind == JsonScanner::Kind::begin_object;
+    if (opens) HF_ASSERT(++depth <= limits::json_depth_max);
+    if (kind == JsonScanner::Kind::end_array || kind == JsonScanner::Kind::end_object) --depth;
+    kind = scanner.next();
+  }
+  const bool ours = kind == JsonScanner::Kind::end;
+  // Its reader skips a byte order mark, and knows no bound but memory.
+  const bool other = scanner.why() == "it is nested too deep" || text.starts_with("\xEF") ||
+                     nlohmann::json::accept(text) == ours;
+  HF_ASSERT(other);
 }
 
 }  // namespace
@@ -54,10 +93,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const Heard whole = converse(bytes, bytes.size() + 1);
   const Heard pieces = converse(bytes, data[0] + std::size_t{1});
-  // What follows a request that ends the connection is refused only where it
-  // has already come; all that is before it is answered alike.
-  const std::size_t common = std::min(whole.asked.size(), pieces.asked.size());
-  HF_ASSERT(std::equal(whole.asked.begin(), whole.asked.begin() + static_cast<long>(common),
-                       pieces.asked.begin()));
+  check_alike(whole.pages, pieces.pages);
+  check_alike(whole.commands, pieces.commands);
+  check_request(bytes);
+  check_json(bytes);
   return 0;
 }

@@ -91,8 +91,8 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
     return make_process_front(process_.around_.network, process_.shared_from_this(), commands,
                               options, [this] { wake(); });
   }
-  std::unique_ptr<server::HttpServer> make_http(
-      server::HttpPages, std::shared_ptr<const tls::RenewableIdentity>) override {
+  std::unique_ptr<server::Front> make_http(const CommandTable&, server::Front::Options,
+                                           server::HttpProtocol::Options) override {
     return nullptr;
   }
   std::unique_ptr<node::HttpCalls> make_http_calls(node::HttpCalls::Options options) override {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Client libraries as their users install them: hiredis from Debian, ioredis from npm.
+"""Client libraries as their users install them: hiredis from Debian, ioredis and @upstash/redis from npm.
 
-    clients_test.py [hiredis] [ioredis]
+    clients_test.py [hiredis] [ioredis] [upstash]
 """
 import shutil
 import subprocess
@@ -13,9 +13,10 @@ from holdfast import Server, check, run_cases, skip
 FOLDER = holdfast.ROOT / "tests" / "clients"
 
 
-def drive(command):
+def drive(command, http=False):
     with Server() as server:
-        done = subprocess.run([*map(str, command), str(server.port)], cwd=FOLDER, capture_output=True, text=True,
+        port = server.http_port if http else server.port
+        done = subprocess.run([*map(str, command), str(port)], cwd=FOLDER, capture_output=True, text=True,
                               timeout=120, check=False)
         print(done.stdout, end="")
         check(done.returncode == 0, f"ended with {done.returncode}:\n{done.stderr[-3000:]}")
@@ -28,7 +29,7 @@ def hiredis():
     drive([binary])
 
 
-def ioredis():
+def drive_node(script, **options):
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         skip("node or npm is not installed")
@@ -37,8 +38,16 @@ def ioredis():
         done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=FOLDER, capture_output=True,
                               text=True, timeout=300, check=False)
         check(done.returncode == 0, f"npm ci: {done.stderr[-2000:]}")
-    drive([node, "ioredis_client.js"])
+    drive([node, script], **options)
+
+
+def ioredis():
+    drive_node("ioredis_client.js")
+
+
+def upstash():
+    drive_node("upstash_client.js", http=True)
 
 
 if __name__ == "__main__":
-    run_cases({f.__name__: f for f in (hiredis, ioredis)})
+    run_cases({f.__name__: f for f in (hiredis, ioredis, upstash)})

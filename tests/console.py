@@ -34,6 +34,7 @@ def run_console(path, server, *others):
         skip("redis-cli is not installed")
     typed = commands(path.read_text())
     script = SHELL + "".join(f"{line}\nprintf '{END}'\n" for line, _ in typed)
+    script = script.replace("localhost:7380", f"localhost:{server.http_port}")
     for port, node in zip((7379, 7479, 7579), (server, *others)):
         script = script.replace(f"-p {port}", f"-p {node.port}")
     done = subprocess.run(["bash", "-c", script], cwd=holdfast.ROOT, capture_output=True, text=True, timeout=120, check=False)

@@ -47,9 +47,11 @@ inline constexpr int tls_handshake_seconds_max = 9;  // counted in whole ticks: 
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16_KiB;
 inline constexpr std::size_t http_body_bytes_max = 16_MiB;
-inline constexpr std::size_t http_page_body_bytes_max = 64_KiB;  // of requests for pages
+inline constexpr std::size_t http_unauthenticated_body_bytes_max = 64_KiB;
+inline constexpr std::size_t http_pipeline_commands_max = 65'536;
+inline constexpr std::size_t http_pipelined_max = 1'024;  // requests of one connection under way
+inline constexpr std::size_t http_answer_chunk_bytes = 1_MiB;  // longer ones are sent by pieces
 inline constexpr std::size_t http_headers_max = 100;
-inline constexpr std::size_t http_connections_max = 1'000;
 inline constexpr int http_pages_per_second_max = 2'000;  // of all connections together
 inline constexpr int http_header_seconds_max = 9;        // counted in whole ticks: cut within 10 s
 inline constexpr int http_body_seconds_max = 60;

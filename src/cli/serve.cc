@@ -131,7 +131,8 @@ void add_serve_command(CLI::App& app, int& exit_code) {
   flag("--data", options->data, "The folder of this node's data; made when missing");
   flag("--resp", options->resp,
        "HOST:PORT for Redis clients; loopback only while no service signs in");
-  flag("--http", options->http, "HOST:PORT for /healthz, /readyz and /metrics");
+  flag("--http", options->http,
+       "HOST:PORT for the HTTP API, /healthz, /readyz and /metrics; loopback only as --resp");
   flag("--tls-cert", options->tls_cert,
        "PEM file of this node's certificate for clients: --resp and --http speak TLS alone");
   flag("--tls-key", options->tls_key, "PEM file of its key");
@@ -191,7 +192,7 @@ void add_serve_command(CLI::App& app, int& exit_code) {
   flag("--ids-memory", texts->ids_memory,
        "Memory for one keyspace's request ids; what is more lies on disk")
       ->check(bytes);
-  flag("--connections-max", options->connections_max, "RESP connections")
+  flag("--connections-max", options->connections_max, "Connections of each port, RESP and HTTP")
       ->check(CLI::Range(1, 1'000'000));
   flag("--output-limit", texts->output_limit,
        "Unsent replies of one connection; a slower reader is cut off")

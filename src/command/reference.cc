@@ -45,7 +45,7 @@ bool has_meaning_on_eventual(const Row& row) {
     case Access::ids:
       return (row.flags & flag_write_ids) == 0;
     default:
-      return true;
+      return (row.flags & flag_strong_only) == 0;
   }
 }
 

@@ -107,6 +107,8 @@ enum Flags : std::uint32_t {
   flag_of_keyspace = 1 << 12,     // Access::catalog: argument 2 names a keyspace; of an eventual
                                   // one this node says what it knows, cut off or not
   flag_read_only = 1 << 13,       // Access::function: runs only what changes nothing
+  flag_anywhere = 1 << 16,        // Access::session: means the same on any connection
+  flag_strong_only = 1 << 17,     // Access::read: UNSUPPORTED in eventual keyspaces
   flag_script = 1 << 14,          // Access::function: argument 1 is a script, not a name,
   flag_script_by_sha1 = 1 << 15,  // or names one
   flag_internal = 1 << 11,        // nodes append it themselves; no client can name it

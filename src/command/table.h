@@ -77,6 +77,7 @@ std::string_view keyspace_of(std::string_view key);
 
 /// The data families of this folder.
 std::span<const Row> string_rows();
+std::span<const Row> version_rows();  // not a part of Redis
 std::span<const Row> hash_rows();
 std::span<const Row> set_rows();
 std::span<const Row> key_rows();  // DEL, EXISTS, TYPE, expiry, OBJECT, MEMORY USAGE

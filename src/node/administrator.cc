@@ -17,7 +17,8 @@ constexpr Millis turn_interval{10};
 
 Status Node::make_administrator() {
   if (options_.trust_network || requests_->must_sign_in() ||
-      !front_->is_beyond_loopback(options_.resp))
+      !(front().is_beyond_loopback(options_.resp) ||
+        (fronts_->http() != nullptr && front().is_beyond_loopback(options_.http))))
     return {};
   if (!has_strong()) {
     return fail(Code::err,

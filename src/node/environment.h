@@ -87,9 +87,10 @@ class Environment {
 
   virtual std::unique_ptr<server::Front> make_front(const CommandTable& commands,
                                                     server::Front::Options options) = 0;
-  /// Serves the pages, over TLS where there is an identity; nullptr where there is no HTTP.
-  virtual std::unique_ptr<server::HttpServer> make_http(
-      server::HttpPages pages, std::shared_ptr<const tls::RenewableIdentity> tls) = 0;
+  /// nullptr where there is no HTTP.
+  virtual std::unique_ptr<server::Front> make_http(const CommandTable& commands,
+                                                   server::Front::Options options,
+                                                   server::HttpProtocol::Options http) = 0;
   /// Sends workflows' HTTP requests; nullptr where there is no HTTP.
   virtual std::unique_ptr<HttpCalls> make_http_calls(HttpCalls::Options) { return nullptr; }
   virtual mesh::Transport& transport() = 0;

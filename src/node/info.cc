@@ -46,7 +46,7 @@ void clients_section(Node& node, ServiceId, std::string& out) {
   line(out, "maxclients", node.front().connections_max());
   line(out, "rejected_connections", counters.refused_connections);
   line(out, "evicted_readers", counters.evicted_readers);
-  line(out, "tls_handshakes_failed", node.tls_failed());
+  line(out, "tls_handshakes_failed", node.fronts().tls_failed());
 }
 
 void memory_section(Node& node, ServiceId, std::string& out) {

@@ -30,20 +30,18 @@ Node::~Node() = default;
 
 Status Node::listen() {
   register_settings(*this);
-  front_->set_backend(*requests_);
-  const auto reach = options_.trust_network ? server::Reach::anywhere : server::Reach::loopback;
-  const bool signs_in = requests_->must_sign_in();
-  if (Status s = front_->listen(options_.resp, signs_in ? server::Reach::anywhere : reach); !s)
-    return s;
+  fronts_->set_backend(*requests_);
+  const bool anywhere = options_.trust_network || requests_->must_sign_in();
+  const auto reach = anywhere ? server::Reach::anywhere : server::Reach::loopback;
+  if (Status s = front().listen(options_.resp, reach); !s) return s;
   if (peers_) {
     if (Status s = peers_->listen(); !s) return s;
   }
-  http_ = environment_->make_http(
-      [this](std::string_view path) { return answer_page(*this, path); }, credentials_.clients);
-  if (!http_) return {};
-  if (Status s = http_->listen(options_.http, reach); !s) return s;
-  logging::info("serving RESP on {} and HTTP on {}{}, data in {}", front_->address(),
-                http_->address(), credentials_.clients == nullptr ? "" : ", both over TLS",
+  server::Front* const http = fronts_->http();
+  if (http == nullptr) return {};
+  if (Status s = http->listen(options_.http, reach); !s) return s;
+  logging::info("serving RESP on {} and HTTP on {}{}, data in {}", front().address(),
+                http->address(), credentials_.clients == nullptr ? "" : ", both over TLS",
                 options_.data);
   return {};
 }
@@ -64,7 +62,7 @@ Status Node::run() {
       tick_due_ = true;
     }
     requests_->end_of_turn();
-    front_->flush();
+    fronts_->flush();
   }
   Status closed = close();
   return ended_ ? closed : ended_;
@@ -185,20 +183,19 @@ void Node::request_checkpoint_if_due() {
 }
 
 Status Node::close() {
-  front_->stop_accepting();
-  if (http_) http_->stop_accepting();
+  fronts_->stop_accepting();
   if (peers_) peers_->stop();
   if (mesh_) mesh_->stop();
-  front_->stop_reading();
+  fronts_->stop_reading();
   const auto give_up = environment_->now() + options_.request_timeout + drain_grace;
-  while ((!sequencer_->idle() || !eventual_->idle() || front_->unsent_bytes() > 0) &&
+  while ((!sequencer_->idle() || !eventual_->idle() || fronts_->unsent_bytes() > 0) &&
          environment_->now() < give_up) {
     environment_->wait(environment_->now() + Millis(10));
     requests_->refresh_time();
     requests_->end_of_turn();
-    front_->flush();
+    fronts_->flush();
   }
-  front_->close_all();
+  fronts_->close_all();
   Status checkpoint = checkpointer_->finish();
   log_->close();
   Status closed = origin_log_->close();

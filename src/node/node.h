@@ -18,6 +18,7 @@
 #include "node/engine.h"
 #include "node/environment.h"
 #include "node/eventual_side.h"
+#include "node/fronts.h"
 #include "node/keyspace_states.h"
 #include "node/membership.h"
 #include "node/memory.h"
@@ -29,8 +30,6 @@
 #include "node/requests.h"
 #include "node/settings.h"
 #include "node/token.h"
-#include "server/front.h"
-#include "server/http_server.h"
 #include "strong/sequencer.h"
 
 namespace holdfast::node {
@@ -127,11 +126,8 @@ class Node {
   const etcd::EtcdLog* etcd_log() const { return etcd_log_; }
   MeshSide* mesh() { return mesh_.get(); }
   Store& store() { return *store_; }
-  server::Front& front() { return *front_; }
-  /// Clients with whom TLS was not agreed.
-  std::uint64_t tls_failed() const {
-    return front_->counters().tls_failed + (http_ ? http_->tls_failed() : 0);
-  }
+  Fronts& fronts() { return *fronts_; }
+  server::Front& front() { return fronts_->resp(); }
   Environment& environment() { return *environment_; }
   MemoryWatch& memory() { return memory_; }
   Settings& settings() { return settings_; }
@@ -216,8 +212,7 @@ class Node {
   std::unique_ptr<NodeWorkflows> workflows_;  // with an engine only
   std::unique_ptr<Membership> membership_;    // with a shared log only
   std::unique_ptr<Requests> requests_;
-  std::unique_ptr<server::Front> front_;
-  std::unique_ptr<server::HttpServer> http_;
+  std::unique_ptr<Fronts> fronts_;
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now
   bool deferred_ = false;

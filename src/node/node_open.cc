@@ -10,6 +10,7 @@
 #include "node/diverged.h"
 #include "node/node.h"
 #include "node/origin_identity.h"
+#include "node/pages.h"
 #include "node/peer_checkpoint.h"
 
 namespace holdfast::node {
@@ -217,7 +218,7 @@ Status Node::recover() {
   eventual_ = std::make_unique<EventualSide>(
       *replica_, *origin_log_, *replies_,
       EventualSide::Options{.request_timeout = options_.request_timeout,
-                            .on_broken = [this] { front_->abort_all(); }});
+                            .on_broken = [this] { fronts_->abort_all(); }});
   if (mesh_) {
     mesh_->start();
     const bool bootstrap = !engine_.shared() && options_.bootstrap;
@@ -310,11 +311,16 @@ Status Node::replay_origin_log(Position after) {
 }
 
 void Node::make_sequencer() {
-  front_ = environment_->make_front(*commands_, {.connections_max = options_.connections_max,
-                                                 .output_bytes_max = options_.output_bytes_max,
-                                                 .idle_timeout = options_.idle_timeout,
-                                                 .tls = credentials_.clients});
-  replies_ = std::make_unique<Replies>(*front_);
+  const server::Front::Options front{.connections_max = options_.connections_max,
+                                     .output_bytes_max = options_.output_bytes_max,
+                                     .idle_timeout = options_.idle_timeout,
+                                     .tls = credentials_.clients};
+  const auto pages = [this](const server::PageRequest& page) { return answer_page(*this, page); };
+  fronts_ = std::make_unique<Fronts>(
+      environment_->make_front(*commands_, front),
+      environment_->make_http(*commands_, front,
+                              {.pages = pages, .trusts_network = options_.trust_network}));
+  replies_ = std::make_unique<Replies>(*fronts_);
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,
       strong::Sequencer::Options{

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/version.h"
+#include "catalog/permissions.h"
 #include "node/node.h"
 
 namespace holdfast::node {
@@ -73,12 +74,25 @@ void server_metrics(Node& node, Page& page) {
   page.gauge("ready", "1 when writes of every guarantee are taken.", node.not_ready() ? 0 : 1);
   page.gauge("connections", "Open RESP connections.", static_cast<double>(server.connections));
   page.counter("connections_accepted_total", "RESP connections accepted.", server.accepted);
+  if (server::Front* const http = node.fronts().http()) {
+    const auto& over_http = http->counters();
+    page.gauge("http_connections", "Open HTTP connections.",
+               static_cast<double>(over_http.connections));
+    page.counter("http_connections_accepted_total", "HTTP connections accepted.",
+                 over_http.accepted);
+    page.counter("http_connections_refused_total", "HTTP connections over the limit.",
+                 over_http.refused_connections);
+    page.counter("http_commands_total", "Commands that HTTP requests came to.", over_http.commands);
+    const char* const bytes = "Bytes over HTTP.";
+    page.counter("http_bytes_total", bytes, over_http.bytes_in, {{"direction", "in"}});
+    page.counter("http_bytes_total", bytes, over_http.bytes_out, {{"direction", "out"}});
+  }
   page.counter("connections_refused_total", "Connections over the limit.",
                server.refused_connections);
   page.counter("readers_evicted_total", "Connections cut off at the output limit.",
                server.evicted_readers);
   page.counter("tls_handshakes_failed_total", "Clients with whom TLS was not agreed, HTTP's too.",
-               node.tls_failed());
+               node.fronts().tls_failed());
   page.counter("commands_total", "Commands received.", server.commands);
   page.counter("network_bytes_total", "Bytes over RESP.", server.bytes_in, {{"direction", "in"}});
   page.counter("network_bytes_total", "Bytes over RESP.", server.bytes_out, {{"direction", "out"}});
@@ -175,26 +189,47 @@ void cluster_metrics(Node& node, Page& page) {
   }
 }
 
+constexpr const char* text_type = "text/plain; charset=utf-8";
+
+// It names keyspaces and services' figures; who is on this machine, or in a network that is
+// trusted, has always seen it.
+Status may_see_metrics(Node& node, const server::PageRequest& page) {
+  const bool local = page.from.starts_with("127.") || page.from.starts_with("[::1]");
+  if (local || node.options().trust_network || !node.requests().must_sign_in()) return {};
+  if (page.caller.value == 0) return fail(Code::no_auth, "Authentication required.");
+  return permissions::check_administers(node.keyspaces().services(), page.caller, "/metrics");
+}
+
 }  // namespace
 
-server::HttpAnswer answer_page(Node& node, std::string_view path) {
-  if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
+server::HttpAnswer answer_page(Node& node, const server::PageRequest& page) {
+  const std::string_view path = page.path;
+  if (path == "/healthz") return {200, text_type, "ok\n", {}};
   if (path == "/readyz") {
-    if (const auto why = node.not_ready()) return {503, "text/plain; charset=utf-8", *why + "\n"};
+    if (const auto why = node.not_ready()) return {503, text_type, *why + "\n", {}};
     std::string told = "ready\n";
     if (const etcd::EtcdLog* log = node.etcd_log()) {
       for (const std::string& warning : log->warnings()) told += "warning: " + warning + "\n";
     }
-    return {200, "text/plain; charset=utf-8", told};
+    return {200, text_type, told, {}};
   }
   if (path == "/metrics") {
-    Page page;
-    server_metrics(node, page);
-    workflow_metrics(node, page);
-    request_metrics(node, page);
-    state_metrics(node, page);
-    cluster_metrics(node, page);
-    return {200, "text/plain; version=0.0.4; charset=utf-8", page.text()};
+    if (Status s = may_see_metrics(node, page); !s) return server::problem(s.error());
+    Page figures;
+    server_metrics(node, figures);
+    workflow_metrics(node, figures);
+    request_metrics(node, figures);
+    state_metrics(node, figures);
+    cluster_metrics(node, figures);
+    return {200, "text/plain; version=0.0.4; charset=utf-8", figures.text(), {}};
+  }
+  if (path == "/") {
+    return {200,
+            text_type,
+            "Holdfast, version " + std::string(product_version) +
+                "\n\n  POST /v1/command  [\"INCRBY\", \"likes:42\", 1]\n"
+                "  /openapi.json     everything else\n",
+            {}};
   }
   return server::not_found(path);
 }

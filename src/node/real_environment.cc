@@ -133,11 +133,12 @@ class RealEnvironment final : public Environment {
 
   std::unique_ptr<server::Front> make_front(const CommandTable& commands,
                                             server::Front::Options options) override {
-    return std::make_unique<server::RespServer>(io_, commands, std::move(options));
+    return server::make_resp_server(io_, commands, options);
   }
-  std::unique_ptr<server::HttpServer> make_http(
-      server::HttpPages pages, std::shared_ptr<const tls::RenewableIdentity> tls) override {
-    return std::make_unique<server::HttpServer>(io_, std::move(pages), std::move(tls));
+  std::unique_ptr<server::Front> make_http(const CommandTable& commands,
+                                           server::Front::Options options,
+                                           server::HttpProtocol::Options http) override {
+    return server::make_http_server(io_, commands, options, std::move(http));
   }
   std::unique_ptr<HttpCalls> make_http_calls(HttpCalls::Options options) override {
     options.wake = [this] { wake(); };

@@ -21,7 +21,7 @@ Status set_connections_max(Node& node, std::string_view text) {
   if (!number || *number < 1 || *number > 1'000'000) {
     return fail(Code::err, "argument must be between 1 and 1000000 inclusive");
   }
-  node.front().set_connections_max(static_cast<std::size_t>(*number));
+  node.fronts().set_connections_max(static_cast<std::size_t>(*number));
   return {};
 }
 

@@ -125,14 +125,17 @@ Status Requests::admit(const Keyspace& keyspace, const Request& request, bool wr
       return tl::unexpected(std::move(error));
     };
     if (is_watch(request)) return refuse(*request.row);
-    if (request.watched != nullptr && !request.watched->keys.empty()) return refuse(*request.row);
+    if (request.watched != nullptr && !request.watched->keys.empty())
+      return refuse(*parts_.commands.find("WATCH"));
+    if ((request.row->flags & flag_strong_only) != 0) return refuse(*request.row);
     if (request.row->access == Access::write && request.row->eventual == nullptr) {
       return refuse(*request.row);
     }
     for (const server::QueuedCommand& command : request.transaction) {
-      if (command.row->access == Access::write && command.row->eventual == nullptr) {
-        return refuse(*command.row);
-      }
+      const bool refused = command.row->access == Access::write
+                               ? command.row->eventual == nullptr
+                               : (command.row->flags & flag_strong_only) != 0;
+      if (refused) return refuse(*command.row);
     }
   }
   if (!writes) return {};
@@ -584,6 +587,14 @@ Result<ServiceId> Requests::sign_in(std::string_view service, std::string_view t
   failed_sign_ins_.failed(host, monotonic());
   parts_.node.audit().refused(now(), service, address, "AUTH", "WRONGPASS");
   return fail(Code::wrong_password, "invalid username-password pair or user is disabled.");
+}
+
+bool Requests::has_versions(std::string_view key) const {
+  return parts_.catalog.of_key(key).guarantee == Guarantee::strong;
+}
+
+std::string Requests::token() const {
+  return parts_.node.token().encode();
 }
 
 void Requests::refresh_time() const {

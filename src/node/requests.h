@@ -61,6 +61,9 @@ class Requests final : public server::Backend {
   }
   std::uint64_t services_version() const override { return parts_.keyspaces.services().version(); }
 
+  std::string token() const override;
+  bool has_versions(std::string_view key) const override;
+
   // The clocks are read once a turn, when the first of it asks.
   Monotonic monotonic() const override {
     if (!time_is_fresh_) refresh_time();

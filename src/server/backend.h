@@ -109,6 +109,15 @@ class Backend {
   /// Grows with every change of what the last two answer.
   virtual std::uint64_t services_version() const { return 0; }
 
+  /// What has been seen here so far, for AFTER; empty: nothing is told of that.
+  virtual std::string token() const { return {}; }
+
+  /// Whether the key's keyspace counts its changes: VERSION, EXPECT.
+  virtual bool has_versions(std::string_view key) const {
+    static_cast<void>(key);
+    return true;
+  }
+
   /// The wall clock, as of this turn of the loop.
   virtual Instant now() const = 0;
   /// Likewise the one that never jumps.

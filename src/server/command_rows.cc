@@ -163,7 +163,7 @@ constexpr Row row(const char* name, int arity, SessionFunction function, const c
   return {.name = name,
           .arity = arity,
           .access = Access::session,
-          .flags = flag_loading | flag_immediate | flag_no_multi,
+          .flags = flag_loading | flag_immediate | flag_no_multi | flag_anywhere,
           .session = function,
           .group = "server",
           .since = "0.1",

@@ -33,8 +33,8 @@ inline std::span<const Row> node_rows() {
 }
 
 inline const CommandTable& commands() {
-  static const CommandTable table(
-      {string_rows(), hash_rows(), set_rows(), key_rows(), id_rows(), session_rows(), node_rows()});
+  static const CommandTable table({string_rows(), hash_rows(), set_rows(), key_rows(),
+                                   version_rows(), id_rows(), session_rows(), node_rows()});
   return table;
 }
 
@@ -86,7 +86,13 @@ class Backend final : public server::Backend {
     const auto found = std::ranges::find(services_, name, &Service::name);
     return found == services_.end() ? ServiceId{} : found->id;
   }
-  Result<ServiceId> sign_in(std::string_view, std::string_view, std::string_view) override {
+  /// "token-of-shop" is shop's.
+  Result<ServiceId> sign_in(std::string_view, std::string_view token, std::string_view) override {
+    constexpr std::string_view prefix = "token-of-";
+    if (token.starts_with(prefix)) {
+      const ServiceId found = service_called(token.substr(prefix.size()));
+      if (found.value != 0) return found;
+    }
     return fail(Code::wrong_password, "invalid username-password pair or user is disabled.");
   }
 
@@ -163,6 +169,8 @@ class Backend final : public server::Backend {
     while (!under_way.empty()) complete(sink, 0);
   }
 
+  std::string token() const override { return "all"; }
+  bool has_versions(std::string_view key) const override { return keyspace_of(key) != "ev"; }
   Instant now() const override { return time; }
   Monotonic monotonic() const override { return Monotonic(time.time_since_epoch()); }
   void end_of_turn() override { ++turns; }

@@ -1,148 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http_exchange.h"
 
-#include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
-#include <sstream>
-
+#include "base/assert.h"
 #include "base/limits.h"
-#include "base/version.h"
+#include "base/reply_tokens.h"
 
 namespace holdfast::server {
 namespace {
 
-namespace beast = boost::beast::http;
+bool is_error(std::string_view canonical) {
+  return canonical.starts_with('-');
+}
 
-/// The path of a target in origin or absolute form.
-std::string_view path_of(std::string_view target) {
-  constexpr std::string_view scheme = "http://";
-  if (target.starts_with(scheme)) {
-    target.remove_prefix(scheme.size());
-    target.remove_prefix(std::min(target.find_first_of("/?#"), target.size()));
-  }
-  target = target.substr(0, target.find_first_of("?#"));
-  return target.empty() ? "/" : target;
+/// "-ERR no\r\n": "ERR no".
+std::string_view error_line(std::string_view canonical) {
+  return canonical.substr(1, canonical.find('\r') - 1);
 }
 
 }  // namespace
 
-HttpExchange::HttpExchange(const HttpPages& pages)
-    : pages_(pages), reader_(limits::http_page_body_bytes_max) {}
-
-void HttpExchange::received(std::size_t n) {
-  input_.filled(n);
-  run_input();
-}
-
-void HttpExchange::end_of_input() {
-  if (finished_) return;
-  if (input_.unread().find_first_not_of("\r\n") != std::string_view::npos) {
-    return refuse(400, "the request is cut off");
-  }
-  finished_ = true;
-}
-
-void HttpExchange::sent() {
-  answered_ = true;
-  seconds_ = 0;
-  run_input();
-}
-
-void HttpExchange::run_input() {
-  if (!wants_input() || input_.unread().empty()) return;
-  switch (reader_.read(input_.unread())) {
-    case http::Reader::Status::partial:
-      return;
-    case http::Reader::Status::bad:
-      return refuse(reader_.refusal().status, reader_.refusal().why);
-    case http::Reader::Status::request:
+void HttpExchange::replied(std::string_view canonical, const Shape& shape, Replay replay,
+                           std::string& out) {
+  HF_ASSERT(replies_left_ > 0);
+  --replies_left_;
+  if (replay != Replay::none) replay_ = replay;
+  switch (route_->answering) {
+    case Answering::command:
+      return command(canonical, shape);
+    case Answering::commands:
+      return one_of_many(canonical, shape, out);
+    case Answering::transaction:
+      return transaction(canonical, shape);
+    case Answering::resource:
+      return resource(canonical);
+    case Answering::page:
       break;
   }
-  const std::string_view rest = input_.unread().substr(reader_.size());
-  if (!reader_.keeps_alive() && rest.find_first_not_of("\r\n") != std::string_view::npos) {
-    // Whoever sends on after asking for the end, or someone between us, does
-    // not mean what we understood.
-    return refuse(400, "more follows a request that ends the connection");
-  }
-  answer_request(input_.unread().substr(reader_.skipped(), reader_.size() - reader_.skipped()));
-  if (finished_) return;
-  input_.consume(reader_.size());
-  reader_.next();
+  HF_ASSERT(false);
 }
 
-void HttpExchange::answer_request(std::string_view bytes) {
-  beast::request_parser<beast::string_body> parser;
-  parser.eager(true);
-  parser.header_limit(static_cast<std::uint32_t>(limits::http_header_bytes_max));
-  parser.body_limit(limits::http_page_body_bytes_max);
-  boost::beast::error_code error;
-  const std::size_t used = parser.put(boost::asio::buffer(bytes), error);
-  // Two readers that differ about where a request ends are one too lenient.
-  if (error || !parser.is_done() || used != bytes.size()) {
-    return refuse(400, "the request is malformed");
+void HttpExchange::append_result(std::string_view canonical, const Shape& shape) {
+  std::string& body = answer_.body;
+  if (is_error(canonical)) {
+    body.append(R"({"error":)");
+    append_json_string(body, error_line(canonical));
+  } else {
+    body.append(R"({"result":)");
+    append_json(body, canonical, shape, style_);
   }
-  const auto& request = parser.get();
-  const bool is_head = request.method() == beast::verb::head;
-  const bool keep_alive = reader_.keeps_alive();
-  const std::string_view path = path_of({request.target().data(), request.target().size()});
-  if (!is_head && request.method() != beast::verb::get) {
-    return write(problem(405, "only GET and HEAD are offered here"), keep_alive, request.version(),
-                 false);
-  }
-  write(pages_(path), keep_alive, request.version(), is_head);
+  body.push_back('}');
 }
 
-void HttpExchange::write(const HttpAnswer& answer, bool keep_alive, unsigned version,
-                         bool is_head) {
-  beast::response<beast::string_body> response(static_cast<beast::status>(answer.status), version);
-  response.set(beast::field::server, "holdfast");
-  response.set(beast::field::content_type, answer.content_type);
-  response.set(beast::field::cache_control, "no-store");
-  if (answer.status == 405) response.set(beast::field::allow, "GET, HEAD");
-  response.keep_alive(keep_alive);
-  response.content_length(answer.body.size());
-  if (!is_head) response.body() = answer.body;
-  std::ostringstream text;
-  text << response.base();
-  output_ = std::move(text).str();
-  output_ += response.body();
-  if (!keep_alive) finished_ = true;
-}
-
-void HttpExchange::refuse(int status, std::string_view why) {
-  constexpr unsigned http_1_1 = 11;
-  write(problem(status, why), false, http_1_1, false);
-}
-
-HttpExchange::State HttpExchange::state() const {
-  if (!output_.empty() || finished_) return State::answer;
-  // A connection is opened to ask something: the first request is due at once.
-  if (input_.unread().empty() && answered_) return State::idle;
-  return reader_.in_body() ? State::body : State::head;
-}
-
-bool HttpExchange::tick() {
-  if (const State now = state(); now != state_) {
-    state_ = now;
-    seconds_ = 0;
+void HttpExchange::command(std::string_view canonical, const Shape& shape) {
+  answer_.content_type = json_type;
+  if (is_error(canonical)) {
+    answer_.status = status_of(error_line(canonical));
+    answer_.headers = headers_of(answer_.status);
   }
-  ++seconds_;
-  switch (state_) {
-    case State::idle:
-      return seconds_ <= limits::http_idle_seconds_max;
-    case State::head:
-      return seconds_ <= limits::http_header_seconds_max;
-    case State::body:
-      return seconds_ <= limits::http_body_seconds_max;
-    case State::answer:
-      return seconds_ <= limits::http_answer_seconds_max;
+  append_result(canonical, shape);
+}
+
+// Each has its own outcome, so the answer to all is 200.
+void HttpExchange::one_of_many(std::string_view canonical, const Shape& shape, std::string& out) {
+  std::string& body = answer_.body;
+  body.push_back(body.empty() && !begun_ ? '[' : ',');
+  append_result(canonical, shape);
+  if (done()) body.push_back(']');
+  if (!done() && body.size() >= limits::http_answer_chunk_bytes) {
+    // All of it could be more than there is memory.
+    if (!begun_) {
+      answer_.content_type = json_type;
+      if (manner_.minor_version == 0) manner_.keep_alive = false;  // its end is the connection's
+      append_head_of_chunks(out, answer_, manner_);
+    }
+    begun_ = true;
+    append_chunk(out, body, manner_);
+    body.clear();
   }
-  return false;
+}
+
+// MULTI, the commands, EXEC: the last reply is the one that counts.
+void HttpExchange::transaction(std::string_view canonical, const Shape& shape) {
+  if (!done()) {
+    if (is_error(canonical) && refusal_.empty()) refusal_ = error_line(canonical);
+    return;
+  }
+  answer_.content_type = json_type;
+  ReplyTokens in(canonical);
+  const ReplyToken outer = in.next();
+  if (outer.kind != '*' || outer.null) {
+    std::string line(canonical);
+    if (is_error(canonical) && !refusal_.empty())
+      line = '-' + std::string(error_line(canonical)) + ' ' + refusal_ + "\r\n";
+    return command(line, shape);
+  }
+  answer_.body.push_back('[');
+  for (std::size_t i = 0; i < outer.children; ++i) {
+    if (i > 0) answer_.body.push_back(',');
+    Shape of_element;
+    of_element.flat_pairs = shape.flat_elements != nullptr && (*shape.flat_elements)[i];
+    append_result(in.skip_value(), of_element);
+  }
+  answer_.body.push_back(']');
+}
+
+void HttpExchange::resource(std::string_view canonical) {
+  replies_.emplace_back(canonical);
+  if (done()) answer_ = route_->tell({.replies = replies_, .note = note_});
+}
+
+void HttpExchange::finish(std::string& out, std::string_view token) {
+  if (begun_) {
+    append_chunk(out, answer_.body, manner_);
+    return append_last_chunk(out, manner_);
+  }
+  if (route_ != nullptr && route_->answering == Answering::commands)
+    answer_.content_type = json_type;
+  if (replay_ != Replay::none) {
+    answer_.headers += replay_ == Replay::reply ? "Idempotency-Replayed: true\r\n"
+                                                : "Idempotency-Replayed: effect\r\n";
+  }
+  if (!token.empty()) {
+    for (const std::string_view name : {"Holdfast-Token: ", "Upstash-Sync-Token: "}) {
+      answer_.headers += name;
+      answer_.headers += token;
+      answer_.headers += "\r\n";
+    }
+  }
+  append_answer(out, answer_, manner_);
 }
 
 }  // namespace holdfast::server

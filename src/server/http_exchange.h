@@ -1,59 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <span>
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/ticket.h"
 #include "server/http_answer.h"
-#include "server/http_reader.h"
-#include "server/input_buffer.h"
+#include "server/http_route.h"
+#include "server/json_reply.h"
 
 namespace holdfast::server {
 
-/// Answers GET and HEAD of a path (without its query).
-using HttpPages = std::function<HttpAnswer(std::string_view path)>;
-
-/// One HTTP connection's conversation: bytes in, answers out. Pure. A request
-/// is read and checked to its last byte before anything is answered; one that
-/// is malformed is answered 400 and ends the connection.
+/// One request that was taken and what becomes its answer: ready at once, or made of the replies
+/// to the commands that it came to, in turn.
 class HttpExchange {
  public:
-  explicit HttpExchange(const HttpPages& pages);
+  HttpExchange(const HttpManner& manner, HttpAnswer ready)
+      : manner_(manner), answer_(std::move(ready)) {}
+  HttpExchange(const HttpManner& manner, const Route& route, JsonStyle style, bool tells_token,
+               std::size_t replies, std::string note)
+      : manner_(manner),
+        route_(&route),
+        style_(style),
+        tells_token_(tells_token),
+        replies_left_(replies),
+        note_(std::move(note)) {}
 
-  std::span<char> room() { return input_.room(); }
-  /// The first n bytes of room() are new.
-  void received(std::size_t n);
-  void end_of_input();
+  /// The next reply. A long answer is begun in `out` before it is whole.
+  void replied(std::string_view canonical, const Shape& shape, Replay replay, std::string& out);
+  bool done() const { return replies_left_ == 0; }
+  /// Puts the answer, or what is left of it, out. `token`: what has been seen here, where that
+  /// is to be told.
+  void finish(std::string& out, std::string_view token);
 
-  /// To be sent; the next request is read when it has been taken away.
-  std::string& output() { return output_; }
-  bool wants_input() const { return !finished_ && output_.empty(); }
-  /// output() was sent: answers what was received meanwhile.
-  void sent();
-  /// Nothing follows output().
-  bool finished() const { return finished_; }
-
-  /// A second has passed. False: the peer is too slow, close.
-  bool tick();
+  bool tells_token() const { return tells_token_ && !begun_; }
+  bool keeps_alive() const { return manner_.keep_alive; }
+  std::size_t held_bytes() const { return answer_.body.size(); }
 
  private:
-  void run_input();
-  void answer_request(std::string_view request);
-  void write(const HttpAnswer& answer, bool keep_alive, unsigned version, bool is_head);
-  void refuse(int status, std::string_view why);
+  void command(std::string_view canonical, const Shape& shape);
+  void one_of_many(std::string_view canonical, const Shape& shape, std::string& out);
+  void transaction(std::string_view canonical, const Shape& shape);
+  void resource(std::string_view canonical);
+  void append_result(std::string_view canonical, const Shape& shape);
 
-  const HttpPages& pages_;
-  InputBuffer input_;
-  http::Reader reader_;
-  std::string output_;
-  bool finished_ = false;
-  bool answered_ = false;  // a request, once
-  int seconds_ = 0;        // in what state_ says
-  enum class State : std::uint8_t { idle, head, body, answer } state_ = State::idle;
-  State state() const;
+  HttpManner manner_;
+  HttpAnswer answer_;
+  const Route* route_ = nullptr;
+  JsonStyle style_;
+  bool tells_token_ = false;
+  bool begun_ = false;  // the answer, in chunks
+  std::size_t replies_left_ = 0;
+  Replay replay_ = Replay::none;
+  std::string refusal_;               // of a command that could not be queued, the first
+  std::vector<std::string> replies_;  // a resource's
+  std::string note_;
 };
 
 }  // namespace holdfast::server

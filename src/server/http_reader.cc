@@ -98,6 +98,7 @@ Reader::Status Reader::read_line(std::string_view line) {
 
 Reader::Status Reader::end_of_head() {
   if (const Check wrong = framing_.finish(minor_version_)) return refuse(*wrong);
+  head_size_ = at_;
   keeps_alive_ = !framing_.says_close && (minor_version_ == 1 || framing_.says_keep_alive);
   if (framing_.chunked) {
     phase_ = Phase::chunk_size;

@@ -9,8 +9,8 @@
 namespace holdfast::server::http {
 
 /// Finds where one request ends in a growing input, checking each line as it
-/// comes. Pure. What it lets through is framed beyond doubt; the contents are
-/// then Beast's to read.
+/// comes. Pure. What it lets through is framed beyond doubt: take_apart() need
+/// not ask again (and Beast reads it alike, as the fuzz target checks).
 class Reader {
  public:
   explicit Reader(std::size_t body_bytes_max) : body_bytes_max_(body_bytes_max) {}
@@ -25,6 +25,8 @@ class Reader {
   std::size_t size() const { return at_; }
   const Refusal& refusal() const { return refusal_; }
   bool keeps_alive() const { return keeps_alive_; }
+  /// Of those, the bytes up to the end of the head, once that is whole.
+  std::size_t head_size() const { return head_size_; }
   /// The head is whole, the body is not.
   bool in_body() const { return phase_ > Phase::fields; }
 
@@ -53,6 +55,7 @@ class Reader {
   std::size_t body_bytes_max_;
   Phase phase_ = Phase::start;
   std::size_t skipped_ = 0;
+  std::size_t head_size_ = 0;
   std::size_t at_ = 0;           // read so far
   std::size_t searched_ = 0;     // no line end before here
   std::size_t lines_bytes_ = 0;  // of head and trailers

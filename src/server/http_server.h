@@ -1,72 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
-#include "base/limits.h"
-#include "server/http_exchange.h"
-#include "server/secured.h"
-#include "server/sockets.h"
+#include "server/http_conversation.h"
+#include "server/socket_server.h"
 
 namespace holdfast::server {
 
-/// The HTTP port: pages that the node gives, for whoever watches it. On the
-/// thread that runs the io_context, which outlives it and does not run after it
-/// is gone.
-class HttpServer {
+inline constexpr std::uint32_t http_ticket_mark = 1U << 31;
+/// Whether it is of a connection of the HTTP port.
+inline bool is_http(Ticket ticket) {
+  return (ticket.connection & http_ticket_mark) != 0;
+}
+
+/// HTTP/1.1: each connection is a conversation.
+class HttpProtocol final : public Protocol, public Clients {
  public:
-  /// With an identity clients speak TLS, and nothing else.
-  HttpServer(boost::asio::io_context& io, HttpPages pages,
-             std::shared_ptr<const tls::RenewableIdentity> tls = nullptr);
-  ~HttpServer();
-
-  /// "HOST:PORT".
-  Status listen(std::string_view address, Reach reach = Reach::loopback);
-  std::string address() const { return text_of(endpoint_); }
-  std::uint16_t port() const { return endpoint_.port(); }
-  void stop_accepting();
-
-  struct Counters {
-    std::uint64_t connections = 0;  // open now
-    std::uint64_t accepted = 0;
-    std::uint64_t refused_connections = 0;  // over http_connections_max
-    std::uint64_t cut_off = 0;              // too slow
+  struct Options {
+    HttpPages pages;
+    std::size_t output_bytes_max = limits::output_bytes_max_default;
+    bool trusts_network = false;  // see HttpContext
   };
-  const Counters& counters() const { return counters_; }
-  /// Clients with whom TLS was not agreed.
-  std::uint64_t tls_failed() const { return tls_failures_.count(); }
+  HttpProtocol(const CommandTable& commands, Options options);
+
+  void set_backend(Backend& backend) override { context_.sessions.backend = &backend; }
+  std::unique_ptr<Conversation> converse(Peer peer, std::uint64_t ticket_connection) override;
+  std::uint32_t ticket_mark() const override { return http_ticket_mark; }
+  std::string_view too_many() const override { return {}; }
+  // HTTP has limits of its own.
+  void set_idle_seconds_max(int) override {}
+  void tick() override { context_.pages_left = limits::http_pages_per_second_max; }
+  std::uint64_t commands_run() const override { return context_.sessions.commands_run; }
+
+  // What is about clients is RESP's.
+  void for_each(absl::FunctionRef<void(Session&)>) override {}
+  void kill(Session& session) override { session.cut("CLIENT KILL"); }
 
  private:
-  struct Connection;
-
-  void accept_when_ready();
-  void accept_some();
-  void read(Connection& connection);
-  void read_secured(Connection& connection);
-  void take_in(Connection& connection);
-  void go_on(Connection& connection);
-  void send(Connection& connection);
-  void note_tls_failed(Connection& connection, std::string_view why);
-  void close(Connection& connection);
-  void release_if_idle(Connection& connection);
-  void schedule_tick();
-  void tick();
-
-  boost::asio::io_context& io_;
-  HttpPages pages_;
-  std::shared_ptr<const tls::RenewableIdentity> tls_;
-  Acceptor acceptor_;
-  Endpoint endpoint_;
-  Timer timer_;
-  bool accept_paused_ = false;
-  int pages_left_ = limits::http_pages_per_second_max;  // in this second
-  std::vector<std::unique_ptr<Connection>> connections_;
-  TlsFailures tls_failures_;
-  Counters counters_;
+  HttpContext context_;
 };
+
+/// The HTTP port.
+std::unique_ptr<SocketServer> make_http_server(boost::asio::io_context& io,
+                                               const CommandTable& commands,
+                                               const Front::Options& options,
+                                               HttpProtocol::Options http);
 
 }  // namespace holdfast::server

@@ -44,7 +44,10 @@ void ReplyQueue::close(const Shape& shape) {
   }
   head_ = ++next_;
   const std::string_view reply = std::string_view(output_).substr(mark_);
-  if (shape.silent) {
+  if (reader_ != nullptr) {
+    reader_->replied(reply, shape, Replay::none);
+    empty(output_);
+  } else if (shape.silent) {
     output_.resize(mark_);
   } else if (needs_conversion(reply, form_, shape)) {
     empty(scratch_);
@@ -97,6 +100,7 @@ ReplyQueue::Slot& ReplyQueue::add_slot(const Shape& shape) {
 }
 
 void ReplyQueue::emit(std::string_view canonical, const Shape& shape, Replay replay) {
+  if (reader_ != nullptr) return reader_->replied(canonical, shape, replay);
   if (shape.silent) return;
   if (replay != Replay::none && marks_replays_ && form_ == Form::resp3) {
     output_.append("|1\r\n+idempotency-replayed\r\n");

@@ -13,11 +13,24 @@
 
 namespace holdfast::server {
 
+/// Takes replies as they are, in place of the output: who turns them into another protocol.
+class ReplyReader {
+ public:
+  virtual ~ReplyReader() = default;
+  /// The views live for the call only.
+  virtual void replied(std::string_view canonical, const Shape& shape, Replay replay) = 0;
+  /// What it has made of them that the peer has not taken.
+  virtual std::size_t held_bytes() const = 0;
+};
+
 /// Puts a connection's replies out in the order of their requests, whatever
 /// the order they are finished in. A reply that nothing earlier holds back goes
 /// straight to the output; no allocation then but the output's own.
 class ReplyQueue {
  public:
+  /// With a `reader` replies go to it.
+  explicit ReplyQueue(ReplyReader* reader = nullptr) : reader_(reader) {}
+
   /// The form of replies to come. Nothing may be under way: the replies to
   /// earlier requests are of the earlier form.
   void set_form(Form form);
@@ -74,6 +87,7 @@ class ReplyQueue {
   }
   void add_chunk();
 
+  ReplyReader* const reader_;
   Form form_ = Form::resp2;
   bool marks_replays_ = false;
   std::uint64_t head_ = 0;

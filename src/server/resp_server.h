@@ -1,96 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
-#include "base/limits.h"
-#include "base/ticket.h"
-#include "base/units.h"
-#include "server/front.h"
-#include "server/resp_connection.h"
 #include "server/session.h"
-#include "server/sockets.h"
+#include "server/socket_server.h"
 
 namespace holdfast::server {
 
-/// The RESP port. Everything on the thread that runs the io_context, whose loop is
-///
-///     while (running) { io.run_one(); io.poll(); backend.end_of_turn(); server.flush(); }
-///
-/// The io_context outlives the server and does not run after it is gone.
-class RespServer final : public Front, public ConnectionOwner, public Clients {
+/// RESP: each connection is a session.
+class RespProtocol final : public Protocol, public Clients {
  public:
-  RespServer(boost::asio::io_context& io, const CommandTable& commands, Options options);
-  ~RespServer() override;
+  RespProtocol(const CommandTable& commands, std::size_t output_bytes_max);
 
+  void set_host(ConversationHost& host) override { host_ = &host; }
   void set_backend(Backend& backend) override { context_.backend = &backend; }
-  Status listen(std::string_view address, Reach reach = Reach::loopback) override;
-  bool is_beyond_loopback(std::string_view address) const override;
-  std::string address() const override;
-  std::uint16_t port() const override { return endpoint_.port(); }
-  void flush() override;
-  void complete(Ticket ticket, std::string_view canonical_reply, Replay replay) override;
-  void stop_accepting() override;
-  void stop_reading() override;
-  std::size_t unsent_bytes() const override;
-  void close_all() override;
-  void abort_all() override;
-  std::size_t connections_max() const override { return options_.connections_max; }
-  void set_connections_max(std::size_t connections) override {
-    options_.connections_max = connections;
-  }
-  Millis idle_timeout() const override { return options_.idle_timeout; }
-  void set_idle_timeout(Millis timeout) override;
-  Counters counters() const override;
+  std::unique_ptr<Conversation> converse(Peer peer, std::uint64_t ticket_connection) override;
+  std::string_view too_many() const override { return "-ERR max number of clients reached\r\n"; }
+  void set_idle_seconds_max(int seconds) override { context_.idle_seconds_max = seconds; }
+  std::uint64_t commands_run() const override { return context_.commands_run; }
 
-  // ConnectionOwner and Clients, for connections and their sessions.
-  void touch(RespConnection& connection) override;
-  void release(RespConnection& connection) override;
-  void count_bytes(std::size_t in, std::size_t out) override;
-  void note_tls_failed(const RespConnection& connection, std::string_view why) override;
   void for_each(absl::FunctionRef<void(Session&)> each) override;
   void kill(Session& session) override;
 
  private:
-  struct Slot {
-    std::unique_ptr<RespConnection> connection;
-    std::uint32_t generation = 0;  // of the connection, or of the last
-  };
-
-  void accept_when_ready();
-  void accept_some();
-  void add(Socket socket, const Endpoint& peer);
-  void schedule_tick();
-  void tick();
-  void cut_largest_readers();
-  /// Resumes those sessions of which this holds now.
-  void resume(std::vector<std::uint64_t>& waiting, bool (Session::*ready)() const);
-  void settle(RespConnection& connection);
-  void note_cut(const Session& session);
-  RespConnection* find(std::uint64_t ticket_connection);
-
-  boost::asio::io_context& io_;
-  Options options_;
   SessionContext context_;
-  Acceptor acceptor_;
-  Endpoint endpoint_;
-  Timer timer_;
-  bool accept_paused_ = false;  // no descriptors: until the next tick
-
-  std::vector<Slot> slots_;
-  std::vector<std::uint32_t> free_slots_;
-  std::vector<RespConnection*> touched_;
-  std::vector<RespConnection*> settling_;
-  std::vector<std::uint64_t> resumable_;  // tickets' connections
-  std::vector<std::uint64_t> for_node_;   // likewise, of sessions that wait for the node
-  std::uint64_t last_id_ = 0;
-  int lines_logged_ = 0;  // in this second
-  TlsFailures tls_failures_;
-  Counters counters_;
+  ConversationHost* host_ = nullptr;
 };
+
+/// The RESP port.
+std::unique_ptr<SocketServer> make_resp_server(boost::asio::io_context& io,
+                                               const CommandTable& commands,
+                                               const Front::Options& options);
 
 }  // namespace holdfast::server

@@ -18,7 +18,8 @@ using ::testing::StartsWith;
 
 class House {
  public:
-  explicit House(RespServer::Options options = {}) : server(io, fake::commands(), options) {
+  explicit House(const Front::Options& options = {})
+      : held(make_resp_server(io, fake::commands(), options)) {
     server.set_backend(backend);
     const Status listening = server.listen("127.0.0.1:0");
     EXPECT_TRUE(listening) << listening.error().message;
@@ -44,7 +45,8 @@ class House {
 
   boost::asio::io_context io{1};
   fake::Backend backend;
-  RespServer server;
+  std::unique_ptr<SocketServer> held;
+  SocketServer& server = *held;
 };
 
 TEST(RespServer, AnswersOverASocket) {
@@ -61,7 +63,8 @@ TEST(RespServer, AnswersOverASocket) {
 TEST(RespServer, ListensOnLoopbackOnly) {
   boost::asio::io_context io;
   fake::Backend backend;
-  RespServer server(io, fake::commands(), {});
+  const auto held = make_resp_server(io, fake::commands(), {});
+  SocketServer& server = *held;
   server.set_backend(backend);
   for (const char* address : {"0.0.0.0:0", "192.0.2.1:7379", "[::]:0", ":7379"}) {
     const Status listening = server.listen(address);
@@ -72,9 +75,9 @@ TEST(RespServer, ListensOnLoopbackOnly) {
     EXPECT_FALSE(server.listen(address)) << address;
   }
   EXPECT_TRUE(server.listen("localhost:0"));
-  RespServer second(io, fake::commands(), {});
-  second.set_backend(backend);
-  const Status taken = second.listen(server.address());
+  const auto second = make_resp_server(io, fake::commands(), {});
+  second->set_backend(backend);
+  const Status taken = second->listen(server.address());
   ASSERT_FALSE(taken);
   EXPECT_THAT(taken.error().message, StartsWith("cannot listen on "));
 }
@@ -256,10 +259,12 @@ TEST(RespServer, AnnouncedSizesThatNeverComeCostAReadBufferEach) {
   house.turn_until([&] { return house.server.counters().connections == 200; });
   for (int i = 0; i < 20; ++i) house.turn();
   std::size_t sessions = 0;
-  house.server.for_each([&](Session& session) {
+  house.server.for_each([&](Conversation& talk) {
+    const auto& session = static_cast<const Session&>(talk);
     ++sessions;
     const Session::Facts facts = session.facts();
-    EXPECT_LE(facts.input_memory + facts.output_memory + sizeof(RespConnection), 64U << 10);
+    EXPECT_LE(facts.input_memory + facts.output_memory + sizeof(Connection) + sizeof(Session),
+              64U << 10);
   });
   EXPECT_EQ(sessions, 200U);
 }

@@ -62,11 +62,12 @@ class Client {
 
 class House {
  public:
-  explicit House(RespServer::Options options = {}) : server(io, fake::commands(), with(options)) {
+  explicit House(const Front::Options& options = {})
+      : held(make_resp_server(io, fake::commands(), with(options))) {
     server.set_backend(backend);
     EXPECT_TRUE(server.listen("127.0.0.1:0"));
   }
-  RespServer::Options with(RespServer::Options options) {
+  Front::Options with(Front::Options options) {
     options.tls = identity;
     return options;
   }
@@ -96,7 +97,8 @@ class House {
   std::shared_ptr<tls::RenewableIdentity> identity = shop.server();
   boost::asio::io_context io{1};
   fake::Backend backend;
-  RespServer server;
+  std::unique_ptr<SocketServer> held;
+  SocketServer& server = *held;
 };
 
 TEST(Secured, AnswersPipelinesAndEndsInOrder) {
@@ -172,7 +174,7 @@ TEST(Secured, LargeRepliesComeWhole) {
 }
 
 TEST(Secured, AReaderThatNeverReadsIsCutOff) {
-  RespServer::Options options;
+  Front::Options options;
   options.output_bytes_max = 10'000;
   House house(options);
   house.backend.reply = "$1000000\r\n" + std::string(1'000'000, 'x') + "\r\n";
@@ -280,23 +282,30 @@ TEST(Secured, ACertificateIsNoTokenAndIsAskedAgainAtReset) {
 }
 
 struct Web {
+  Web() { server.set_backend(backend); }
+
+  void turn() {
+    io.run_one_for(std::chrono::milliseconds(1));
+    io.poll();
+    server.flush();
+  }
   void until(Client& client, const std::function<bool()>& done) {
     run_until(
         [&] {
           client.step();
-          io.run_one_for(std::chrono::milliseconds(1));
+          turn();
         },
         done);
   }
 
   Certificates shop{"shop"};
   boost::asio::io_context io{1};
-  HttpServer server{io,
-                    [](std::string_view path) {
-                      if (path == "/x") return not_found(path);
-                      return HttpAnswer{200, "text/plain", std::string(1'000'000, 'm')};
-                    },
-                    shop.server()};
+  fake::Backend backend;
+  std::unique_ptr<SocketServer> held = make_http_server(
+      io, fake::commands(), {.tls = shop.server()}, {.pages = [](const PageRequest&) {
+        return HttpAnswer{200, "text/plain", std::string(1'000'000, 'm'), {}};
+      }});
+  SocketServer& server = *held;
 };
 
 TEST(Secured, PagesAreServed) {
@@ -322,13 +331,13 @@ TEST(Secured, PlainHttpAtTheSecuredPortGetsAnAlert) {
   ASSERT_TRUE(web.server.listen("127.0.0.1:0"));
   loopback::Client client(web.server.port());
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  run_until([&] { web.io.run_one_for(std::chrono::milliseconds(1)); },
+  run_until([&] { web.turn(); },
             [&] {
               client.listen();
               return client.closed();
             });
   EXPECT_THAT(client.heard(), StartsWith("\x15\x03\x01"));
-  EXPECT_EQ(web.server.tls_failed(), 1U);
+  EXPECT_EQ(web.server.counters().tls_failed, 1U);
   EXPECT_EQ(web.server.counters().connections, 0U);
 }
 

@@ -32,10 +32,13 @@ bool is_http(std::string_view name) {
 SessionContext::SessionContext(const CommandTable& table)
     : commands(table), exec(session_row(table, "EXEC")), watch(session_row(table, "WATCH")) {}
 
-Session::Session(SessionContext& context, Peer peer, std::uint64_t ticket_connection)
+Session::Session(SessionContext& context, Peer peer, std::uint64_t ticket_connection,
+                 ReplyReader* reader)
     : context_(context),
+      reader_(reader),
       peer_(std::move(peer)),
       ticket_connection_(ticket_connection),
+      replies_(reader),
       since_(context.backend->now()),
       last_active_(since_) {
   look_at_services();
@@ -180,7 +183,7 @@ bool Session::run(Args args) {
   if (!plain || !arity_fits(*row, args.size())) {
     const auto found = look_up(context_.commands, args);
     if (!found) {
-      if (is_http(args[0])) {
+      if (reader_ == nullptr && is_http(args[0])) {
         cut("HTTP was sent to the RESP port");
         return true;
       }
@@ -206,8 +209,11 @@ bool Session::run_found(const Row& row, Args args) {
 bool Session::run_wrapped(const Row& wrapper, Args args) {
   auto command = unwrap(context_.commands, wrapper, args);
   if (!command) return refuse(command.error());
-  if (Status s = check_wrapping(*command); !s) return refuse(s.error());
   const Row& row = *command->row;
+  // Over HTTP the wrappers are headers, which clients send with every request.
+  if (reader_ != nullptr && (row.flags & flag_anywhere) != 0)
+    return run_session(row, command->args);
+  if (Status s = check_wrapping(*command); !s) return refuse(s.error());
   if (&row == context_.exec) return run_exec(command->wrapping);
   if (transaction_.open) {
     return refuse({Code::err, "wrapped commands cannot be queued; wrap EXEC: ONCE <id> EXEC"});
@@ -337,6 +343,14 @@ Shape Session::shape_of_exec() const {
 void Session::discard_transaction() {
   transaction_ = {};
   unwatch();
+}
+
+Status Session::expect(std::string_view key, std::uint64_t version) {
+  if (watched_asked_ == limits::watched_keys_max) return fail(Code::err, "too many watched keys");
+  if (watched_ == nullptr) watched_ = std::make_shared<WatchSet>();
+  watched_->keys.push_back({std::string(key), version});
+  ++watched_asked_;
+  return {};
 }
 
 void Session::unwatch() {

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "command/table.h"
 #include "server/backend.h"
+#include "server/conversation.h"
 #include "server/input_buffer.h"
 #include "server/reply_queue.h"
 #include "server/resp_parser.h"
@@ -46,72 +47,54 @@ struct SessionContext {
   std::uint64_t commands_run = 0;
 };
 
-/// Who is at the other end.
-struct Peer {
-  std::uint64_t id = 0;  // CLIENT ID: given once, never again
-  std::string address;
-  std::string local_address;
-  int descriptor = -1;
-};
-
 /// One connection's conversation: bytes in, requests to the backend, replies
 /// out, in order. Pure: knows no socket and no clock but the backend's.
-class Session {
+class Session final : public Conversation {
  public:
-  /// `ticket_connection` names the session in its tickets.
-  Session(SessionContext& context, Peer peer, std::uint64_t ticket_connection);
+  /// `ticket_connection` names the session in its tickets. With a `reader` replies go to it,
+  /// and there is no output.
+  Session(SessionContext& context, Peer peer, std::uint64_t ticket_connection,
+          ReplyReader* reader = nullptr);
 
   // -- For whoever holds the socket.
 
-  /// Whether bytes should be read. Not while requests wait: they would pile up.
-  bool wants_input() const {
+  bool wants_input() const override {
     return end_ == End::none && wait_ == Wait::nothing && !input_ended_ && !stopped_;
   }
-  /// Where to read them to.
-  std::span<char> room() { return input_.room(); }
-  /// The first n bytes of room() are new: runs what they complete.
-  void received(std::size_t n);
-  /// The peer sends nothing more; what it asked is still answered.
-  void end_of_input();
-  /// No request is taken from now on; what was taken is still answered.
-  void stop() { stopped_ = true; }
+  std::span<char> room() override { return input_.room(); }
+  void received(std::size_t n) override;
+  void end_of_input() override;
+  void stop() override { stopped_ = true; }
 
-  /// Of a session that does not want input because requests wait: whether they
-  /// can go on now, by resume().
-  bool can_resume() const;
-  /// Whether its next request waits for the node to have seen more: to be asked
-  /// again, by resume(), every turn.
-  bool waits_for_node() const { return wait_ == Wait::node && end_ == End::none && !stopped_; }
-  void resume();
+  bool can_resume() const override;
+  bool waits_for_node() const override {
+    return wait_ == Wait::node && end_ == End::none && !stopped_;
+  }
+  void resume() override;
 
-  /// What is ready to be sent, chunks first; whoever sends it takes it away,
-  /// and says what the peer took of it and how much he still holds.
-  bool has_output() { return replies_.has_chunk() || !replies_.output().empty(); }
-  bool has_chunk() const { return replies_.has_chunk(); }
-  std::string take_chunk() { return replies_.take_chunk(); }
-  std::string& output() { return replies_.output(); }
-  void sent(std::size_t taken, std::size_t left);
-  /// Output, sent() or not, that the peer has not taken.
-  std::size_t unsent_bytes() const { return replies_.bytes() + unsent_; }
+  bool has_output() override { return replies_.has_chunk() || !replies_.output().empty(); }
+  bool has_chunk() const override { return replies_.has_chunk(); }
+  std::string take_chunk() override { return replies_.take_chunk(); }
+  std::string& output() override { return replies_.output(); }
+  void sent(std::size_t taken, std::size_t left) override;
+  std::size_t unsent_bytes() const override {
+    return replies_.bytes() + unsent_ + (reader_ == nullptr ? 0 : reader_->held_bytes());
+  }
 
-  /// A request is done. See ReplySink.
-  void complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay);
+  void complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) override;
 
-  /// A second has passed: cuts off who sends a request, or takes replies, too slowly.
-  void tick();
+  void tick() override;
 
-  /// To be closed when its output is sent.
-  bool finished() const { return end_ == End::after_replies && replies_.quiet(); }
-  /// To be closed at once, whatever is unsent; why_cut() says why.
-  bool cut_off() const { return end_ == End::at_once; }
-  std::string_view why_cut() const { return why_cut_; }
-  bool is_slow_reader() const { return slow_reader_; }
+  bool finished() const override { return end_ == End::after_replies && replies_.quiet(); }
+  bool cut_off() const override { return end_ == End::at_once; }
+  std::string_view why_cut() const override { return why_cut_; }
+  bool is_slow_reader() const override { return slow_reader_; }
 
   // -- For the commands about the connection.
 
   SessionContext& context() { return context_; }
-  std::uint64_t ticket_connection() const { return ticket_connection_; }
-  const Peer& peer() const { return peer_; }
+  std::uint64_t ticket_connection() const override { return ticket_connection_; }
+  const Peer& peer() const override { return peer_; }
   Form form() const { return replies_.form(); }
   void set_form(Form form) { replies_.set_form(form); }
   /// Whether replayed replies carry a RESP3 attribute that says so. Only for
@@ -120,10 +103,10 @@ class Session {
 
   /// Closes when everything asked so far is answered.
   void finish() { end_ = End::after_replies; }
-  /// Closes at once; `why` lives for ever. Empty: the peer has gone by itself.
-  void cut(std::string_view why);
-  /// cut(), for taking replies too slowly.
-  void evict(std::string_view why);
+  void cut(std::string_view why) override;
+  void evict(std::string_view why) override;
+  /// Whether no reply is owed.
+  bool quiet() const { return replies_.quiet(); }
 
   enum class ReplyMode : std::uint8_t { on, off };
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
@@ -133,6 +116,8 @@ class Session {
   void begin_transaction() { transaction_.open = true; }
   void discard_transaction();
   void unwatch();
+  /// The next EXEC runs only if the key's version is this.
+  Status expect(std::string_view key, std::uint64_t version);
   std::size_t queued_commands() const { return transaction_.commands.size(); }
   std::size_t watched_keys() const { return watched_asked_; }
 
@@ -141,9 +126,9 @@ class Session {
   void sign_in(ServiceId caller);
   bool may_administer() const;
 
-  /// The name in a certificate that the peer has shown, and that counts; empty: none. Signs
-  /// in who is called so, now and at each RESET, not as later services may be called.
-  void set_certified_name(std::string name);
+  /// Signs in who is called so, now and at each RESET, not as later services may be called.
+  void set_certified_name(std::string name) override;
+  void sign_in_as_certified();
 
   /// RESET: as a new connection.
   void reset();
@@ -201,12 +186,12 @@ class Session {
   bool forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape);
 
   void look_at_services();
-  void sign_in_as_certified();
   bool silent() const { return reply_mode_ == ReplyMode::off || skip_; }
   Shape shape_of(const Row& row) const;
   Shape shape_of_exec() const;
 
   SessionContext& context_;
+  ReplyReader* const reader_;
   Peer peer_;
   const std::uint64_t ticket_connection_;
 

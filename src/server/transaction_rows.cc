@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "command/parse.h"
 #include "server/session.h"
 #include "server/session_rows.h"
 
@@ -19,6 +20,20 @@ void discard(Session& session, Args, Reply& reply) {
 
 void unwatch(Session& session, Args, Reply& reply) {
   session.unwatch();
+  reply.ok();
+}
+
+void expect(Session& session, Args args, Reply& reply) {
+  if (session.in_transaction())
+    return reply.error({Code::err, "EXPECT inside MULTI is not allowed"});
+  if (args.size() % 2 == 0) return command::wrong_arity("expect", reply);
+  for (std::size_t i = 1; i < args.size(); i += 2) {
+    const auto version = command::integer_argument(args[i + 1], reply);
+    if (!version) return;
+    if (*version < 0) return reply.error({Code::err, "a version is no negative number"});
+    if (Status s = session.expect(args[i], static_cast<std::uint64_t>(*version)); !s)
+      return reply.error(s.error());
+  }
   reply.ok();
 }
 
@@ -61,6 +76,20 @@ constexpr Row rows[] = {
      .since = "0.1",
      .syntax = "key [key ...]",
      .summary = "Let the next EXEC run only if none of these keys has changed",
+     .complexity = "O(keys)",
+     .on_eventual = "needs a strong keyspace: another replica may change the key unseen"},
+    {.name = "EXPECT",
+     .arity = -3,
+     .keys = every_other_key,
+     .access = Access::session,
+     .flags = flag_noscript | flag_loading | flag_fast | flag_immediate,
+     .session = expect,
+     .group = "transactions",
+     .since = "0.1",
+     .syntax = "key version [key version ...]",
+     .summary =
+         "WATCH keys that were seen before, maybe by another connection: let the next EXEC run "
+         "only if these are still their versions, as VERSION told",
      .complexity = "O(keys)",
      .on_eventual = "needs a strong keyspace: another replica may change the key unseen"},
     {.name = "UNWATCH",

@@ -90,6 +90,26 @@ TEST(Transaction, ExecWaitsForTheWatchBeforeIt) {
   EXPECT_EQ(talk.complete_all(), "$7\r\nWATCH a\r\n+OK\r\n+QUEUED\r\n$4\r\nEXEC\r\n");
 }
 
+TEST(Transaction, ExpectAddsVersionsThatWereSeenElsewhere) {
+  Talk talk;
+  EXPECT_EQ(talk.line("EXPECT a 17 b 0"), "+OK\r\n");
+  EXPECT_TRUE(talk.backend.seen.empty());
+  talk.say("MULTI\r\nSET a x\r\n");
+  EXPECT_EQ(talk.line("EXPECT a 18"), "-ERR EXPECT inside MULTI is not allowed\r\n");
+  talk.line("EXEC");
+  const auto& watched = talk.backend.seen.back().watched;
+  ASSERT_NE(watched, nullptr);
+  ASSERT_EQ(watched->keys.size(), 2U);
+  EXPECT_EQ(watched->keys[0].key, "a");
+  EXPECT_EQ(watched->keys[0].version, 17U);
+  EXPECT_EQ(watched->keys[1].version, 0U);
+  talk.say("MULTI\r\nSET a x\r\nEXEC\r\n");
+  EXPECT_EQ(talk.backend.seen.back().watched, nullptr);  // one EXEC, one check
+  EXPECT_THAT(talk.line("EXPECT a 1 b"), StartsWith("-ERR wrong number of arguments"));
+  EXPECT_THAT(talk.line("EXPECT a x"), StartsWith("-ERR value is not an integer"));
+  EXPECT_THAT(talk.line("EXPECT a -1"), StartsWith("-ERR "));
+}
+
 TEST(Transaction, UnwatchForgets) {
   Talk talk;
   talk.say("WATCH a\r\nUNWATCH\r\nMULTI\r\nINCR a\r\nEXEC\r\n");

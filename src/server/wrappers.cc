@@ -101,6 +101,12 @@ const Wrapper& wrapper_of(const Row& row) {
                             &Wrapper::name);  // a test holds rows and this equal
 }
 
+}  // namespace
+
+std::size_t words_of_wrapper(const Row& row) {
+  return wrapper_of(row).words;
+}
+
 bool only_reads(const Row& row) {
   switch (row.access) {
     case Access::read:
@@ -116,8 +122,6 @@ bool only_reads(const Row& row) {
       return false;
   }
 }
-
-}  // namespace
 
 Result<const Row*> look_up(const CommandTable& commands, Args args) {
   const Row* row = commands.find(args[0]);

@@ -32,6 +32,12 @@ struct Unwrapped {
 /// `first`: the row of `args` as they are.
 Result<Unwrapped> unwrap(const CommandTable& commands, const Row& first, Args args);
 
+/// How many words a wrapper's row takes: its own name and what it takes with it.
+std::size_t words_of_wrapper(const Row& row);
+
+/// Whether the command changes nothing that others see.
+bool only_reads(const Row& row);
+
 /// Whether the wrappers suit the command; a read is stripped of its request id,
 /// since it needs none.
 Status check_wrapping(Unwrapped& command);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/resp_connection.h"
+#include "server/connection.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -19,17 +19,17 @@ void empty(std::string& text) {
 
 }  // namespace
 
-void RespConnection::settle() {
+void Connection::settle() {
   if (closed_) return release_if_idle();
-  if (!session_.cut_off()) send();
-  const bool sent_all = !writing_ && !session_.has_output();
-  if (session_.cut_off() || (session_.finished() && sent_all)) return close();
-  if (session_.wants_input() && !reading_ && !must_send_first()) read();
+  if (!talk_->cut_off()) send();
+  const bool sent_all = !writing_ && !talk_->has_output();
+  if (talk_->cut_off() || (talk_->finished() && sent_all)) return close();
+  if (talk_->wants_input() && !reading_ && !must_send_first()) read();
 }
 
-void RespConnection::read() {
+void Connection::read() {
   if (secured_ != nullptr) return read_secured();
-  const std::span<char> room = session_.room();
+  const std::span<char> room = talk_->room();
   reading_ = true;
   socket_.async_read_some(boost::asio::buffer(room.data(), room.size()),
                           [this](const error_code& error, std::size_t n) {
@@ -37,38 +37,38 @@ void RespConnection::read() {
                             if (closed_) return release_if_idle();
                             owner_.count_bytes(n, 0);
                             if (!error) {
-                              session_.received(n);
+                              talk_->received(n);
                             } else if (error == boost::asio::error::eof) {
-                              session_.end_of_input();
+                              talk_->end_of_input();
                             } else {
-                              session_.cut({});
+                              talk_->cut({});
                             }
                             owner_.touch(*this);
                           });
 }
 
-void RespConnection::send() {
+void Connection::send() {
   if (secured_ != nullptr) return send_secured();
-  while (!writing_ && session_.has_output() && !session_.cut_off()) {
-    if (session_.has_chunk()) {
-      sending_ = session_.take_chunk();
+  while (!writing_ && talk_->has_output() && !talk_->cut_off()) {
+    if (talk_->has_chunk()) {
+      sending_ = talk_->take_chunk();
       send_now(sending_);
     } else {
-      send_now(session_.output());
+      send_now(talk_->output());
     }
   }
 }
 
 /// Gives the kernel what it takes of `bytes`; what it does not take becomes
 /// sending_.
-void RespConnection::send_now(std::string& bytes) {
+void Connection::send_now(std::string& bytes) {
   error_code error;
   const std::size_t n = socket_.write_some(boost::asio::buffer(bytes), error);
-  if (error && error != boost::asio::error::would_block) return session_.cut({});
+  if (error && error != boost::asio::error::would_block) return talk_->cut({});
   owner_.count_bytes(0, n);
   if (n == bytes.size()) {
     empty(bytes);
-    session_.sent(n, 0);
+    talk_->sent(n, 0);
     return;
   }
   if (&bytes != &sending_) {
@@ -76,11 +76,11 @@ void RespConnection::send_now(std::string& bytes) {
     sending_.swap(bytes);
   }
   sent_ = n;
-  session_.sent(n, sending_.size() - sent_);
+  talk_->sent(n, sending_.size() - sent_);
   send_rest();
 }
 
-void RespConnection::send_rest() {
+void Connection::send_rest() {
   writing_ = true;
   socket_.async_write_some(boost::asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
                            [this](const error_code& error, std::size_t n) {
@@ -88,9 +88,9 @@ void RespConnection::send_rest() {
                              if (closed_) return release_if_idle();
                              owner_.count_bytes(0, n);
                              sent_ += n;
-                             session_.sent(n, sending_.size() - sent_);
+                             talk_->sent(n, sending_.size() - sent_);
                              if (error) {
-                               session_.cut({});
+                               talk_->cut({});
                              } else if (sent_ < sending_.size()) {
                                return send_rest();
                              } else {
@@ -100,7 +100,7 @@ void RespConnection::send_rest() {
                            });
 }
 
-void RespConnection::close() {
+void Connection::close() {
   if (closed_) return;
   closed_ = true;
   if (secured_ != nullptr) say_goodbye();
@@ -110,24 +110,24 @@ void RespConnection::close() {
   release_if_idle();
 }
 
-void RespConnection::release_if_idle() {
+void Connection::release_if_idle() {
   if (!reading_ && !writing_) owner_.release(*this);
 }
 
-void RespConnection::tick() {
-  session_.tick();
-  if (secured_ == nullptr || secured_->agreed || session_.cut_off()) return;
+void Connection::tick() {
+  talk_->tick();
+  if (secured_ == nullptr || secured_->agreed || talk_->cut_off()) return;
   if (++secured_->seconds >= limits::tls_handshake_seconds_max)
     fail("TLS: it took too long to agree");
 }
 
 // What TLS itself has to say is little, but an end that never reads could ask for it
 // without end.
-bool RespConnection::must_send_first() const {
+bool Connection::must_send_first() const {
   return secured_ != nullptr && writing_ && secured_->channel.has_output();
 }
 
-void RespConnection::read_secured() {
+void Connection::read_secured() {
   reading_ = true;
   if (secured_->channel.has_input()) {
     // It was left there while requests waited: the socket does not tell of it again.
@@ -145,7 +145,7 @@ void RespConnection::read_secured() {
                             owner_.count_bytes(n, 0);
                             if (error) {
                               // No end that TLS tells of: what came last may not be all.
-                              session_.cut({});
+                              talk_->cut({});
                               return owner_.touch(*this);
                             }
                             secured_->channel.feed({secured_->wire.data(), n});
@@ -153,37 +153,37 @@ void RespConnection::read_secured() {
                           });
 }
 
-/// Gives the session what the channel has for it, as far as it wants that.
-void RespConnection::take_in() {
+/// Gives the conversation what the channel has for it, as far as it wants that.
+void Connection::take_in() {
   tls::Channel& channel = secured_->channel;
-  while (session_.wants_input()) {
-    const auto n = channel.read(session_.room());
+  while (talk_->wants_input()) {
+    const auto n = channel.read(talk_->room());
     if (!secured_->agreed && channel.is_open()) {
       secured_->agreed = true;
-      session_.set_certified_name(channel.peer_name());
+      talk_->set_certified_name(channel.peer_name());
     }
     if (!n) {
       if (!channel.has_ended()) {
         fail(n.error().message);
         break;
       }
-      session_.end_of_input();
+      talk_->end_of_input();
       break;
     }
     if (*n == 0) break;
-    session_.received(*n);
+    talk_->received(*n);
   }
   owner_.touch(*this);
 }
 
-void RespConnection::send_secured() {
-  while (!writing_ && !session_.cut_off()) {
+void Connection::send_secured() {
+  while (!writing_ && !talk_->cut_off()) {
     // Else replies wait where they are counted.
     if (secured_->channel.is_open()) {
-      if (session_.has_chunk()) {
-        sending_ = session_.take_chunk();
+      if (talk_->has_chunk()) {
+        sending_ = talk_->take_chunk();
       } else {
-        sending_.swap(session_.output());
+        sending_.swap(talk_->output());
       }
     }
     secured_->channel.seal(sending_);
@@ -192,18 +192,18 @@ void RespConnection::send_secured() {
   }
 }
 
-void RespConnection::fail(std::string_view why) {
+void Connection::fail(std::string_view why) {
   if (!secured_->agreed) {
     owner_.note_tls_failed(*this, why);
-    session_.cut({});
+    talk_->cut({});
   } else {
-    session_.cut("TLS: what came is not what the client sent");
+    talk_->cut("TLS: what came is not what the client sent");
   }
   owner_.touch(*this);
 }
 
 /// That this is the end, or what was wrong, if the kernel takes it.
-void RespConnection::say_goodbye() {
+void Connection::say_goodbye() {
   if (writing_) return;
   secured_->channel.end();
   sending_.clear();

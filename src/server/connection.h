@@ -5,42 +5,40 @@
 #include <string>
 #include <string_view>
 
+#include "server/conversation.h"
 #include "server/secured.h"
-#include "server/session.h"
 #include "server/sockets.h"
 
 namespace holdfast::server {
 
-class RespConnection;
+class Connection;
 
 /// Who owns the connections; told by them.
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
   /// Something happened: settle() is wanted at the end of the turn.
-  virtual void touch(RespConnection& connection) = 0;
+  virtual void touch(Connection& connection) = 0;
   /// Closed, and no operation of it is under way: it may be destroyed.
-  virtual void release(RespConnection& connection) = 0;
+  virtual void release(Connection& connection) = 0;
   virtual void count_bytes(std::size_t in, std::size_t out) = 0;
   /// TLS was not agreed; `why` says why.
-  virtual void note_tls_failed(const RespConnection& connection, std::string_view why) = 0;
+  virtual void note_tls_failed(const Connection& connection, std::string_view why) = 0;
 };
 
-/// A socket and its session, with TLS between them or nothing. Reads at most once a turn;
+/// A socket and what is said on it, with TLS between them or nothing. Reads at most once a turn;
 /// what a turn produced is written at its end, at once as far as the kernel takes it.
-class RespConnection {
+class Connection {
  public:
   /// `channel`: accepting.
-  RespConnection(ConnectionOwner& owner, Socket socket, tls::Channel channel,
-                 SessionContext& context, Peer peer, std::uint64_t ticket_connection)
-      : owner_(owner),
-        socket_(std::move(socket)),
-        session_(context, std::move(peer), ticket_connection) {
+  Connection(ConnectionOwner& owner, Socket socket, tls::Channel channel,
+             std::unique_ptr<Conversation> talk)
+      : owner_(owner), socket_(std::move(socket)), talk_(std::move(talk)) {
     if (!channel.is_plain()) secured_ = std::make_unique<Secured>(std::move(channel));
   }
 
-  Session& session() { return session_; }
-  const Session& session() const { return session_; }
+  Conversation& talk() { return *talk_; }
+  const Conversation& talk() const { return *talk_; }
   bool closed() const { return closed_; }
 
   /// The end of a turn: sends, then reads on, or closes. May call release().
@@ -70,7 +68,7 @@ class RespConnection {
 
   ConnectionOwner& owner_;
   Socket socket_;
-  Session session_;
+  std::unique_ptr<Conversation> talk_;
   std::unique_ptr<Secured> secured_;  // null: plain
   std::string sending_;               // what the kernel did not take at once
   std::size_t sent_ = 0;              // of it

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "server/front.h"
+#include "server/http_server.h"
+
+namespace holdfast::node {
+
+/// Where clients come to a node: the RESP port, and the HTTP port where there is one. Together
+/// they are looked after as one.
+class Fronts final : public ReplySink {
+ public:
+  Fronts(std::unique_ptr<server::Front> resp, std::unique_ptr<server::Front> http)
+      : resp_(std::move(resp)), http_(std::move(http)) {}
+
+  server::Front& resp() { return *resp_; }
+  /// nullptr: there is none.
+  server::Front* http() { return http_.get(); }
+
+  void complete(Ticket ticket, std::string_view reply, Replay replay) override {
+    if (!server::is_http(ticket)) return resp_->complete(ticket, reply, replay);
+    if (http_) http_->complete(ticket, reply, replay);
+  }
+  void set_backend(server::Backend& backend) {
+    each([&](server::Front& front) { front.set_backend(backend); });
+  }
+  void flush() {
+    each([](server::Front& front) { front.flush(); });
+  }
+  void stop_accepting() {
+    each([](server::Front& front) { front.stop_accepting(); });
+  }
+  void stop_reading() {
+    each([](server::Front& front) { front.stop_reading(); });
+  }
+  void close_all() {
+    each([](server::Front& front) { front.close_all(); });
+  }
+  void abort_all() {
+    each([](server::Front& front) { front.abort_all(); });
+  }
+  void set_connections_max(std::size_t connections) {
+    each([&](server::Front& front) { front.set_connections_max(connections); });
+  }
+  std::size_t unsent_bytes() const {
+    return resp_->unsent_bytes() + (http_ ? http_->unsent_bytes() : 0);
+  }
+  /// Clients with whom TLS was not agreed.
+  std::uint64_t tls_failed() const {
+    return resp_->counters().tls_failed + (http_ ? http_->counters().tls_failed : 0);
+  }
+
+ private:
+  template <typename Act>
+  void each(Act act) {
+    act(*resp_);
+    if (http_) act(*http_);
+  }
+
+  std::unique_ptr<server::Front> resp_;
+  std::unique_ptr<server::Front> http_;
+};
+
+}  // namespace holdfast::node
