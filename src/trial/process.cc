@@ -67,6 +67,7 @@ void Process::end(int signal) {
   ::kill(pid_, signal);
   ::waitpid(pid_, nullptr, 0);
   pid_ = 0;
+  paused_ = false;
 }
 
 void Process::kill() {
@@ -78,10 +79,13 @@ void Process::stop() {
 }
 
 void Process::pause() {
-  if (pid_ != 0) ::kill(pid_, SIGSTOP);
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGSTOP);
+  paused_ = true;
 }
 
 void Process::resume() {
+  paused_ = false;
   if (pid_ != 0) ::kill(pid_, SIGCONT);
 }
 
