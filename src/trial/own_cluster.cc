@@ -58,14 +58,19 @@ Proxy::Choose OwnCluster::coming_to(std::string receiver) {
   };
 }
 
+std::string OwnCluster::take_port() {
+  std::string port = std::move(ports_.back());
+  ports_.pop_back();
+  return port;
+}
+
 Status OwnCluster::make_etcd() {
-  const auto ports = free_ports(2 * options_.etcd_members);
-  if (!ports) return tl::unexpected(ports.error());
-  std::vector<std::string> names, advertised, peers;
+  std::vector<std::string> names, listened, advertised, peers;
   for (std::size_t i = 0; i < options_.etcd_members; ++i) {
     names.push_back(fmt::format("etcd{}", i + 1));
-    etcd_ports_.push_back((*ports)[2 * i]);
-    std::string peer_port = (*ports)[2 * i + 1];
+    etcd_ports_.push_back(take_port());
+    std::string peer_port = take_port();
+    listened.push_back(url(peer_port));
     if (options_.etcd_links) {
       for (std::size_t other = 0; other < i; ++other) make_link(names[other], names[i]);
       etcd_peers_.push_back(
@@ -77,13 +82,13 @@ Status OwnCluster::make_etcd() {
     peers.push_back(fmt::format("{}={}", names[i], advertised[i]));
   }
   for (std::size_t i = 0; i < options_.etcd_members; ++i) {
-    const std::string client = url((*ports)[2 * i]), peer = url((*ports)[2 * i + 1]);
+    const std::string client = url(etcd_ports_[i]);
     etcd_.push_back(std::make_unique<Process>(
         names[i],
         std::vector<std::string>{
             options_.etcd, "--name", names[i], "--data-dir", options_.folder + "/" + names[i],
             "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls",
-            peer, "--initial-advertise-peer-urls", advertised[i], "--initial-cluster",
+            listened[i], "--initial-advertise-peer-urls", advertised[i], "--initial-cluster",
             fmt::format("{}", fmt::join(peers, ",")), "--initial-cluster-token",
             "holdfast-" + options_.cluster, "--log-level", "warn"},
         fmt::format("{}/{}.log", options_.folder, names[i])));
@@ -107,16 +112,16 @@ Status OwnCluster::make_node_proxies(Node& node, const std::string& mesh_port) {
 }
 
 Status OwnCluster::make_nodes() {
-  const auto ports = free_ports(3 * options_.nodes);
-  if (!ports) return tl::unexpected(ports.error());
+  std::vector<std::string> mesh_ports;
   for (std::size_t i = 0; i < options_.nodes; ++i) {
     Node& node = nodes_.emplace_back();
-    node.address = {loopback, (*ports)[3 * i]};
-    if (Status s = make_node_proxies(node, (*ports)[3 * i + 2]); !s) return s;
+    node.address = {loopback, take_port()};
+    mesh_ports.push_back(take_port());
+    if (Status s = make_node_proxies(node, mesh_ports[i]); !s) return s;
   }
   for (std::size_t i = 0; i < options_.nodes; ++i) {
     nodes_[i].process = std::make_unique<Process>(
-        node_name(i), node_command(i, nodes_[i], (*ports)[3 * i + 1], (*ports)[3 * i + 2]),
+        node_name(i), node_command(i, nodes_[i], take_port(), mesh_ports[i]),
         fmt::format("{}/{}.log", options_.folder, node_name(i)));
   }
   return {};
@@ -164,6 +169,9 @@ Status OwnCluster::start() {
   std::error_code failed;
   std::filesystem::create_directories(options_.folder, failed);
   if (failed) return fail(Code::err, options_.folder + ": " + failed.message());
+  auto ports = free_ports(2 * options_.etcd_members + 3 * options_.nodes);
+  if (!ports) return tl::unexpected(ports.error());
+  ports_ = *std::move(ports);
   if (!options_.etcd.empty()) {
     if (Status s = make_etcd(); !s) return s;
   }
@@ -179,7 +187,8 @@ Status OwnCluster::start() {
 
 void OwnCluster::stop() {
   for (const Node& node : nodes_) node.process->stop();
-  // At an orderly end a member hands over to others, by links that carry nothing while we wait here.
+  // At an orderly end a member hands over to others, by links that carry nothing while we wait
+  // here.
   for (const auto& member : etcd_) {
     if (options_.etcd_links) {
       member->kill();

@@ -63,6 +63,7 @@ class OwnCluster {
   Usage usage() const;
 
  private:
+  std::string take_port();
   Status make_etcd();
   Status make_nodes();
   Status make_node_proxies(Node& node, const std::string& mesh_port);
@@ -74,6 +75,7 @@ class OwnCluster {
 
   boost::asio::io_context& io_;
   OwnClusterOptions options_;
+  std::vector<std::string> ports_;  // drawn together: one drawn later might be one of them
   // Links before the proxies that use them.
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<Link*> mesh_links_;
