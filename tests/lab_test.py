@@ -14,6 +14,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import jsonschema
+
 import holdfast
 from holdfast import check, equal, run_cases, wait_until
 
@@ -101,18 +103,21 @@ def retry_counts_double_only_without_ids():
         check(node["counted_without_ids"] > plain["sent"], f"without ids nothing was counted twice: {load}")
 
 
+EVERYTHING = {"rate": 60, "seconds": 14, "things": 5, "actions": [
+    {"at": "1s", "delay": "node1-node2", "by": "200ms", "jitter": "50ms"},
+    {"at": "1s", "cut": "node1>node3"},
+    {"at": "4s", "heal": "all"},
+    {"at": "4s", "lose": ["node1-node2", "node2-node3"], "share": 0.2},
+    {"at": 6, "heal": "mesh"},
+    {"at": "6s", "pause": "node2"},
+    {"at": "8s", "resume": "node2"},
+    {"at": "9s", "kill": "node3"},
+    {"at": "11s", "start": "node3"}]}
+
+
 def links_and_processes():
     """Every kind of action does what it says to real processes, and all is well in the end."""
-    told = play({"scene": "likes", "rate": 60, "seconds": 14, "things": 5, "actions": [
-        {"at": "1s", "delay": "node1-node2", "by": "200ms", "jitter": "50ms"},
-        {"at": "1s", "cut": "node1>node3"},
-        {"at": "4s", "heal": "all"},
-        {"at": "4s", "lose": "mesh", "share": 0.2},
-        {"at": "6s", "heal": "mesh"},
-        {"at": "6s", "pause": "node2"},
-        {"at": "8s", "resume": "node2"},
-        {"at": "9s", "kill": "node3"},
-        {"at": "11s", "start": "node3"}]}, "--etcd", "none")
+    told = play({"scene": "likes", **EVERYTHING}, "--etcd", "none")
     equal_in_the_end(told, "likes")
     slow = while_broken(told, "node1-node2 is slower by 200 to 250 ms each way")
     nodes = slow["loads"]["likes"]["nodes"]
@@ -146,12 +151,20 @@ def likes_of_a_file():
 
 
 def scenario_errors():
+    schema = json.loads((holdfast.ROOT / "docs" / "formats" / "lab-scenario.schema.json").read_text())
+    jsonschema.validate({"scene": "likes", **CUT_AND_HEALED}, schema)
+    jsonschema.validate({"scene": "retry", **EVERYTHING}, schema)
     for scenario, complaint in (
             ("{", "no JSON"),
             ({"scene": "lykes"}, "scene: is none of likes"),
+            ({"scene": "likes", "second": 3}, "second: is not known here"),
+            ({"scene": "likes", "actions": [{"at": "1s", "cut": "node1", "heal": "node1"}]}, "actions[0].heal: is one action too many"),
+            ({"scene": "likes", "actions": [{"at": "1s", "lose": "mesh", "share": 2}]}, "actions[0].share: is no number"),
             ({"scene": "likes", "actions": [{"at": "1s", "cut": "node9"}]}, "actions[0].cut: no link 'node9'"),
             ({"scene": "likes", "actions": [{"at": "99s", "kill": "node1"}]}, "actions[0].at: is no time up to 12s")):
         done = lab(scenario)
+        if isinstance(scenario, dict) and "node9" not in complaint and "up to 12s" not in complaint:
+            check(list(jsonschema.Draft202012Validator(schema).iter_errors(scenario)), f"the schema allows {scenario}")
         equal(done.returncode, WRONG_USAGE, f"{scenario}: {done.stdout}{done.stderr}")
         check(complaint in done.stderr, f"{scenario}: {done.stderr}")
     for flags in (["--headless"], ["--scenario", "/nosuch"], ["--nodes", "0"], ["--likes", "/nosuch"], ["--nosuch"],

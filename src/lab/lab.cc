@@ -2,6 +2,7 @@
 #include "lab/lab.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -19,6 +20,14 @@ namespace holdfast::lab {
 namespace asio = boost::asio;
 
 namespace {
+
+/// Clients and proxies have more open than many a shell allows by itself.
+void raise_open_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
 
 /// What is thrown there is a mistake of ours.
 template <typename T>
@@ -48,6 +57,7 @@ asio::awaitable<Status> start_and_show(Stage& stage, Show& show, asio::signal_se
 
 Result<Played> play_headless(const StageOptions& options, const Scenario& scenario,
                              const std::vector<Like>& likes) {
+  raise_open_files();
   asio::io_context io;
   Stage stage(io, options);
   Run run(stage, scenario, likes, "run1", options.seed);
@@ -60,6 +70,7 @@ Result<Played> play_headless(const StageOptions& options, const Scenario& scenar
 
 Status show_page(const StageOptions& options, std::uint16_t port, const std::vector<Like>& likes,
                  const std::function<void(const std::string& address)>& ready) {
+  raise_open_files();
   asio::io_context io;
   Stage stage(io, options);
   Show show(stage, likes, options.seed);

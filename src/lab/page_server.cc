@@ -171,9 +171,10 @@ PageServer::Response PageServer::answer(const Request& request) {
     return refusal(http::status::method_not_allowed, "GET and POST are offered here");
   if (request.target() == "/") {
     Response page = response_of(http::status::ok, "text/html; charset=utf-8", desk_.page);
-    page.set("Content-Security-Policy",
-             "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-             "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+    page.set(
+        "Content-Security-Policy",
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
     return page;
   }
   if (request.target() == "/live.json")

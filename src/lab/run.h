@@ -53,6 +53,7 @@ class Run {
   const Scenario& scenario() const { return scenario_; }
 
  private:
+  static constexpr std::uint64_t first_beat = 1;
   struct Load {
     std::unique_ptr<Scene> scene;
     Meter meter;
@@ -95,6 +96,7 @@ class Run {
   std::size_t looking_ = 0;
   bool looks_ = false;
   bool ending_ = false;
+  bool comparing_ = false;
 };
 
 }  // namespace holdfast::lab

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trial/proxy.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
@@ -20,6 +22,12 @@ namespace {
 
 constexpr milliseconds look_every{20};  // whether the link is whole again
 constexpr std::size_t piece_bytes = std::size_t{64} << 10;
+
+/// Whether its peer has ended it, whatever it sent before.
+bool is_hung_up(tcp::socket& socket) {
+  pollfd asked{.fd = socket.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0;
+}
 
 }  // namespace
 
@@ -62,7 +70,11 @@ asio::awaitable<void> Proxy::accept() {
 
 asio::awaitable<void> Proxy::serve(std::shared_ptr<Pair> pair, Bearing bearing) {
   // A connection needs both ways to come about.
-  while (bearing.link->is_cut()) co_await pause_for(look_every);
+  while (bearing.link->is_cut()) {
+    co_await pause_for(look_every);
+    // Who has given up comes again, and again: they are not to gather here.
+    if (pair->near.is_open() && is_hung_up(pair->near)) co_return pair->close();
+  }
   if (!pair->near.is_open()) co_return;
   tcp::resolver resolver(io_);
   const auto [unknown, endpoints] = co_await resolver.async_resolve(to_.host, to_.port, as_result);

@@ -28,7 +28,7 @@ function take(news) {
     $('result').hidden = true;
   }
   if (!news.all) lab.slots.push(...news.slots);
-  notice(news.trouble || (lab.strong ? '' : lab.withoutStrong));
+  if (performance.now() > (lab.complainedUntil ?? 0)) notice(news.trouble || (lab.strong ? '' : lab.withoutStrong));
   picture.show(news, lab.nodes, lab.etcd);
   if (lab.slots.length && charts.scenes.length) charts.draw(lab.slots);
   if (news.result) showResult(news.result);
@@ -45,6 +45,11 @@ function begin(all) {
 function notice(text) {
   if ($('notice').textContent !== text) $('notice').textContent = text;
   $('notice').hidden = !text;
+}
+/** What was asked could not be done: said for a while, since the next news would take its place. */
+function complain(text) {
+  lab.complainedUntil = performance.now() + 8000;
+  notice(text);
 }
 function showRun(news) {
   const run = news.run;
@@ -84,7 +89,7 @@ function showResult(result) {
 async function ask(path, body) {
   try {
     const answer = await fetch(path, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)});
-    if (!answer.ok) notice((await answer.json()).error);
+    if (!answer.ok) complain((await answer.json()).error);
   } catch {
     notice('The lab does not answer. If it has ended, start it again: holdfast lab.');
   }

@@ -39,7 +39,7 @@ class Picture {
     this.onChoose = onChoose;
     this.chosen = '';
     this.before = new Map();  // bytes by link, and when
-    new ResizeObserver(() => { if (this.state && Math.abs(place.clientWidth - this.width) > 2) this.draw(); }).observe(place);
+    new ResizeObserver(() => { if (this.state && Math.abs(place.clientWidth - this.room) > 2) this.draw(); }).observe(place);
   }
 
   show(state, nodes, etcd) {
@@ -52,7 +52,8 @@ class Picture {
   // -- What stays: drawn once, and when the room changes
 
   layout() {
-    const width = this.width = Math.max(300, this.place.clientWidth), at = new Map();
+    // Below this the boxes would lie on one another: then it is scrolled.
+    const width = this.width = Math.max(96 * Math.max(this.nodes.length, this.etcd.length), this.place.clientWidth), at = new Map();
     const row = (names, y, dip) => names.forEach((name, i) => {
       const t = names.length === 1 ? .5 : i / (names.length - 1), margin = Math.min(90, width * .15);
       at.set(name, [margin + t * (width - 2 * margin), y + dip * Math.sin(Math.PI * t)]);
@@ -64,9 +65,10 @@ class Picture {
     return at;
   }
   draw() {
+    this.room = this.place.clientWidth;
     const at = this.at = this.layout(), height = this.etcd.length ? 385 : 225;
     this.parts = new Map();
-    const root = svg('svg', {viewBox: `0 0 ${this.width} ${height}`, height, role: 'group', 'aria-label': 'Nodes and links'});
+    const root = svg('svg', {viewBox: `0 0 ${this.width} ${height}`, height, style: `width:${this.width}px`, role: 'group', 'aria-label': 'Nodes and links'});
     for (const link of this.state.links) root.append(this.drawLink(link, at));
     for (const name of [...this.nodes, ...this.etcd]) root.append(this.drawProcess(name, at.get(name)));
     for (const node of this.nodes) {
@@ -90,8 +92,9 @@ class Picture {
       x2: to[0] + side * aside[0], y2: to[1] + side * aside[1]});
     const flows = [line('flow', a, b, 1), line('flow', b, a, 1)];
     flows[1].setAttribute('transform', `translate(${-2 * aside[0]} ${-2 * aside[1]})`);
-    // Off the middle: there several links cross.
-    const label = svg('text', {x: a[0] + (b[0] - a[0]) * .42, y: a[1] + (b[1] - a[1]) * .42 + 4, 'text-anchor': 'middle'});
+    // Off the middle: there several links cross, and some run behind a box.
+    const share = link.second.startsWith('etcd') && link.first.startsWith('node') ? .26 : .42;
+    const label = svg('text', {x: a[0] + (b[0] - a[0]) * share, y: a[1] + (b[1] - a[1]) * share + 4, 'text-anchor': 'middle'});
     const thing = this.thing(link.name);
     thing.append(line('hit', a, b, 0), line('wire', a, b, 0), ...flows, label);
     this.parts.set(link.name, {thing, flows, label});
