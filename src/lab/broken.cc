@@ -34,9 +34,39 @@ std::set<std::string> cut_off(const std::vector<LinkState>& links) {
   return all;
 }
 
-void add_links(std::vector<std::string>& told, const std::vector<std::string>& names,
-               std::string_view what) {
+bool is_of_clients(const LinkState& link) {
+  return link.first == clients;
+}
+
+bool is_of_mesh(const LinkState& link) {
+  return link.first.starts_with("node") && link.second.starts_with("node");
+}
+
+/// Where all links of a kind are named, the kind's name stands for them.
+void fold(std::vector<std::string>& names, const std::vector<LinkState>& links,
+          bool (*is_of_kind)(const LinkState&), const char* kind) {
+  std::vector<std::string> all;
+  for (const LinkState& link : links) {
+    if (is_of_kind(link)) all.push_back(link.first + "-" + link.second);
+  }
+  const auto is_named = [&](const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  if (all.size() < 2 || !std::ranges::all_of(all, is_named)) return;
+  std::erase_if(names,
+                [&](const std::string& name) { return std::ranges::find(all, name) != all.end(); });
+  names.insert(names.begin(), kind);
+}
+
+void add_links(std::vector<std::string>& told, std::vector<std::string> names,
+               std::string_view what, const std::vector<LinkState>& links) {
+  fold(names, links, is_of_clients, "all clients' links");
+  fold(names, links, is_of_mesh, "all links between nodes");
   if (names.empty()) return;
+  if (names.size() == 1 && names[0].starts_with("all ")) {
+    told.push_back(fmt::format("{} are {}", names[0], what));
+    return;
+  }
   told.push_back(
       fmt::format("{} {} {}", fmt::join(names, ", "), names.size() == 1 ? "is" : "are", what));
 }
@@ -48,7 +78,7 @@ std::vector<std::string> describe_broken(const std::vector<LinkState>& links,
                                          const std::vector<std::string>& stopped) {
   std::vector<std::string> told;
   const std::set<std::string> off = cut_off(links);
-  add_links(told, {off.begin(), off.end()}, "cut off");
+  add_links(told, {off.begin(), off.end()}, "cut off", links);
   std::vector<std::string> cut;
   std::map<std::string, std::vector<std::string>> otherwise;
   for (const LinkState& link : links) {
@@ -72,10 +102,10 @@ std::vector<std::string> describe_broken(const std::vector<LinkState>& links,
       otherwise[fmt::format("losing {:.0f}% of the replies", link.lost_replies * 100)].push_back(
           name);
   }
-  add_links(told, cut, "cut");
-  for (const auto& [what, names] : otherwise) add_links(told, names, what);
-  add_links(told, paused, "paused");
-  add_links(told, stopped, "killed");
+  add_links(told, cut, "cut", links);
+  for (const auto& [what, names] : otherwise) add_links(told, names, what, links);
+  add_links(told, paused, "paused", links);
+  add_links(told, stopped, "killed", links);
   return told;
 }
 

@@ -67,7 +67,7 @@ std::string deeds_of(std::size_t node, const Phase& phase, const Played& played)
   return listed(told);
 }
 
-/// Of those of whom nothing else is to be told.
+/// Of those of whom nothing else is to be told. Empty: they had nothing to do.
 std::string deeds_of(const std::vector<std::size_t>& nodes, const Phase& phase,
                      const Played& played) {
   std::vector<std::string> told;
@@ -78,9 +78,10 @@ std::string deeds_of(const std::vector<std::size_t>& nodes, const Phase& phase,
       accepted += phase.loads[i].nodes[node].counts.accepted;
       behind = std::max(behind, phase.loads[i].nodes[node].behind_for);
     }
-    told.push_back(count_of(accepted, played.loads[i].what));
+    if (accepted > 0) told.push_back(count_of(accepted, played.loads[i].what));
   }
-  std::string text = "accepted " + listed(told);
+  if (told.empty() && phase.mended) return {};
+  std::string text = "accepted " + (told.empty() ? "nothing" : listed(told));
   if (behind >= worth_telling && !phase.mended)
     text += fmt::format(" and were up to {} behind", time_of(behind));
   return text;
@@ -179,9 +180,9 @@ std::string sentence_of(const Phase& phase, const Played& played) {
                   is_named(played.nodes[special[0]], phase.broken[0]);
   for (const std::size_t node : special)
     told.push_back((it ? "it" : played.nodes[node]) + " " + deeds_of(node, phase, played));
-  if (!others.empty())
-    told.push_back((special.empty() ? "all nodes " : "the others ") +
-                   deeds_of(others, phase, played));
+  const std::string rest = others.empty() ? std::string() : deeds_of(others, phase, played);
+  if (!rest.empty()) told.push_back((special.empty() ? "all nodes " : "the others ") + rest);
+  if (told.empty()) return begin;
   return fmt::format("{}{} {}", begin, phase.mended ? ";" : ":", fmt::join(told, "; "));
 }
 

@@ -3,7 +3,7 @@
 const dashes = ['', '7 4', '2 4', '10 3 2 3', '4 2', '1 3', '12 5'];
 const nodeColour = i => `var(--node${i % 7 + 1})`;
 const count = n => Math.round(n).toLocaleString('en');
-const milliseconds = n => n < 10 ? `${n.toFixed(1)} ms` : n < 2000 ? `${Math.round(n)} ms` : `${(n / 1000).toFixed(1)} s`;
+const milliseconds = n => !n ? '0 ms' : n < 10 ? `${n.toFixed(1)} ms` : n < 2000 ? `${Math.round(n)} ms` : `${(n / 1000).toFixed(1)} s`;
 
 /** Of one number: a line for each node, over the time of the run. */
 class Chart {
