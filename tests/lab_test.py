@@ -205,6 +205,23 @@ class Page:
     def post(self, path, body, **headers):
         return self.ask("POST", path, body, **{"Content_Type": "application/json", **headers})
 
+    def events(self, count):
+        """The first so many server-sent events."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", "/events")
+            answer = connection.getresponse()
+            equal(answer.headers["Content-Type"], "text/event-stream")
+            events = []
+            while len(events) < count:
+                line = answer.readline().decode()
+                check(line, "the stream ended")
+                if line.startswith("data: "):
+                    events.append(json.loads(line[len("data: "):]))
+            return events
+        finally:
+            connection.close()
+
     def live(self):
         return json.loads(self.ask("GET", "/live.json")[1])
 
@@ -216,6 +233,9 @@ def the_page():
         check("Holdfast lab" in html and "@SCRIPT@" not in html, html[:200])
         check(not re.search(r"""(src|href)=["']?(https?:)?//""", html), "it asks others for something")
         equal(page.live()["nodes"], ["node1", "node2", "node3"])
+        events = page.events(4)
+        check(events[0]["all"] and len(events[3]["links"]) == len(events[0]["links"]) == 6, f"{events}")
+        check(sum(link["bytes"][0] for link in events[3]["links"]) > 0, "nodes talk by links that are seen")
         own = f"http://127.0.0.1:{page.port}"
         # Another page in the same browser, or a name that leads here, changes nothing.
         for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"},

@@ -70,8 +70,8 @@ class Charts {
   of(scene) {
     const retry = scene.name === 'retry';
     return [
-      new Chart({title: retry ? 'counted' : `${scene.what}s shown`, text: count, of: node => node.value,
-        says: retry ? 'thick with request ids, thin without' : 'what each node shows; a gap where it does not answer',
+      new Chart({title: retry ? 'counted: thick with ids, thin without' : `${scene.what}s shown`, text: count, of: node => node.value,
+        says: retry ? 'what each node shows, of operations with and without request ids' : 'what each node shows; a gap where it does not answer',
         plain: retry ? node => node.plain ?? null : null}),
       new Chart({title: 'staleness', text: milliseconds, of: node => node.behind_ms,
         says: 'how long ago the first write was acknowledged, at any node, that this one does not show'}),

@@ -64,18 +64,23 @@ function showRun(news) {
   const ended = run.at_ms > run.of_ms;
   say(ended ? 'The scene is over: what is broken is mended, what clients were not told is settled, and the nodes are compared …' : run.sentence,
     news.broken.length ? 'warn' : '');
+  speak(() => $('verdict').textContent, `${run.number} ${ended} ${news.broken}`);
 }
-/** Read aloud where it is listened to, so not four times a second. */
+/** The words with the numbers of now: they change often, so they are not what is read aloud. */
 function say(text, tone) {
-  const now = performance.now(), kind = `verdict ${tone}`;
-  if (kind === $('verdict').className && now - (say.at ?? 0) < 1000) return;
-  say.at = now;
-  $('verdict').className = kind;
+  $('verdict').className = `verdict ${tone}`;
   if ($('verdict').textContent !== text) $('verdict').textContent = text;
 }
+/** Read aloud where a screen reader listens: once for each change of what is broken, when it has had an effect. */
+function speak(text, about) {
+  if (about === lab.spokenAbout) return;
+  lab.spokenAbout = about;
+  clearTimeout(lab.speaking);
+  lab.speaking = setTimeout(() => { $('spoken').textContent = text(); }, 2000);
+}
 function showResult(result) {
-  say.at = 0;
   say(result.verdict, result.held ? 'good' : 'bad');
+  speak(() => Object.values(result.loads).map(load => load.sentence).join('. '), `result ${lab.number}`);
   $('result').hidden = false;
   $('result-loads').replaceChildren(...Object.values(result.loads).map(load =>
     el('p', {}, el('strong', {}, load.held ? '✓ held: ' : '✕ broken: '), load.sentence)));

@@ -32,6 +32,17 @@ function linkTrouble(link) {
   return words;
 }
 
+/** The same in the room that the picture has. */
+function linkMark(link) {
+  const [forth, back] = link.cut, marks = [];
+  if (forth && back) marks.push('✕ cut');
+  else if (forth || back) marks.push(`✕ from ${forth ? link.first : link.second}`);
+  if (link.delay || link.jitter) marks.push(`+${link.delay} ms`);
+  if (link.loss) marks.push(`−${Math.round(link.loss * 100)}%`);
+  if (link.lost_replies) marks.push(`−${Math.round(link.lost_replies * 100)}% replies`);
+  return marks.join(' ');
+}
+
 /** Nodes, etcd's members, and the links between them, with what passes on each. */
 class Picture {
   constructor(place, onChoose) {
@@ -148,7 +159,7 @@ class Picture {
       flow.style.strokeWidth = Math.max(2, Math.round(size * 1.2));
     });
     label.setAttribute('class', cut ? 'bad' : 'warn');
-    label.textContent = cut ? `✕ ${trouble.join(', ')}` : trouble.join(', ');
+    label.textContent = linkMark(link);
   }
   rateText(link) {
     const rates = this.before.get(link.name)?.rates ?? [0, 0];
