@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 LAYERS = ("base value log table dedup command function workflow strong eventual tls mesh catalog "
-          "server node verify trial cli").split()
+          "server node verify trial lab cli").split()
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 
 

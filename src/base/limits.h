@@ -156,4 +156,19 @@ inline constexpr std::size_t mesh_window_bytes = 8_MiB;  // sent to a peer, not 
 inline constexpr std::size_t mesh_watched_entries_max = 65'536;     // not yet on a peer's disk
 inline constexpr std::size_t mesh_checkpoint_batch_bytes = 32_MiB;  // received, then committed
 
+// Trials and the lab
+inline constexpr std::size_t link_late_bytes_max =
+    4_MiB;  // on their way over a slow link, each way
+inline constexpr std::size_t lab_scenario_bytes_max = 1_MiB;
+inline constexpr std::size_t lab_actions_max = 1'000;
+inline constexpr double lab_rate_max = 20'000;         // operations a second
+inline constexpr double lab_seconds_max = 3'600;       // of a scene
+inline constexpr std::size_t lab_things_max = 500;     // posts or accounts, all read at each look
+inline constexpr Millis lab_delay_max{10'000};         // of a link
+inline constexpr std::size_t lab_marks_max = 200'000;  // of when how much was acknowledged
+inline constexpr std::size_t lab_open_max = 100'000;   // operations whose outcome nobody knows yet
+inline constexpr std::size_t lab_likes_max = 1'000'000;       // rows of a file
+inline constexpr std::size_t lab_connections_max = 64;        // to its page
+inline constexpr std::size_t lab_request_bytes_max = 64_KiB;  // of that
+
 }  // namespace holdfast::limits

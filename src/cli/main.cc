@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "cli/check.h"
 #include "cli/commands.h"
+#include "cli/lab.h"
 #include "cli/load.h"
 #include "cli/serve.h"
 #include "cli/verify.h"
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
   holdfast::cli::add_load_command(app, exit_code);
   holdfast::cli::add_check_command(app, exit_code);
   holdfast::cli::add_verify_command(app, exit_code);
+  holdfast::cli::add_lab_command(app, exit_code);
   holdfast::cli::add_commands_command(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -56,24 +56,23 @@ Fault Faults::cut_from_etcd(std::size_t number) {
   OwnCluster::Node& node = own_->nodes()[number];
   return {.what = node.process->name() + " cut off from etcd",
           .strike = [&node]() -> asio::awaitable<Status> {
-            for (const auto& link : node.to_etcd) link->cut();
+            for (Link* const link : node.etcd_links) link->cut();
             co_return Status();
           },
           .mend = [&node]() -> asio::awaitable<Status> {
-            for (const auto& link : node.to_etcd) link->heal();
+            for (Link* const link : node.etcd_links) link->heal();
             co_return Status();
           }};
 }
 
-// A proxy knows to whom it leads, not who comes: so all are cut from one another.
 Fault Faults::cut_mesh() {
   return {.what = "nodes cut off from one another",
           .strike = [this]() -> asio::awaitable<Status> {
-            for (const auto& node : own_->nodes()) node.mesh->cut();
+            for (Link* const link : own_->mesh_links()) link->cut();
             co_return Status();
           },
           .mend = [this]() -> asio::awaitable<Status> {
-            for (const auto& node : own_->nodes()) node.mesh->heal();
+            for (Link* const link : own_->mesh_links()) link->heal();
             co_return Status();
           }};
 }

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <utility>
 
@@ -67,6 +68,7 @@ void Process::end(int signal) {
   ::kill(pid_, signal);
   ::waitpid(pid_, nullptr, 0);
   pid_ = 0;
+  paused_ = false;
 }
 
 void Process::kill() {
@@ -78,10 +80,13 @@ void Process::stop() {
 }
 
 void Process::pause() {
-  if (pid_ != 0) ::kill(pid_, SIGSTOP);
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGSTOP);
+  paused_ = true;
 }
 
 void Process::resume() {
+  paused_ = false;
   if (pid_ != 0) ::kill(pid_, SIGCONT);
 }
 
@@ -114,19 +119,30 @@ std::string find_program(const std::string& name) {
   return {};
 }
 
+// Below the range that the kernel gives to outgoing connections and to who asks for any port: one
+// of those can be taken by the time that the process we start listens.
 Result<std::vector<std::string>> free_ports(std::size_t count) {
   using boost::asio::ip::tcp;
+  constexpr unsigned short least = 12'000, most = 31'999;
+  constexpr std::size_t tries_max = 10'000;
+  std::random_device random;
+  std::uniform_int_distribution<unsigned short> draw(least, most);
   boost::asio::io_context io;
   std::vector<tcp::acceptor> held;  // until all are known, so that none comes twice
   std::vector<std::string> ports;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t tries = 0; ports.size() < count && tries < tries_max; ++tries) {
+    const unsigned short port = draw(random);
     boost::system::error_code failed;
-    tcp::acceptor& one = held.emplace_back(io);
+    tcp::acceptor one(io);
     one.open(tcp::v4(), failed);
-    if (!failed) one.bind({boost::asio::ip::address_v4::loopback(), 0}, failed);
-    if (failed) return fail(Code::err, "no free port: " + failed.message());
-    ports.push_back(std::to_string(one.local_endpoint().port()));
+    if (!failed) one.set_option(boost::asio::socket_base::reuse_address(true), failed);
+    if (!failed) one.bind({boost::asio::ip::address_v4::loopback(), port}, failed);
+    if (!failed) one.listen(1, failed);
+    if (failed) continue;
+    held.push_back(std::move(one));
+    ports.push_back(std::to_string(port));
   }
+  if (ports.size() < count) return fail(Code::err, "no free ports from 12000 to 31999");
   return ports;
 }
 

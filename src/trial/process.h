@@ -30,6 +30,7 @@ class Process {
   void stop();
   void pause();
   void resume();
+  bool is_paused() const { return paused_; }
   /// Whether it was started and has ended, and not by any of the above.
   bool ended_by_itself();
   /// What its log ends with, for a person.
@@ -43,6 +44,7 @@ class Process {
   std::string log_file_;
   pid_t pid_ = 0;
   bool ended_by_itself_ = false;
+  bool paused_ = false;
 };
 
 /// Where a program is, going by PATH; empty: nowhere.
