@@ -166,7 +166,7 @@ void World::leave(std::size_t index) {
 }
 
 void World::remove(const Node& gone) {
-  operators_.push_back(std::make_shared<Client>(client_parts(), "operator"));
+  operators_.push_back(std::make_shared<Client>(client_parts(Owners::root), "operator"));
   operators_.back()->insist({"NODE", "REMOVE", gone.host->name}, [](const auto&) {});
 }
 
