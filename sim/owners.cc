@@ -36,9 +36,10 @@ verify::Command Owners::sign_in(const std::string& service) const {
 }
 
 Call Owners::next() {
+  if (!given_.empty() && random_.percent(80)) return use_what_was_given_away();
   const auto dice = random_.below(100);
-  if (dice < 8) return give();
-  if (dice < 14) return rotate();
+  if (dice < 15) return give();
+  if (dice < 20) return rotate();
   return use();
 }
 
@@ -58,6 +59,16 @@ Call Owners::rotate() {
   return call;
 }
 
+Call Owners::use_what_was_given_away() {
+  Call call = use();
+  const Giving giving = given_.back();
+  given_.pop_back();
+  call.as = giving.owner == services[0] ? services[1] : services[0];
+  call.commands[0][1] = fmt::format("{}:k{}", giving.keyspace, random_.below(3));
+  if (call.commands[0][0] == "SET") call.commands[0][2] = fmt::format("{}-{}", call.as, ++values_);
+  return call;
+}
+
 Call Owners::use() {
   const std::string key = fmt::format("{}:k{}", random_.percent(70) ? "p" : "q", random_.below(3));
   const auto dice = random_.below(10);
@@ -73,7 +84,8 @@ Call Owners::use() {
 
 void Owners::sent(const Call& call, verify::Time at) {
   const verify::Command& command = call.commands.front();
-  if (is_giving(command)) givings_[command[2]].try_emplace(call.id, Giving{command.back(), at, {}});
+  if (is_giving(command))
+    givings_[command[2]].try_emplace(call.id, Giving{command[2], command.back(), at, {}});
   if (command[0] == "SET" && !call.as.empty()) writes_.try_emplace(command[2], Write{call.as, at});
 }
 
@@ -87,7 +99,10 @@ std::string Owners::heard(const Call& call, const verify::Answer& answer, verify
   }
   if (is_giving(command) && !error) {
     Giving& giving = givings_[command[2]][call.id];
-    if (!giving.ended) giving.ended = now;
+    if (!giving.ended) {
+      giving.ended = now;
+      given_.insert(given_.end(), {giving, giving, giving});
+    }
     ++counters.given;
   }
   const bool uses = (command[0] == "GET" || command[0] == "SET") && !call.as.empty();

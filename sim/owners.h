@@ -30,6 +30,8 @@ class Owners {
   static std::vector<verify::Command> declarations();
 
   Call next();
+  /// It wants to be asked soon.
+  bool is_urgent() const { return !given_.empty(); }
   bool must_sign_in() const { return !tokens_.empty(); }
   bool has_token_of(const std::string& service) const { return tokens_.contains(service); }
   verify::Command sign_in(const std::string& service) const;
@@ -48,7 +50,7 @@ class Owners {
  private:
   /// A keyspace given to another: at some time from `began` on, until `ended` if that was heard.
   struct Giving {
-    std::string owner;
+    std::string keyspace, owner;
     verify::Time began = 0;
     std::optional<verify::Time> ended;
   };
@@ -58,6 +60,7 @@ class Owners {
   };
 
   Call use();
+  Call use_what_was_given_away();
   Call give();
   Call rotate();
   /// Whether it may have owned the keyspace at some time between the two.
@@ -70,6 +73,8 @@ class Owners {
   std::map<std::string, std::string> tokens_;
   std::map<std::string, std::map<std::string, Giving>> givings_;  // by keyspace and request id
   std::map<std::string, Write> writes_;                           // by their values
+  // Given away a moment ago: whoever asks next may ask a node that has not heard of it.
+  std::vector<Giving> given_;
 };
 
 }  // namespace holdfast::sim

@@ -81,7 +81,8 @@ std::vector<verify::Command> Workload::declarations() const {
 Call Workload::next() {
   if (!past_.empty() && random_.percent(3)) return past_[random_.below(past_.size())];
   if (plan_.workflows && random_.percent(20)) return workflows_.next();
-  if (owners_.must_sign_in() && random_.percent(12)) return owners_.next();
+  if (owners_.must_sign_in() && random_.percent(owners_.is_urgent() ? 60 : 12))
+    return owners_.next();
   if (random_.percent(6)) return passing_call();
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call = strong ? strong_call() : eventual_call();
