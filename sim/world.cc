@@ -130,6 +130,7 @@ void World::on_exit(Host& host, const std::optional<Error>& why) {
 }
 
 void World::on_end(node::Node& node) {
+  log_time_ = std::max(log_time_, node.strong_time());
   const auto count = [&](const char* name, std::uint64_t more) { findings_.counts[name] += more; };
   count("checkpoints", node.checkpointer().counters().completed);
   count("checkpoints failed", node.checkpointer().counters().failed);

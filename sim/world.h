@@ -127,6 +127,7 @@ class World final : public Witness {
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> entries_;
   eventual::testing::BruteForceModel model_;
   std::string broken_;  // found while it ran
+  Instant log_time_{};  // the latest that a node had reached when it ended
   bool calm_ = false;   // nothing breaks any more
   bool over_ = false;
 };
