@@ -11,7 +11,8 @@ namespace holdfast::sim {
 namespace {
 
 // Runs that meet nothing find nothing.
-constexpr std::array must_be_met = {"HTTP replies lost",
+constexpr std::array must_be_met = {"HTTP calls asked for again",
+                                    "HTTP replies lost",
                                     "appends again",
                                     "appends given up",
                                     "checkpoints",

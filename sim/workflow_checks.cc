@@ -213,8 +213,11 @@ std::string World::check_workflows() {
   const HttpService::Counters& http = http_.counters;
   findings_.counts["HTTP requests lost"] += http.requests_lost;
   findings_.counts["HTTP replies lost"] += http.replies_lost;
+  findings_.counts["HTTP requests repeated"] += http.repeated;
   findings_.counts["HTTP busy"] += http.busy;
   findings_.counts["HTTP refused"] += http.refused;
+  for (const auto& [call, seen] : http_.seen())
+    findings_.counts["HTTP calls asked for again"] += seen.asked > 1 ? 1 : 0;
   for (const auto& [run, askers] : http_.askers())
     findings_.counts["runs taken over"] += askers.size() > 1 ? 1 : 0;
   return {};
