@@ -121,7 +121,7 @@ void WorkflowDriver::make(const workflow::Run& run, const workflow::Definition& 
   }
   // The others come when these have ended: their reports change the run.
   if (attempts_.size() >= limits::workflow_attempts_in_flight_max) return;
-  const auto request = workflow::request_of(definition, run, call);
+  const auto request = workflow::request_of(definition, run, attempt);
   if (!request) return;  // the log has looked before it said that it is due
   attempts_.emplace(key, Attempt{});
   const std::string id =

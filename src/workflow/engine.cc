@@ -250,7 +250,7 @@ void Engine::call_what_is_due(const Definition& definition, Run& run, Moment at,
     for (const AttemptName& attempt : progress.due()) {
       const Call& call = progress.call_of(attempt);
       if (!std::holds_alternative<FunctionCall>(call.what)) continue;
-      const auto request = request_of(definition, run, call);
+      const auto request = request_of(definition, run, attempt);
       HF_ASSERT(request.has_value());  // Progress has looked before it said so
       const auto outcome = functions.call(
           run.service, std::get<FunctionRequest>(*request),

@@ -72,8 +72,15 @@ Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Call& call,
 }
 
 Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Definition& definition,
-                                                               const Run& run, const Call& call) {
-  return request_of(call, document_of(definition, run));
+                                                               const Run& run,
+                                                               const AttemptName& attempt) {
+  const Step& step = definition.steps[attempt.step];
+  if (attempt.undo)
+    return request_of(*step.undo, document_of(definition, run, definition.steps.size()));
+  const auto stage =
+      std::find_if(definition.stages.begin(), definition.stages.end(),
+                   [&](const Stage& one) { return attempt.step < one.first + one.count; });
+  return request_of(*step.call(), document_of(definition, run, stage->first));
 }
 
 std::optional<Instant> next_of(const Run& run) {
@@ -127,7 +134,7 @@ void Progress::advance() {
 // True: its steps are all over already, or the run is being undone.
 bool Progress::begin_stage(const Stage& stage) {
   if (run_.steps[stage.first].state == StepState::waiting) {
-    const Document document = document_of(definition_, run_);
+    const Document document = document_of(definition_, run_, stage.first);
     // What a form leads to nowhere in is known before any of them is sent.
     std::vector<bool> wanted;
     for (std::size_t i = stage.first; i < stage.first + stage.count; ++i) {
@@ -259,7 +266,7 @@ void Progress::undo_next() {
     step.state = StepState::undoing;
     step.attempt = 1;
     step.due = now_;
-    const auto request = request_of(definition_, run_, *definition_.steps[i].undo);
+    const auto request = request_of(definition_, run_, {.step = i, .undo = true});
     if (request) return;
     note(i, {.step = i, .undo = true, .round = step.round, .number = 1},
          {.ending = Ending::refused, .result = {}, .error = "BADVALUE " + request.error().message});

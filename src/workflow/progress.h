@@ -97,10 +97,12 @@ struct OutgoingHttp {
   std::string body;  // empty: none
   std::string secret;
 };
-/// kErr: a form leads nowhere. Every time the same.
+/// kErr: a form leads nowhere. Every time the same: of results a step is given those of the stages
+/// before its own, since its neighbours' come between its attempts; its undo all.
 Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Call& call,
                                                                const Document& document);
 Result<std::variant<FunctionRequest, OutgoingHttp>> request_of(const Definition& definition,
-                                                               const Run& run, const Call& call);
+                                                               const Run& run,
+                                                               const AttemptName& attempt);
 
 }  // namespace holdfast::workflow

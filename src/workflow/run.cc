@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/checksum.h"
 #include "base/limits.h"
 #include "base/wire.h"
@@ -187,14 +189,14 @@ std::string request_id_of(const Run& run, const Step& step, bool undo, std::uint
   return id + fmt::format("#{:016x}{:016x}", hash.high, hash.low);
 }
 
-Document document_of(const Definition& definition, const Run& run) {
+Document document_of(const Definition& definition, const Run& run, std::size_t steps) {
   const auto parsed = [](const std::string& text) {
     return parse_json(text).value_or(Json(nullptr));  // it was checked when it came
   };
   Document document = {{"input", parsed(run.input)},
                        {"run", {{"id", run.id}, {"workflow", run.workflow}}},
                        {"steps", Json::object()}};
-  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+  for (std::size_t i = 0; i < std::min(steps, run.steps.size()); ++i) {
     if (!run.steps[i].result.empty())
       document["steps"][definition.steps[i].name] = parsed(run.steps[i].result);
   }

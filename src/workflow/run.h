@@ -103,7 +103,7 @@ struct Run {
 /// id may be ends in a hash of it all.
 std::string request_id_of(const Run& run, const Step& step, bool undo, std::uint32_t round);
 
-/// What forms lead into.
-Document document_of(const Definition& definition, const Run& run);
+/// What forms lead into: of results, those of the first `steps` steps.
+Document document_of(const Definition& definition, const Run& run, std::size_t steps);
 
 }  // namespace holdfast::workflow
