@@ -15,6 +15,7 @@ struct Call {
   bool multi = false;
   std::string id;
   bool repeatable = false;  // safe to send again without an id
+  std::string as;           // the service that does it; empty: the client's own
   bool strong = false;
   bool read = false;
   std::string tally_key;  // where it is one of a tally's

@@ -13,7 +13,7 @@ namespace holdfast::sim {
 
 std::string World::check() {
   for (const auto part : {&World::check_agreement, &World::check_tallies, &World::check_history,
-                          &World::check_model, &World::check_workflows}) {
+                          &World::check_model, &World::check_workflows, &World::check_owners}) {
     if (std::string failure = (this->*part)(); !failure.empty()) return failure;
   }
   return {};
@@ -74,6 +74,29 @@ std::string World::check_tallies() {
         return fmt::format("{}: increment {} took effect and was never sent", name, i);
     }
   }
+  return {};
+}
+
+// What lies in a keyspace with an owner was written by one that owned it.
+std::string World::check_owners() {
+  if (!plan_.services) return {};
+  const Owners& owners = workload_.owners();
+  node::Node& node = *members().front()->process->node();
+  for (const char* const keyspace : {"p", "q"}) {
+    const KeyspaceId id = node.catalog().find(keyspace)->id;
+    std::string wrong;
+    node.keyspaces().find(id)->table.for_each(
+        node.eventual_time(), [&](std::string_view key, const Value& value) {
+          IntegerText room;
+          if (wrong.empty())
+            wrong = owners.check_value(std::string(key), std::string(value.text(room)));
+        });
+    if (!wrong.empty()) return wrong;
+  }
+  findings_.counts["served to owners"] += owners.counters.served;
+  findings_.counts["refused to others"] += owners.counters.refused;
+  findings_.counts["keyspaces given away"] += owners.counters.given;
+  findings_.counts["tokens"] += owners.counters.rotated;
   return {};
 }
 

@@ -53,7 +53,12 @@ void Client::attempt() {
   ++tries_;
   const std::uint64_t number = ++attempt_;
   output_.clear();
-  const auto lines = requests_of(call_);
+  auto lines = requests_of(call_);
+  const std::string as = call_.as.empty() ? parts_.service : call_.as;
+  if (as != as_) hang_up();
+  const Owners& owners = parts_.workload.owners();
+  if (stream_ == nullptr && owners.must_sign_in()) lines.insert(lines.begin(), owners.sign_in(as));
+  as_ = as;
   for (const verify::Command& line : lines) verify::encode_request(line, output_);
   replies_wanted_ = lines.size();
   input_.clear();
@@ -70,6 +75,7 @@ void Client::attempt() {
                         if (number == self->attempt_) self->no_answer();
                       });
   sent_at_ = parts_.agenda.stamp();
+  parts_.workload.owners().sent(call_, sent_at_);
   if (stream_ != nullptr) return connected(nullptr);
   at_ = parts_.addresses[node_];
   dialing_ = parts_.network.dial(
@@ -157,8 +163,13 @@ void Client::answered_with(const verify::Answer& answer) {
   parts_.note([&] { return name_ + " is answered " + verify::to_text(answer); });
   record(&answer);
   if (call_.probe) return probed(answer);
-  if (const std::string wrong = parts_.workload.workflows().heard(call_, answer); !wrong.empty())
-    parts_.broken(at_ + ": " + wrong);
+  for (const std::string& wrong :
+       {parts_.workload.workflows().heard(call_, answer),
+        parts_.workload.owners().heard(call_, answer, sent_at_, parts_.agenda.stamp())}) {
+    if (!wrong.empty()) parts_.broken(at_ + ": " + wrong);
+  }
+  // With a token that is none any more, or not known here yet.
+  if (answer.text.starts_with("NOAUTH")) hang_up();
   const bool error = answer.kind == verify::Answer::Kind::error;
   if (insisted_) {
     if (!error || was_done_before(answer.text)) {

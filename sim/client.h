@@ -25,9 +25,10 @@ class Client final : public Party, public std::enable_shared_from_this<Client> {
     Network& network;
     Workload& workload;
     const Plan& plan;
-    const std::vector<std::string>& addresses;                   // of all nodes, as they come
-    std::function<void(const std::string&)> broken;              // what must never be
-    std::uint64_t& left;                                         // operations, of all clients
+    const char* service;                             // that it signs in as, where everybody has to
+    const std::vector<std::string>& addresses;       // of all nodes, as they come
+    std::function<void(const std::string&)> broken;  // what must never be
+    std::uint64_t& left;                             // operations, of all clients
     std::function<void(absl::FunctionRef<std::string()>)> note;  // what it does, for who looks
   };
   Client(Parts parts, std::string name) : parts_(parts), name_(std::move(name)) {}
@@ -68,6 +69,7 @@ class Client final : public Party, public std::enable_shared_from_this<Client> {
   bool idle_ = true;
   std::size_t node_ = 0;       // whom to ask next
   std::string at_;             // whom it is connected to
+  std::string as_;             // and as which service
   std::uint64_t attempt_ = 0;  // numbers them, so that what is late is known
   verify::Time sent_at_ = 0;
   std::unique_ptr<mesh::Transport::Attempt> dialing_;

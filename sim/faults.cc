@@ -166,7 +166,7 @@ void World::leave(std::size_t index) {
 }
 
 void World::remove(const Node& gone) {
-  operators_.push_back(std::make_shared<Client>(client_parts(), "operator"));
+  operators_.push_back(std::make_shared<Client>(client_parts(Owners::root), "operator"));
   operators_.back()->insist({"NODE", "REMOVE", gone.host->name}, [](const auto&) {});
 }
 
@@ -205,11 +205,13 @@ void World::heal() {
   etcd_.faults.delay_max = delay_max;
   etcd_.outage(Millis(0));
   http_.heal();
-  // More than an hour apart nodes take nothing from each other until time has passed.
-  Instant latest{};
+  // More than an hour apart nodes take nothing from each other until time has passed, and behind
+  // the log's time, to which a clock that was ahead has brought it, runs of workflows wait for it.
+  Instant latest = log_time_;
   for (const Node& node : nodes_) {
     latest = std::max(latest, node.host->wall(agenda_.now()));
-    if (node::Node* const up = node.process->node()) latest = std::max(latest, up->eventual_time());
+    if (node::Node* const up = node.process->node())
+      latest = std::max({latest, up->eventual_time(), up->strong_time()});
   }
   for (Node& node : nodes_) {
     Host& host = *node.host;

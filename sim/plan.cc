@@ -106,6 +106,8 @@ Plan plan_of(std::uint64_t seed, const PlanOptions& options) {
   plan.http_trouble_percent = random.percent(70) ? random.below(60) : 0;
 
   plan.breaks_from_the_start = random.percent(30);
+  // A token is shown once: whoever does not hear the first one can do nothing about it.
+  plan.services = plan.engine != Engine::none && !plan.breaks_from_the_start && random.percent(25);
   // Few kinds at a time: what one hides another does not.
   std::vector<FaultKind> kinds;
   const std::uint64_t wanted = random.percent(5) ? 0 : random.between(1, 5);
@@ -136,6 +138,7 @@ std::string to_text(const Plan& plan) {
       plan.network_ms_max, plan.mesh_log_bytes, plan.memory_limit_bytes, plan.ids_memory_bytes);
   if (plan.workflows)
     text += fmt::format(", workflows, HTTP trouble {} %", plan.http_trouble_percent);
+  if (plan.services) text += ", services";
   if (plan.breaks_from_the_start) text += ", faults from the start";
   for (std::size_t i = 0; i < plan.faults.size(); ++i)
     text += fmt::format("\n  {}: {}", i, to_text(plan.faults[i]));

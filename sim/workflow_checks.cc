@@ -180,20 +180,22 @@ std::string World::check_workflows() {
   node::Node& node = *members().front()->process->node();
   workflow::Engine& engine = node.keyspaces().workflows();
   const Workflows& workflows = workload_.workflows();
+  const Service* const everyone = node.keyspaces().services().find(Owners::everyone);
+  const ServiceId service = everyone == nullptr ? ServiceId{} : everyone->id;
   for (const auto& [which, json] : workflows.versions()) {
     const auto defined =
-        engine.definition({}, which.first, static_cast<std::uint32_t>(which.second));
+        engine.definition(service, which.first, static_cast<std::uint32_t>(which.second));
     if (!defined || defined->json != json)
       return fmt::format("version {} of {} is not what was declared", which.second, which.first);
   }
   for (const auto& [id, told] : workflows.runs()) {
-    const auto run = engine.find({{}, id}, node.strong_time());
+    const auto run = engine.find({service, id}, node.strong_time());
     if (!run) {
       if (!told.state.empty()) return fmt::format("run {} is not there", id);
       continue;
     }
     const Workflow* const workflow =
-        workflows.declared(engine.definition({}, run->workflow, run->version)->json);
+        workflows.declared(engine.definition(service, run->workflow, run->version)->json);
     const Subject subject{id, *run, *workflow, *workflow::parse_json(run->input), told};
     if ((run->state == RunState::stuck) != listed_as_stuck_.contains(id))
       return fmt::format("run {} is {}, and LIST has it otherwise", id, text_of(run->state));
@@ -211,8 +213,11 @@ std::string World::check_workflows() {
   const HttpService::Counters& http = http_.counters;
   findings_.counts["HTTP requests lost"] += http.requests_lost;
   findings_.counts["HTTP replies lost"] += http.replies_lost;
+  findings_.counts["HTTP requests repeated"] += http.repeated;
   findings_.counts["HTTP busy"] += http.busy;
   findings_.counts["HTTP refused"] += http.refused;
+  for (const auto& [call, seen] : http_.seen())
+    findings_.counts["HTTP calls asked for again"] += seen.asked > 1 ? 1 : 0;
   for (const auto& [run, askers] : http_.askers())
     findings_.counts["runs taken over"] += askers.size() > 1 ? 1 : 0;
   return {};

@@ -81,6 +81,8 @@ std::vector<verify::Command> Workload::declarations() const {
 Call Workload::next() {
   if (!past_.empty() && random_.percent(3)) return past_[random_.below(past_.size())];
   if (plan_.workflows && random_.percent(20)) return workflows_.next();
+  if (owners_.must_sign_in() && random_.percent(owners_.is_urgent() ? 60 : 12))
+    return owners_.next();
   if (random_.percent(6)) return passing_call();
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call = strong ? strong_call() : eventual_call();
@@ -206,7 +208,9 @@ Call Workload::passing_call() {
   const bool strong_here = plan_.engine != Engine::none;
   switch (random_.below(5)) {
     case 0:
-      return keyspace_call();
+      call = keyspace_call();
+      call.as = Owners::root;
+      return call;
     case 3:  // of which nothing may be seen
       call.commands = {
           function_call("fail", {data_command(strong_here && random_.percent(60) ? "s" : "e")})};

@@ -10,6 +10,7 @@
 
 #include "sim/agenda.h"
 #include "sim/call.h"
+#include "sim/owners.h"
 #include "sim/plan.h"
 #include "sim/workflows.h"
 #include "verify/history.h"
@@ -34,16 +35,19 @@ std::vector<verify::Command> requests_of(const Call& call);
 
 /// Keyspaces: s strong and w strong everysec, e eventual and f eventual everysec; x and
 /// y are made, dropped and made again, with the other guarantee perhaps, so that only
-/// agreement is asked of them. Draws what clients do, and remembers what the checks need.
+/// agreement is asked of them; p and q have owners (owners.h). Draws what clients do, and remembers
+/// what the checks need.
 class Workload {
  public:
-  Workload(Random& random, const Plan& plan) : random_(random), plan_(plan), workflows_(random) {}
+  Workload(Random& random, const Plan& plan)
+      : random_(random), plan_(plan), workflows_(random), owners_(random) {}
 
   std::vector<verify::Command> declarations() const;
   Call next();
   std::map<std::string, Tally>& tallies() { return tallies_; }
   verify::History& history() { return history_; }
   Workflows& workflows() { return workflows_; }
+  Owners& owners() { return owners_; }
 
  private:
   Call strong_call();
@@ -62,6 +66,7 @@ class Workload {
   Random& random_;
   const Plan& plan_;
   Workflows workflows_;
+  Owners owners_;
   std::uint64_t ids_ = 0;
   std::uint64_t values_ = 0;
   std::map<std::string, Tally> tallies_;

@@ -44,6 +44,7 @@ World::World(Plan plan, bool traced)
 
 World::~World() {
   clients_.clear();
+  administrator_.reset();
   operators_.clear();
   logging::redirect(nullptr);
   current = nullptr;
@@ -129,6 +130,7 @@ void World::on_exit(Host& host, const std::optional<Error>& why) {
 }
 
 void World::on_end(node::Node& node) {
+  log_time_ = std::max(log_time_, node.strong_time());
   const auto count = [&](const char* name, std::uint64_t more) { findings_.counts[name] += more; };
   count("checkpoints", node.checkpointer().counters().completed);
   count("checkpoints failed", node.checkpointer().counters().failed);
@@ -191,12 +193,13 @@ void World::schedule_faults() {
   for (const Fault& fault : plan_.faults) after(fault.at, [this, fault] { strike(fault); });
 }
 
-Client::Parts World::client_parts() {
+Client::Parts World::client_parts(const char* service) {
   return {.agenda = agenda_,
           .random = random_,
           .network = network_,
           .workload = workload_,
           .plan = plan_,
+          .service = service,
           .addresses = addresses_,
           .broken = [this](const std::string& what) { broken_ = what; },
           .left = operations_left_,
@@ -206,21 +209,37 @@ Client::Parts World::client_parts() {
               }};
 }
 
+bool World::declare(const std::shared_ptr<Client>& client, const verify::Command& command) {
+  bool done = false;
+  client->insist(command, [&done](const auto&) { done = true; });
+  return run_until(agenda_.now() + setup_max, [&] { return done; });
+}
+
+bool World::declare_all() {
+  for (const verify::Command& command : workload_.declarations()) {
+    if (!declare(clients_.front(), command)) return false;
+  }
+  if (!plan_.services) return true;
+  for (const verify::Command& command : Owners::declarations()) {
+    if (!declare(administrator_, command)) return false;
+    // The answer that showed its token was lost.
+    if (command[0] == "SERVICE" && !workload_.owners().has_token_of(command[2]) &&
+        !declare(administrator_, {"SERVICE", "ROTATE", command[2]}))
+      return false;
+  }
+  return true;
+}
+
 Findings World::run() {
   note(to_text(plan_));
   for (std::size_t i = 0; i < plan_.nodes; ++i) add_node(false);
   for (std::size_t i = 0; i < plan_.clients; ++i)
-    clients_.push_back(std::make_shared<Client>(client_parts(), "c" + std::to_string(i + 1)));
+    clients_.push_back(
+        std::make_shared<Client>(client_parts(Owners::everyone), "c" + std::to_string(i + 1)));
+  administrator_ = std::make_shared<Client>(client_parts(Owners::root), "administrator");
 
   if (plan_.breaks_from_the_start) schedule_faults();
-  bool declared = true;
-  for (const verify::Command& command : workload_.declarations()) {
-    bool done = false;
-    clients_.front()->insist(command, [&done](const auto&) { done = true; });
-    declared = declared && run_until(agenda_.now() + setup_max, [&] { return done; });
-    if (!declared) break;
-  }
-  if (!declared) {
+  if (!declare_all()) {
     findings_.failure = broken_.empty() ? "the keyspaces could not be declared" : broken_;
     return findings_;
   }

@@ -71,8 +71,10 @@ class World final : public Witness {
   void strike(const Fault& fault);
   void cut(const std::string& a, const std::string& b, bool both, Millis lasts);
   void kill(Node& node, bool power, Millis lasts);
-  Client::Parts client_parts();
+  Client::Parts client_parts(const char* service);
   void schedule_faults();
+  bool declare(const std::shared_ptr<Client>& client, const verify::Command& command);
+  bool declare_all();
   void step();
   bool run_until(Monotonic limit, const std::function<bool()>& holds);
   void leave(std::size_t index);
@@ -95,6 +97,7 @@ class World final : public Witness {
   std::string check_tallies();
   std::string check_agreement();
   std::string check_model();
+  std::string check_owners();
   std::uint64_t number_at(const std::string& key);
   // workflow_checks.cc
   std::string check_workflows();
@@ -117,12 +120,14 @@ class World final : public Witness {
   std::vector<std::shared_ptr<Client>> operators_;
   std::string flipped_;  // the host whose disk lost a bit
   std::uint64_t operations_left_ = 0;
+  std::shared_ptr<Client> administrator_;  // signs in as root
   std::set<std::string> listed_as_stuck_;  // runs, when all is over
   Findings findings_;
   // Every operation that any node decided, under its name.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> entries_;
   eventual::testing::BruteForceModel model_;
   std::string broken_;  // found while it ran
+  Instant log_time_{};  // the latest that a node had reached when it ended
   bool calm_ = false;   // nothing breaks any more
   bool over_ = false;
 };

@@ -89,19 +89,33 @@ const Call& Progress::call_of(const AttemptName& attempt) const {
 }
 
 Request Progress::request_of(const AttemptName& attempt) const {
-  auto request = workflow::request_of(call_of(attempt), document());
+  auto request = workflow::request_of(call_of(attempt), document(steps_before(attempt)));
   HF_ASSERT(request.has_value());  // looked at before the step was begun
   return std::move(*request);
 }
 
-const Document& Progress::document() const {
-  if (!document_) document_ = document_of(definition_, run_);
+std::size_t Progress::steps_before(const AttemptName& attempt) const {
+  if (attempt.undo) return definition_.steps.size();
+  const auto& stages = definition_.stages;
+  return std::find_if(stages.begin(), stages.end(),
+                      [&](const Stage& one) { return attempt.step < one.first + one.count; })
+      ->first;
+}
+
+// With the results of the first `steps` steps.
+const Document& Progress::document(std::size_t steps) const {
+  if (!document_ || steps < document_steps_) {
+    document_ = document_of(run_);
+    document_steps_ = 0;
+  }
+  for (; document_steps_ < steps; ++document_steps_)
+    add_result(definition_, run_, document_steps_, *document_);
   return *document_;
 }
 
 void Progress::set_result(std::size_t index, std::string_view json) {
   run_.steps[index].result = json;
-  if (document_) add_result(definition_, run_, index, *document_);
+  if (document_ && index < document_steps_) add_result(definition_, run_, index, *document_);
 }
 
 void Progress::begin() {
@@ -141,14 +155,15 @@ bool Progress::begin_stage(const Stage& stage) {
     std::vector<bool> wanted;
     for (std::size_t i = stage.first; i < stage.first + stage.count; ++i) {
       const Step& step = definition_.steps[i];
-      const auto condition = holds(step.condition, document());
+      const auto condition = holds(step.condition, document(stage.first));
       if (!condition) {
         fail_step(i, StepState::refused, "BADVALUE " + condition.error().message);
         return true;
       }
       wanted.push_back(*condition);
       if (!*condition || step.call() == nullptr) continue;
-      if (const auto request = workflow::request_of(*step.call(), document()); !request) {
+      if (const auto request = workflow::request_of(*step.call(), document(stage.first));
+          !request) {
         fail_step(i, StepState::refused, "BADVALUE " + request.error().message);
         return true;
       }
@@ -268,7 +283,8 @@ void Progress::undo_next() {
     step.state = StepState::undoing;
     step.attempt = 1;
     step.due = now_;
-    const auto request = workflow::request_of(*definition_.steps[i].undo, document());
+    const auto request =
+        workflow::request_of(*definition_.steps[i].undo, document(run_.steps.size()));
     if (request) return;
     note(i, {.step = i, .undo = true, .round = step.round, .number = 1},
          {.ending = Ending::refused, .result = {}, .error = "BADVALUE " + request.error().message});

@@ -36,7 +36,7 @@ struct OutgoingHttp {
   std::string secret;
 };
 using Request = std::variant<FunctionRequest, OutgoingHttp>;
-/// kErr: a form leads nowhere. Every time the same.
+/// kErr: a form leads nowhere.
 Result<Request> request_of(const Call& call, const Document& document);
 
 /// When, without anything else happening, Progress::pass_time() or due() says something new;
@@ -79,7 +79,8 @@ class Progress {
   std::optional<Instant> next() const { return next_of(run_); }
 
   const Call& call_of(const AttemptName& attempt) const;
-  /// What an attempt that is due sends.
+  /// What an attempt that is due sends; each time the same: of results a step is given those of the
+  /// stages before its own, since its neighbours' come between its attempts, and its undo all.
   Request request_of(const AttemptName& attempt) const;
 
  private:
@@ -96,7 +97,8 @@ class Progress {
   void note(std::size_t step, const AttemptName& attempt, const Outcome& outcome);
   Millis delay_before(const Retry& retry, std::uint32_t attempt);
   void set_result(std::size_t step, std::string_view json);
-  const Document& document() const;
+  std::size_t steps_before(const AttemptName& attempt) const;
+  const Document& document(std::size_t steps) const;
   bool is_undoing(std::size_t step) const { return run_.steps[step].state == StepState::undoing; }
 
   const Definition& definition_;
@@ -104,5 +106,6 @@ class Progress {
   Instant now_;
   std::uint64_t seed_;
   mutable std::optional<Document> document_;  // made once it is needed
+  mutable std::size_t document_steps_ = 0;    // whose results are in it
 };
 }  // namespace holdfast::workflow

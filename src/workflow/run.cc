@@ -191,19 +191,16 @@ std::string request_id_of(const Run& run, const Step& step, bool undo, std::uint
   return id + fmt::format("#{:016x}{:016x}", hash.high, hash.low);
 }
 
-void add_result(const Definition& definition, const Run& run, std::size_t step,
-                Document& document) {
-  document["steps"][definition.steps[step].name] = parsed(run.steps[step].result);
+Document document_of(const Run& run) {
+  return {{"input", parsed(run.input)},
+          {"run", {{"id", run.id}, {"workflow", run.workflow}}},
+          {"steps", Json::object()}};
 }
 
-Document document_of(const Definition& definition, const Run& run) {
-  Document document = {{"input", parsed(run.input)},
-                       {"run", {{"id", run.id}, {"workflow", run.workflow}}},
-                       {"steps", Json::object()}};
-  for (std::size_t i = 0; i < run.steps.size(); ++i) {
-    if (!run.steps[i].result.empty()) add_result(definition, run, i, document);
-  }
-  return document;
+void add_result(const Definition& definition, const Run& run, std::size_t step,
+                Document& document) {
+  const std::string& result = run.steps[step].result;
+  if (!result.empty()) document["steps"][definition.steps[step].name] = parsed(result);
 }
 
 }  // namespace holdfast::workflow

@@ -103,9 +103,9 @@ struct Run {
 /// id may be ends in a hash of it all.
 std::string request_id_of(const Run& run, const Step& step, bool undo, std::uint32_t round);
 
-/// What forms lead into.
-Document document_of(const Definition& definition, const Run& run);
-/// Adds what a step came to.
+/// What forms lead into, without any results.
+Document document_of(const Run& run);
+/// Adds what a step came to, if it did.
 void add_result(const Definition& definition, const Run& run, std::size_t step, Document& document);
 
 }  // namespace holdfast::workflow
