@@ -173,6 +173,19 @@ def scenario_errors():
         equal(done.returncode, WRONG_USAGE, f"{flags}: {done.stdout}{done.stderr}")
 
 
+def what_is_ended_leaves_nothing():
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scenario.json"
+        file.write_text(json.dumps({"scene": "likes", "seconds": 600}))
+        process = subprocess.Popen([str(holdfast.BINARY), "lab", "--headless", "--scenario", str(file), "--etcd", "none"],
+                                   stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": folder})
+        wait_until(lambda: list(Path(folder).glob("holdfast-lab-*/node*")), 60, "nodes are started")
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+        equal(process.returncode, NOT_PLAYED, said)
+        equal(list(Path(folder).glob("holdfast-lab-*")), [], "its folder")
+
+
 class Page:
     """A lab with its page, spoken to as a browser would."""
 
@@ -264,4 +277,4 @@ def the_page():
 
 if __name__ == "__main__":
     run_cases({f.__name__: f for f in (likes_cut_and_healed, accounts_cut_off, retry_counts_double_only_without_ids,
-                                       links_and_processes, without_etcd, likes_of_a_file, scenario_errors, the_page)})
+                                       links_and_processes, without_etcd, likes_of_a_file, scenario_errors, what_is_ended_leaves_nothing, the_page)})

@@ -42,6 +42,14 @@ bool is_of_mesh(const LinkState& link) {
   return link.first.starts_with("node") && link.second.starts_with("node");
 }
 
+bool is_to_etcd(const LinkState& link) {
+  return link.first.starts_with("node") && link.second.starts_with("etcd");
+}
+
+bool is_of_etcd(const LinkState& link) {
+  return link.first.starts_with("etcd");
+}
+
 /// Where all links of a kind are named, the kind's name stands for them.
 void fold(std::vector<std::string>& names, const std::vector<LinkState>& links,
           bool (*is_of_kind)(const LinkState&), const char* kind) {
@@ -61,6 +69,8 @@ void fold(std::vector<std::string>& names, const std::vector<LinkState>& links,
 void add_links(std::vector<std::string>& told, std::vector<std::string> names,
                std::string_view what, const std::vector<LinkState>& links) {
   fold(names, links, is_of_clients, "all clients' links");
+  fold(names, links, is_of_etcd, "all links within etcd");
+  fold(names, links, is_to_etcd, "all links to etcd");
   fold(names, links, is_of_mesh, "all links between nodes");
   if (names.empty()) return;
   if (names.size() == 1 && names[0].starts_with("all ")) {

@@ -47,14 +47,15 @@ TEST(Broken, WhereAllLinksOfAKindAreTheKindIsNamed) {
       {.first = "node1", .second = "node2", .cut_forth = true, .cut_back = true},
       {.first = "node1", .second = "node3", .cut_forth = true, .cut_back = true},
       {.first = "node2", .second = "node3", .cut_forth = true, .cut_back = true},
-      {.first = "node1", .second = "etcd1"},
-      {.first = "node2", .second = "etcd1"},
-      {.first = "node3", .second = "etcd1"},
+      {.first = "node1", .second = "etcd1", .loss = 0.1},
+      {.first = "node2", .second = "etcd1", .loss = 0.1},
+      {.first = "node3", .second = "etcd1", .loss = 0.1},
       {.first = "clients", .second = "node1", .lost_replies = 0.2},
       {.first = "clients", .second = "node2", .lost_replies = 0.2},
   };
   EXPECT_THAT(describe_broken(links, {}, {}),
               ElementsAre("all links between nodes are cut",
+                          "all links to etcd are losing 10% of what passes",
                           "all clients' links are losing 20% of the replies"));
 }
 

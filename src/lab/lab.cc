@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <exception>
@@ -44,13 +43,18 @@ asio::awaitable<Result<Played>> start_and_play(Stage& stage, Run& run) {
   co_return co_await run.play();
 }
 
-asio::awaitable<Status> start_and_show(Stage& stage, Show& show, asio::signal_set& signals,
-                                       std::function<void()> ready) {
+asio::awaitable<Status> start_and_show(Stage& stage, Show& show, std::function<void()> ready) {
   if (Status s = co_await stage.start(); !s) co_return s;
   ready();
-  asio::co_spawn(stage.io(), show.watch(), asio::detached);
-  co_await signals.async_wait(trial::as_result);
+  co_await show.watch();
   co_return Status();
+}
+
+/// Whoever ends us wants the processes and their folder gone, too.
+void end_by_signal(asio::io_context& io, asio::signal_set& signals) {
+  signals.async_wait([&io](const boost::system::error_code& cancelled, int) {
+    if (!cancelled) io.stop();
+  });
 }
 
 }  // namespace
@@ -61,7 +65,9 @@ Result<Played> play_headless(const StageOptions& options, const Scenario& scenar
   asio::io_context io;
   Stage stage(io, options);
   Run run(stage, scenario, likes, "run1", options.seed);
-  Result<Played> done = fail(Code::err, "nothing was played");
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  end_by_signal(io, signals);
+  Result<Played> done = fail(Code::err, "ended before the scene was");
   spawn(io, start_and_play(stage, run), done);
   io.run();
   stage.stop();
@@ -83,9 +89,10 @@ Status show_page(const StageOptions& options, std::uint16_t port, const std::vec
   // Before the cluster takes its time: a port that is taken is said at once.
   if (Status s = server.listen(port); !s) return s;
   asio::signal_set signals(io, SIGINT, SIGTERM);
+  end_by_signal(io, signals);
   const std::string address = fmt::format("http://127.0.0.1:{}/", server.port());
   Status done;
-  spawn(io, start_and_show(stage, show, signals, [&] { ready(address); }), done);
+  spawn(io, start_and_show(stage, show, [&] { ready(address); }), done);
   io.run();
   stage.stop();
   return done;
