@@ -66,7 +66,12 @@ std::string World::settle() {
   for (const Node& node : nodes_) {
     if (node.gone) remove(node);
   }
-  return come_to_rest();
+  std::string failure = come_to_rest();
+  if (!failure.empty() || plan_.engine == Engine::none) return failure;
+  // Nodes that the engine has told nothing new yet may all rest where it was when it was lost. A
+  // read waits for the log's end.
+  failure = operate({"GET", "s:r1"}, [](const verify::Answer&) {});
+  return failure.empty() ? come_to_rest() : failure;
 }
 
 std::string World::come_to_rest() {
