@@ -2,7 +2,7 @@
 #include "cli/lab.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
+#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -13,7 +13,7 @@ using testing::ElementsAre;
 using verify::Answer;
 using verify::Command;
 
-std::unique_ptr<Scene> scene_of(SceneKind kind, std::vector<Like> likes = {}) {
+std::unique_ptr<Scene> scene_of(SceneKind kind, const std::vector<Like>& likes = {}) {
   return std::move(make_scenes({.scene = kind, .things = 3}, 1, "r1", likes, 7).front());
 }
 

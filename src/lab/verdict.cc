@@ -14,16 +14,6 @@ namespace {
 
 constexpr At worth_telling{100'000};  // of being behind: beats come no closer together
 
-std::string refusal_words(const Counts& counts, bool strong) {
-  std::vector<std::string> codes;
-  for (const auto& [code, count] : counts.codes) {
-    if (code != "UNKNOWN" && code != "NOANSWER" && code != "UNREACHED") codes.push_back(code);
-  }
-  return fmt::format("refused {} ({})",
-                     count_of(counts.refused, strong ? "strong request" : "request"),
-                     fmt::join(codes, ", "));
-}
-
 bool is_named(const std::string& node, const std::string& words) {
   const std::size_t at = words.find(node);
   return at != std::string::npos && (at == 0 || words[at - 1] == ' ') &&
@@ -41,50 +31,60 @@ bool is_special(std::size_t node, const Phase& phase, const Played& played) {
          });
 }
 
-/// What a node did in a phase, as the words behind "it".
-std::string deeds_of(std::size_t node, const Phase& phase, const Played& played) {
-  std::vector<std::string> accepted, told;
-  std::uint64_t unknown = 0, unanswered = 0;
+/// What nodes were asked for and did, all of a load together.
+struct Deeds {
+  std::vector<std::string> accepted;
+  std::uint64_t refused = 0, unknown = 0, unanswered = 0;
+  std::set<std::string> codes;
   At behind{0};
-  for (std::size_t i = 0; i < phase.loads.size(); ++i) {
-    const Standing& standing = phase.loads[i].nodes[node];
-    const LoadEnd& load = played.loads[i];
-    const auto& codes = standing.counts.codes;
-    if (standing.counts.accepted > 0)
-      accepted.push_back(count_of(standing.counts.accepted, load.what));
-    if (standing.counts.refused > 0) told.push_back(refusal_words(standing.counts, !load.eventual));
-    if (const auto found = codes.find("UNKNOWN"); found != codes.end()) unknown += found->second;
-    unanswered += standing.counts.unknown;
-    behind = std::max(behind, standing.behind_for);
+};
+
+void add(Deeds& deeds, const Standing& standing) {
+  const Counts& counts = standing.counts;
+  const auto unknown = counts.codes.find("UNKNOWN");
+  const std::uint64_t told_unknown = unknown == counts.codes.end() ? 0 : unknown->second;
+  deeds.refused += counts.refused;
+  deeds.unknown += told_unknown;
+  deeds.unanswered += counts.unknown - told_unknown;
+  deeds.behind = std::max(deeds.behind, standing.behind_for);
+  for (const auto& [code, count] : counts.codes) {
+    if (code != "UNKNOWN" && code != "NOANSWER" && code != "UNREACHED") deeds.codes.insert(code);
   }
-  unanswered -= unknown;
-  told.insert(told.begin(), "accepted " + (accepted.empty() ? "nothing" : listed(accepted)));
-  if (unknown > 0) told.push_back(fmt::format("answered UNKNOWN to {}", with_thousands(unknown)));
-  if (unanswered > 0) told.push_back("left " + count_of(unanswered, "request") + " unanswered");
-  // Where something was mended it is told how long it took to catch up.
-  if (behind >= worth_telling && !phase.mended)
-    told.push_back(fmt::format("was up to {} behind", time_of(behind)));
-  return listed(told);
 }
 
-/// Of those of whom nothing else is to be told. Empty: they had nothing to do.
-std::string deeds_of(const std::vector<std::size_t>& nodes, const Phase& phase,
+/// As the words behind "it" or "they". Empty: they had nothing to do.
+std::string words_of(const std::vector<std::size_t>& nodes, const Phase& phase,
                      const Played& played) {
-  std::vector<std::string> told;
-  At behind{0};
+  Deeds deeds;
+  bool strong = false;
   for (std::size_t i = 0; i < phase.loads.size(); ++i) {
     std::uint64_t accepted = 0;
     for (const std::size_t node : nodes) {
-      accepted += phase.loads[i].nodes[node].counts.accepted;
-      behind = std::max(behind, phase.loads[i].nodes[node].behind_for);
+      const Standing& standing = phase.loads[i].nodes[node];
+      accepted += standing.counts.accepted;
+      add(deeds, standing);
+      strong = strong || (standing.counts.refused > 0 && !played.loads[i].eventual);
     }
-    if (accepted > 0) told.push_back(count_of(accepted, played.loads[i].what));
+    if (accepted > 0) deeds.accepted.push_back(count_of(accepted, played.loads[i].what));
   }
-  if (told.empty() && phase.mended) return {};
-  std::string text = "accepted " + (told.empty() ? "nothing" : listed(told));
-  if (behind >= worth_telling && !phase.mended)
-    text += fmt::format(" and were up to {} behind", time_of(behind));
-  return text;
+  if (deeds.accepted.empty() && deeds.refused + deeds.unknown + deeds.unanswered == 0 &&
+      phase.mended)
+    return {};
+  std::vector<std::string> told{"accepted " +
+                                (deeds.accepted.empty() ? "nothing" : listed(deeds.accepted))};
+  if (deeds.refused > 0)
+    told.push_back(fmt::format("refused {} ({})",
+                               count_of(deeds.refused, strong ? "strong request" : "request"),
+                               fmt::join(deeds.codes, ", ")));
+  if (deeds.unknown > 0)
+    told.push_back(fmt::format("answered UNKNOWN to {}", with_thousands(deeds.unknown)));
+  if (deeds.unanswered > 0)
+    told.push_back(fmt::format("left {} unanswered", count_of(deeds.unanswered, "request")));
+  // Where something was mended it is told how long it took to catch up.
+  if (deeds.behind >= worth_telling && !phase.mended)
+    told.push_back(fmt::format("{} up to {} behind", nodes.size() == 1 ? "was" : "were",
+                               time_of(deeds.behind)));
+  return listed(told);
 }
 
 std::string state_of(const Phase& phase) {
@@ -173,21 +173,29 @@ std::string sentence_of(const Phase& phase, const Played& played) {
   std::vector<std::size_t> special, others;
   for (std::size_t node = 0; node < played.nodes.size(); ++node)
     (is_special(node, phase, played) ? special : others).push_back(node);
+  // Where all are alike in that, they are told of together.
+  if (others.empty() && special.size() > 1) std::swap(special, others);
   std::vector<std::string> told;
-  std::string begin = state_of(phase);
+  const std::string begin = state_of(phase);
   // "node3 is cut off: it refused …" rather than its name twice.
   const bool it = special.size() == 1 && phase.broken.size() == 1 && !phase.mended &&
                   is_named(played.nodes[special[0]], phase.broken[0]);
-  for (const std::size_t node : special)
-    told.push_back((it ? "it" : played.nodes[node]) + " " + deeds_of(node, phase, played));
-  const std::string rest = others.empty() ? std::string() : deeds_of(others, phase, played);
-  if (!rest.empty()) told.push_back((special.empty() ? "all nodes " : "the others ") + rest);
+  for (const std::size_t node : special) {
+    const std::string words = words_of({node}, phase, played);
+    if (!words.empty()) told.push_back((it ? "it" : played.nodes[node]) + " " + words);
+  }
+  const std::string rest = others.empty() ? std::string() : words_of(others, phase, played);
+  const char* const who = others.size() == 1 && special.empty() ? "the node "
+                          : special.empty()                     ? "all nodes "
+                                                                : "the others ";
+  if (!rest.empty()) told.push_back(who + rest);
   if (told.empty()) return begin;
   return fmt::format("{}{} {}", begin, phase.mended ? ";" : ":", fmt::join(told, "; "));
 }
 
 std::string verdict_line(const Played& played) {
   std::vector<std::string> told;
+  told.reserve(played.phases.size() + played.loads.size());
   for (const Phase& phase : played.phases) {
     if (!phase.broken.empty() || phase.mended) told.push_back(sentence_of(phase, played));
   }

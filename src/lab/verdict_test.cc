@@ -102,6 +102,15 @@ TEST(Verdict, APhaseTellsOfWhoIsCutOff) {
             "others accepted 1,830 likes");
 }
 
+TEST(Verdict, WhereNoNodeIsAsItWasTheyAreToldOfTogether) {
+  Phase phase{.broken = {"all links between nodes are cut"},
+              .loads = {{.nodes = {standing(1, 2), standing(3, 4), standing(5, 6)}}}};
+  phase.loads[0].nodes[1].behind_for = std::chrono::seconds(3);
+  EXPECT_EQ(sentence_of(phase, played_with(phase)),
+            "all links between nodes are cut: all nodes accepted 9 likes, refused 12 requests "
+            "(UNAVAILABLE) and were up to 3.0 s behind");
+}
+
 TEST(Verdict, AHealedPhaseTellsHowLongItTook) {
   Phase phase{.mended = true,
               .loads = {{.nodes = {standing(3), standing(3), standing(4)},

@@ -66,7 +66,7 @@ class Picture {
     // Below this the boxes would lie on one another: then it is scrolled.
     const width = this.width = Math.max(96 * Math.max(this.nodes.length, this.etcd.length), this.place.clientWidth), at = new Map();
     const row = (names, y, dip) => names.forEach((name, i) => {
-      const t = names.length === 1 ? .5 : i / (names.length - 1), margin = Math.min(90, width * .15);
+      const t = names.length === 1 ? .5 : i / (names.length - 1), margin = Math.min(90, Math.max(46, width * .1));
       at.set(name, [margin + t * (width - 2 * margin), y + dip * Math.sin(Math.PI * t)]);
     });
     // On arcs, so that no link runs through a third one's box.
