@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -50,8 +51,8 @@ void drive(const Definition& definition, std::string_view chance) {
       continue;
     }
     const Ending endings[] = {Ending::succeeded, Ending::refused, Ending::unavailable,
-                              Ending::unknown};
-    const Ending ending = endings[draw() % 4];
+                              Ending::unknown, Ending::unsendable};
+    const Ending ending = endings[draw() % std::size(endings)];
     static_cast<void>(progress.request_of(due[0]));  // what is due can be sent
     HF_ASSERT(progress.settle(due[0],
                               {.ending = ending, .result = R"({"status": 200})", .error = "ERR"}));

@@ -33,7 +33,7 @@ class ProcessHttpCalls final : public node::HttpCalls {
     const auto exchange = std::make_shared<Exchange>(
         Exchange{.key = id, .body = request.body, .done = std::move(done)});
     if (Status allowed = node::check_url(request.url, options_.hosts); !allowed) {
-      ended_.emplace_back(exchange, workflow::refused(allowed.error()));
+      ended_.emplace_back(exchange, workflow::unsendable(allowed.error()));
       return options_.wake();
     }
     const auto hear = [this, alive = alive_, exchange](workflow::Outcome outcome) {

@@ -84,7 +84,7 @@ class CurlCalls final : public HttpCalls {
             Done done) override {
     auto exchange = std::make_unique<Exchange>(std::move(done));
     if (Status ready = prepare(*exchange, request, id, timeout); !ready) {
-      exchange->outcome = workflow::refused(ready.error());
+      exchange->outcome = workflow::unsendable(ready.error());
       finish(std::move(exchange));
       return;
     }

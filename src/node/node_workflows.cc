@@ -81,7 +81,7 @@ void NodeWorkflows::call(ServiceId service, const std::string& request_id,
 void NodeWorkflows::send(const workflow::OutgoingHttp& request, const std::string& request_id,
                          Millis timeout, std::function<void(workflow::Outcome)> done) {
   if (http_) return http_->send(request, request_id, timeout, std::move(done));
-  done(workflow::refused({Code::unsupported, "this node sends no HTTP requests"}));
+  done(workflow::unsendable({Code::unsupported, "this node sends no HTTP requests"}));
 }
 
 bool NodeWorkflows::is_eventual(std::string_view keyspace) {

@@ -209,13 +209,15 @@ bool Progress::settle(const AttemptName& attempt, const Outcome& outcome) {
     return false;
   }
   // What ends it for good may have been heard by whoever made an earlier attempt.
-  const bool for_good = outcome.ending == Ending::succeeded || outcome.ending == Ending::refused;
+  const bool given_up = outcome.ending == Ending::refused || outcome.ending == Ending::unsendable;
+  const bool for_good = outcome.ending == Ending::succeeded || given_up;
   if (for_good ? attempt.number > step.attempt : attempt.number != step.attempt) return false;
   note(attempt.step, attempt, outcome);
-  if (outcome.ending == Ending::unknown) step.in_doubt = true;
+  if (outcome.ending == Ending::unknown || outcome.ending == Ending::unsendable)
+    step.in_doubt = true;
   if (outcome.ending == Ending::succeeded) {
     succeed(attempt.step, outcome);
-  } else if (outcome.ending == Ending::refused) {
+  } else if (given_up) {
     give_up(attempt.step, outcome);
   } else {
     try_again(attempt.step, call_of(attempt), outcome);

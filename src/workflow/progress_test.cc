@@ -34,5 +34,24 @@ TEST(Progress, AStepIsGivenNoResultOfWhatGoesOnBesideIt) {
   EXPECT_THAT(args({.step = 2, .undo = true}), ElementsAre("2"));
 }
 
+// A node that lacks a secret takes over from one that had it, and died before it could report.
+TEST(Progress, WhatANodeCannotSendAnotherMayHaveSentSoItIsUndone) {
+  const auto definition = Definition::parse(R"({"name": "w", "steps": [
+    {"name": "tell", "http": {"url": "https://a/", "token": "t"},
+     "undo": {"http": {"url": "https://a/undo", "token": "t"}}}]})");
+  ASSERT_TRUE(definition);
+  workflow::Run run{.id = "r", .input = "{}"};
+  Progress progress(*definition, run, instant_from_ms(1'000), 1);
+  progress.begin();
+  const Outcome unsendable{.ending = Ending::unsendable, .result = {}, .error = "ERR no secret"};
+  const AttemptName undo{.step = 0, .undo = true};
+  ASSERT_TRUE(progress.settle({.step = 0}, unsendable));
+  EXPECT_THAT(progress.due(), ElementsAre(undo)) << "at once, without further attempts";
+  ASSERT_TRUE(progress.settle(undo, unsendable));
+  EXPECT_EQ(run.state, RunState::stuck);
+  ASSERT_TRUE(progress.retry());
+  EXPECT_THAT(progress.due(), ElementsAre(undo)) << "under the request id that it may have had";
+}
+
 }  // namespace
 }  // namespace holdfast::workflow

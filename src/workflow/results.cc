@@ -72,8 +72,8 @@ std::vector<std::string> fcall_of(const FunctionRequest& request) {
   return words;
 }
 
-Outcome refused(const Error& error) {
-  return {.ending = Ending::refused,
+Outcome unsendable(const Error& error) {
+  return {.ending = Ending::unsendable,
           .result = {},
           .error = fmt::format("{} {}", row_of(error.code).resp, error.message)};
 }

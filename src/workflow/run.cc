@@ -125,6 +125,8 @@ std::string_view text_of(Ending ending) {
       return "unavailable";
     case Ending::unknown:
       return "unknown";
+    case Ending::unsendable:
+      return "unsendable";
   }
   return "?";
 }

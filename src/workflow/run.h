@@ -45,6 +45,9 @@ enum class Ending : std::uint8_t {
   refused = 2,      // for good: without effect, and so it stays
   unavailable = 3,  // this time: without effect
   unknown = 4,      // this time: perhaps with its effect
+  // For good, by the node that was to make it: without effect. But another node, dead by now, may
+  // have made the same attempt, so the step is as if nobody knew.
+  unsendable = 5,
 };
 std::string_view text_of(Ending ending);
 
