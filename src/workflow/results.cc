@@ -72,10 +72,16 @@ std::vector<std::string> fcall_of(const FunctionRequest& request) {
   return words;
 }
 
-Outcome unsendable(const Error& error) {
-  return {.ending = Ending::unsendable,
+Outcome refused(const Error& error) {
+  return {.ending = Ending::refused,
           .result = {},
           .error = fmt::format("{} {}", row_of(error.code).resp, error.message)};
+}
+
+Outcome unsendable(const Error& error) {
+  Outcome outcome = refused(error);
+  outcome.ending = Ending::unsendable;
+  return outcome;
 }
 
 Outcome outcome_of_reply(std::string_view canonical) {

@@ -19,6 +19,8 @@ Json json_of_reply(std::string_view canonical);
 
 /// The command that calls it: FCALL and its arguments.
 std::vector<std::string> fcall_of(const FunctionRequest& request);
+/// Of an attempt that the log refused before anybody was called.
+Outcome refused(const Error& error);
 /// Of an attempt that a node could not make, and will not be able to.
 Outcome unsendable(const Error& error);
 /// What the reply of a call says of an attempt. A refusal is for good, whoever gave it; but not
