@@ -110,7 +110,8 @@ inline constexpr Row test_rows[] = {
 };
 
 inline const CommandTable& commands() {
-  static const CommandTable table{string_rows(), hash_rows(), set_rows(), key_rows(), function::call_rows(), test_rows};
+  static const CommandTable table{string_rows(), hash_rows(),           set_rows(),
+                                  key_rows(),    function::call_rows(), test_rows};
   return table;
 }
 
