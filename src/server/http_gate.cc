@@ -101,7 +101,7 @@ Result<ServiceId> BearerCheck::caller(const http::Request& request, Backend& bac
     return as_;
   const auto token = http::bearer_token(*authorization);
   if (!token) return fail(Code::no_auth, "Authorization: only Bearer and a service's token");
-  const auto service = backend.sign_in({}, *token, address);
+  auto service = backend.sign_in({}, *token, address);
   if (!service) {
     shown_.clear();
     return service;

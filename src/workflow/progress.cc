@@ -85,7 +85,10 @@ std::optional<Instant> next_of(const Run& run) {
 
 const Call& Progress::call_of(const AttemptName& attempt) const {
   const Step& step = definition_.steps[attempt.step];
-  return attempt.undo ? *step.undo : *step.call();
+  if (attempt.undo) return *step.undo;
+  const Call* const call = step.call();
+  HF_ASSERT(call != nullptr);  // nothing else is attempted
+  return *call;
 }
 
 Request Progress::request_of(const AttemptName& attempt) const {
