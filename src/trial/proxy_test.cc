@@ -78,50 +78,49 @@ struct World {
   bool ended = false;
 };
 
+/// With one link, by which all of it goes.
+struct LinkedWorld : World {
+  LinkedWorld() { EXPECT_TRUE(proxy.listen()); }
+
+  Link link{"clients", "node", 1};
+  Proxy proxy{io, server(), link};
+};
+
 TEST(Proxy, HandsOnBothWaysAndCounts) {
-  World world;
-  Link link("clients", "node", 1);
-  Proxy proxy(world.io, world.server(), link);
-  ASSERT_TRUE(proxy.listen());
+  LinkedWorld world;
   const auto story = [&]() -> asio::awaitable<void> {
-    co_await world.connect(proxy);
+    co_await world.connect(world.proxy);
     co_await world.say("hello");
     EXPECT_TRUE(co_await world.until([&] { return world.heard == "hello"; }));
-    EXPECT_EQ(link.traffic(Way::forth).bytes, 5u);
-    EXPECT_EQ(link.traffic(Way::back).bytes, 5u);
+    EXPECT_EQ(world.link.traffic(Way::forth).bytes, 5u);
+    EXPECT_EQ(world.link.traffic(Way::back).bytes, 5u);
   };
   world.play(story());
 }
 
 TEST(Proxy, WhatIsCutIsHeldAndEndsWhenItIsHealed) {
-  World world;
-  Link link("clients", "node", 1);
-  Proxy proxy(world.io, world.server(), link);
-  ASSERT_TRUE(proxy.listen());
+  LinkedWorld world;
   const auto story = [&]() -> asio::awaitable<void> {
-    co_await world.connect(proxy);
+    co_await world.connect(world.proxy);
     co_await world.say("a");
     EXPECT_TRUE(co_await world.until([&] { return world.heard == "a"; }));
-    link.cut(Way::back);
+    world.link.cut(Way::back);
     co_await world.say("b");
     EXPECT_TRUE(co_await world.until([&] { return world.taken == "ab"; }));
     co_await pause_for(milliseconds(50));
     EXPECT_EQ(world.heard, "a");
     EXPECT_FALSE(world.ended);
-    link.heal();
+    world.link.heal();
     EXPECT_TRUE(co_await world.until([&] { return world.ended; }));
   };
   world.play(story());
 }
 
 TEST(Proxy, WhatIsLateKeepsItsOrder) {
-  World world;
-  Link link("clients", "node", 1);
-  Proxy proxy(world.io, world.server(), link);
-  ASSERT_TRUE(proxy.listen());
+  LinkedWorld world;
   const auto story = [&]() -> asio::awaitable<void> {
-    co_await world.connect(proxy);
-    link.delay(milliseconds(20), milliseconds(40));
+    co_await world.connect(world.proxy);
+    world.link.delay(milliseconds(20), milliseconds(40));
     const auto began = Clock::now();
     std::string all;
     for (char letter = 'a'; letter <= 'z'; ++letter) {
@@ -136,18 +135,15 @@ TEST(Proxy, WhatIsLateKeepsItsOrder) {
 }
 
 TEST(Proxy, AReplyIsLostAfterTheRequestWasTaken) {
-  World world;
-  Link link("clients", "node", 1);
-  Proxy proxy(world.io, world.server(), link);
-  ASSERT_TRUE(proxy.listen());
+  LinkedWorld world;
   const auto story = [&]() -> asio::awaitable<void> {
-    co_await world.connect(proxy);
-    link.lose_replies(1);
+    co_await world.connect(world.proxy);
+    world.link.lose_replies(1);
     co_await world.say("a");
     EXPECT_TRUE(co_await world.until([&] { return world.taken == "a"; }));
     co_await pause_for(milliseconds(20));
     // Nor does a later one come in its place.
-    link.lose_replies(0);
+    world.link.lose_replies(0);
     co_await world.say("b");
     EXPECT_TRUE(co_await world.until([&] { return world.taken == "ab"; }));
     co_await pause_for(milliseconds(20));
