@@ -29,7 +29,7 @@
 #include <thread>
 #include <vector>
 
-#include "cli/latencies.h"
+#include "base/latencies.h"
 
 namespace {
 
@@ -61,7 +61,7 @@ class Counts {
     if (!status.ok() && errors++ == 0) first_error = status.error_message();
   }
   // Once the threads are done:
-  holdfast::cli::Latencies latencies;
+  holdfast::Latencies latencies;
   std::uint64_t errors = 0;
   std::string first_error;
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/latencies.h"
+#include "base/latencies.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
-namespace holdfast::cli {
+namespace holdfast {
 
 std::size_t Latencies::bucket_of(std::uint64_t us) {
   if (us < 1U << bits) return us;
@@ -39,4 +39,4 @@ std::chrono::microseconds Latencies::quantile(double q) const {
   return std::chrono::microseconds(0);
 }
 
-}  // namespace holdfast::cli
+}  // namespace holdfast

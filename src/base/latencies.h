@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace holdfast::cli {
+namespace holdfast {
 
 /// Counts durations in buckets that are each at most 1/32 wide, from a
 /// microsecond to over an hour: quantiles are that exact, memory is constant.
@@ -26,4 +26,4 @@ class Latencies {
   std::uint64_t count_ = 0;
 };
 
-}  // namespace holdfast::cli
+}  // namespace holdfast

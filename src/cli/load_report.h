@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "cli/latencies.h"
+#include "base/latencies.h"
 
 namespace holdfast::cli {
 

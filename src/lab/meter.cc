@@ -31,14 +31,14 @@ void Meter::accepted(std::size_t node, At now, At took) {
   acknowledge(now);
   both(node, [&](Standing& one) {
     ++one.counts.accepted;
-    one.counts.latencies.add(took);
+    one.counts.latencies.record(took);
   });
 }
 
 void Meter::read(std::size_t node, At took) {
   both(node, [&](Standing& one) {
     ++one.counts.read;
-    one.counts.latencies.add(took);
+    one.counts.latencies.record(took);
   });
 }
 

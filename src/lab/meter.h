@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lab/latencies.h"
+#include "base/latencies.h"
 
 namespace holdfast::lab {
 

@@ -36,8 +36,8 @@ json to_json(const Standing& node) {
           {"refused", counts.refused},
           {"unknown", counts.unknown},
           {"codes", counts.codes},
-          {"p50_ms", ms(counts.latencies.percentile(p50))},
-          {"p99_ms", ms(counts.latencies.percentile(p99))},
+          {"p50_ms", ms(counts.latencies.quantile(p50))},
+          {"p99_ms", ms(counts.latencies.quantile(p99))},
           {"value", node.value ? json(*node.value) : json(nullptr)},
           {"behind", node.behind},
           {"behind_ms", ms(node.behind_for)}};
