@@ -24,7 +24,28 @@ namespace {
 constexpr std::streamoff last_words_bytes = 2'000;
 constexpr int not_executed = 127;
 
-[[noreturn]] void become(const std::vector<char*>& arguments, int log) {
+/// Between fork and exec a child has our signal handlers, which would swallow what is meant to end
+/// it: signals wait until it is itself.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+  ~SignalsHeld() { release(); }
+
+  void release() const { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+[[noreturn]] void become(const std::vector<char*>& arguments, int log, const SignalsHeld& held) {
+  for (const int ends : {SIGTERM, SIGINT, SIGHUP}) ::signal(ends, SIG_DFL);
+  held.release();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // Ctrl-C in a terminal is for the one who started them.
   ::setpgid(0, 0);
@@ -52,8 +73,9 @@ Status Process::start() {
   const int log = ::open(log_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log < 0)
     return fail(Code::err, fmt::format("cannot write {}: {}", log_file_, std::strerror(errno)));
+  const SignalsHeld held;
   pid_ = ::fork();
-  if (pid_ == 0) become(arguments, log);
+  if (pid_ == 0) become(arguments, log, held);
   const int why = errno;
   ::close(log);
   ended_by_itself_ = false;
