@@ -33,6 +33,7 @@ class RecordingLog final : public DiskLog {
   Status reserve(std::size_t payload_bytes) override { return log_->reserve(payload_bytes); }
   bool closed_cleanly() const override { return log_->closed_cleanly(); }
   bool tail_was_cut() const override { return log_->tail_was_cut(); }
+  std::uint64_t id() const override { return log_->id(); }
   Position first() const override { return log_->first(); }
   Position last() const override { return log_->last(); }
   Position synced() const override { return log_->synced(); }

@@ -6,6 +6,7 @@ Run all, or those named: cluster_nodes_test.py [CASE …]
 """
 import base64
 import itertools
+import json
 import random
 import shutil
 import threading
@@ -241,6 +242,30 @@ def one_member_only():
             equal(client("INCR", "n"), 2)
 
 
+def a_clock_that_was_ahead():
+    """A node writes an hour ahead, and its clock is set right: the log's time does not go back, and goes on at half the
+    pace, so keys expire, a workflow's wait ends and a transaction that watches sees what others see."""
+    with Cluster(nodes=2) as cluster:
+        right, ahead = cluster.nodes
+        ahead.clock = "3600 1"
+        cluster.start()
+        with ahead.client() as client:
+            client("SET", "k", "an hour ahead", "EX", "7200")
+        ahead.clock = None
+        ahead.restart()
+        cluster.insist("SET", "short", "x", "PX", "1500")
+        cluster.insist("WORKFLOW", "DEFINE", json.dumps({"name": "rest", "steps": [{"name": "rest", "wait": {"for": "1s"}}]}))
+        cluster.insist("WORKFLOW", "START", "r1", "rest", "{}")
+        with right.client() as client:
+            check(3600_000 < client("PTTL", "k") < 7200_000, "an hour of it has gone")
+            wait_until(lambda: client("GET", "short") is None, 30, "what expires does")
+            wait_until(lambda: facts(client("WORKFLOW", "STATUS", "r1"))["state"] == "done", 30, "the wait ends")
+            client("WATCH", "short")
+            client("MULTI")
+            client("SET", "short", "new")
+            equal(client("EXEC"), ["OK"], "nothing has changed under it")
+
+
 def services_everywhere():
     """A service declared at one node signs in at each, a wiped one that got a peer's checkpoint among them."""
     def signed_in(node, name, token):
@@ -411,5 +436,5 @@ if __name__ == "__main__":
     check(holdfast.BINARY.exists(), "run ./dev build")
     run_cases({f.__name__: f for f in (
         services_everywhere, functions_everywhere, list_and_info, two_with_one_id, another_cluster_of_etcd, etcd_restored_from_a_backup, no_space, no_space_by_others,
-        compacted_under_a_node,
+        compacted_under_a_node, a_clock_that_was_ahead,
         only_the_strong_log_hastens_checkpoints, one_member_only)})

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/assert.h"
@@ -82,19 +83,24 @@ void remove(CatalogContext& context, Args args, Reply& reply) {
   finish(context, context.members.remove(args[2]), reply);
 }
 
-// NODE JOIN id resp http mesh durable durable-log-bytes
+// NODE JOIN id resp http mesh durable durable-log-bytes folder
 void join(CatalogContext& context, Args args, Reply& reply) {
   const auto durable = number_of(args[6]);
   const auto log_bytes = number_of(args[7]);
-  if (!durable || !log_bytes) return reply.error({Code::err, "not a number"});
+  const auto folder = number_of(args[8]);
+  if (!durable || !log_bytes || !folder) return reply.error({Code::err, "not a number"});
+  const bool eventual = std::ranges::any_of(context.catalog.all(), [](const Keyspace* keyspace) {
+    return keyspace->guarantee == Guarantee::eventual;
+  });
   finish(context,
          context.members.join({.id = std::string(args[2]),
                                .resp = std::string(args[3]),
                                .http = std::string(args[4]),
                                .mesh = std::string(args[5]),
                                .durable = {*durable},
-                               .durable_log_bytes = *log_bytes},
-                              context.now),
+                               .durable_log_bytes = *log_bytes,
+                               .folder = *folder},
+                              context.now, eventual),
          reply);
 }
 
@@ -177,13 +183,13 @@ constexpr Row rows[] = {
      .complexity = "O(1)"},
     {.name = "NODE JOIN",
      .code = 921,
-     .arity = 8,
+     .arity = 9,
      .access = Access::catalog,
      .flags = changing | flag_internal,
      .catalog = join,
      .group = "cluster",
      .since = "0.1",
-     .syntax = "id resp http mesh durable-position durable-log-bytes",
+     .syntax = "id resp http mesh durable-position durable-log-bytes folder",
      .summary = "A node says that it follows the log, and where it is",
      .complexity = "O(1)"},
     {.name = "NODE REPORT",
@@ -218,9 +224,10 @@ std::span<const Row> member_rows() {
 }
 
 CatalogOperation join_operation(const Member& member) {
-  return {.row = &row_of(join),
-          .texts = {"NODE", "JOIN", member.id, member.resp, member.http, member.mesh,
-                    text(member.durable.value), text(member.durable_log_bytes)}};
+  return {
+      .row = &row_of(join),
+      .texts = {"NODE", "JOIN", member.id, member.resp, member.http, member.mesh,
+                text(member.durable.value), text(member.durable_log_bytes), text(member.folder)}};
 }
 
 CatalogOperation report_operation(std::string_view id, const Members::Report& said) {

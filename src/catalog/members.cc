@@ -12,7 +12,7 @@
 namespace holdfast {
 namespace {
 
-constexpr std::uint8_t encoding_version = 2;  // docs/formats/members.md
+constexpr std::uint8_t encoding_version = 3;  // docs/formats/members.md
 
 // A member reports a milestone soon after it has passed; who is later than this
 // many is compared at the next one.
@@ -20,7 +20,7 @@ constexpr std::size_t milestones_kept = 8;
 
 }  // namespace
 
-Status Members::join(Member member, Instant now) {
+Status Members::join(Member member, Instant now, bool eventual) {
   if (member.id.empty() || member.id.size() > limits::member_id_bytes_max)
     return fail(Code::err, "a member's id has 1 to 64 characters");
   for (const std::string* address : {&member.resp, &member.http, &member.mesh}) {
@@ -31,6 +31,11 @@ Status Members::join(Member member, Instant now) {
   if (known == members_.end() && members_.size() >= limits::members_max)
     return fail(Code::err, "the cluster has as many members as it can");
   member.joined = known == members_.end() ? now : known->second.joined;
+  const bool others = members_.size() > (known == members_.end() ? 0U : 1U);
+  // Of two that come at once the log has one first, which begins with nothing.
+  member.needs_base = known != members_.end() && known->second.folder == member.folder
+                          ? known->second.needs_base
+                          : others && eventual;
   member.heard = now;
   // What an earlier start of it had become says nothing of this one.
   for (auto& [position, digests] : milestones_) digests.erase(member.id);
@@ -138,6 +143,8 @@ std::string Members::encode() const {
     wire::put_u8(out, member.behind ? 1 : 0);
     wire::put_signed(out, to_ms(member.joined));
     wire::put_signed(out, to_ms(member.heard));
+    wire::put_u64(out, member.folder);
+    wire::put_u8(out, member.needs_base ? 1 : 0);
   }
   wire::put_varint(out, milestones_.size());
   for (const auto& [position, digests] : milestones_) {
@@ -168,6 +175,8 @@ Status Members::decode(std::string_view bytes) {
     member.behind = in.u8() != 0;
     member.joined = instant_from_ms(in.signed_varint());
     member.heard = instant_from_ms(in.signed_varint());
+    member.folder = in.u64();
+    member.needs_base = in.u8() != 0;
     std::string id = member.id;
     fresh.members_.emplace(std::move(id), std::move(member));
   }

@@ -23,6 +23,12 @@ struct Member {
   bool behind = false;
   Instant joined{};
   Instant heard{};  // when it last reported, by the log's time
+  /// Names the data folder that it came with: another one under the same id has
+  /// lost what this one had.
+  std::uint64_t folder = 0;
+  /// When it came with this folder, others were there and so were eventual
+  /// keyspaces: what those may have settled it takes from one of them.
+  bool needs_base = false;
 };
 
 /// The nodes that share the strong log, and how much of it they still need.
@@ -30,8 +36,10 @@ struct Member {
 /// every node at one position. One thread.
 class Members {
  public:
-  /// Adds the member, or replaces what was known of its id. kErr over a limit.
-  Status join(Member member, Instant now);
+  /// Adds the member, or replaces what was known of its id. `eventual`: there are
+  /// eventual keyspaces by now. `joined`, `heard`, `behind` and `needs_base` are
+  /// decided here. kErr over a limit.
+  Status join(Member member, Instant now, bool eventual = false);
 
   /// What a member says after a checkpoint and at milestones.
   struct Report {

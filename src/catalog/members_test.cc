@@ -65,6 +65,36 @@ TEST(Members, TheLogGoesOnWithoutOneThatIsAwayTooLong) {
   EXPECT_FALSE(members.find("c")->behind);
 }
 
+// Two nodes of a new cluster once waited for each other's data for ever: both came, by the log
+// that they could not read before, after eventual keyspaces were made.
+TEST(Members, OfThoseThatComeTheFirstBeginsWithNothing) {
+  const auto with = [](std::string id, std::uint64_t folder) {
+    Member member = at(std::move(id), 0);
+    member.folder = folder;
+    return member;
+  };
+  Members members;
+  ASSERT_TRUE(members.join(with("a", 1), noon, true));
+  EXPECT_FALSE(members.find("a")->needs_base);
+  ASSERT_TRUE(members.join(with("b", 2), noon, true));
+  EXPECT_TRUE(members.find("b")->needs_base);
+  // Started again, with what they had: as before, whoever has come since.
+  ASSERT_TRUE(members.join(with("a", 1), noon, true));
+  ASSERT_TRUE(members.join(with("b", 2), noon, true));
+  EXPECT_FALSE(members.find("a")->needs_base);
+  EXPECT_TRUE(members.find("b")->needs_base);
+  // Without it.
+  ASSERT_TRUE(members.join(with("a", 3), noon, true));
+  EXPECT_TRUE(members.find("a")->needs_base);
+}
+
+TEST(Members, WhoCameBeforeThereWereEventualKeyspacesNeedsNone) {
+  Members members;
+  ASSERT_TRUE(members.join(at("a", 0), noon, false));
+  ASSERT_TRUE(members.join(at("b", 0), noon, false));
+  EXPECT_FALSE(members.find("b")->needs_base);
+}
+
 TEST(Members, TheLogNeverGoesOnWithFewerThanAMajority) {
   Members members = three(10);
   const std::uint64_t far = limits::log_retained_bytes_max + 1;

@@ -112,6 +112,7 @@ class Impl final : public DiskLog {
 
   bool closed_cleanly() const override { return closed_cleanly_; }
   bool tail_was_cut() const override { return tail_was_cut_; }
+  std::uint64_t id() const override { return log_id_; }
   Position first() const override { return first_; }
   Position last() const override { return written_; }
   Position synced() const override { return {synced_.load(std::memory_order_acquire)}; }

@@ -81,6 +81,9 @@ class DiskLog {
   /// the kernel's age say, entries may be gone).
   virtual bool tail_was_cut() const = 0;
 
+  /// Drawn when the log was made: another folder's is another's.
+  virtual std::uint64_t id() const = 0;
+
   virtual Position first() const = 0;   // oldest kept; last().next() when empty
   virtual Position last() const = 0;    // last appended, 0 when none ever
   virtual Position synced() const = 0;  // everything up to here is on disk

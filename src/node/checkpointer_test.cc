@@ -40,6 +40,7 @@ class CountingLog final : public DiskLog {
   Result<std::optional<LogEntry>> next(LogCursor&) override { return std::nullopt; }
   Result<Position> append(std::string_view, Durability) override { return ++last_.value, last_; }
   Status reserve(std::size_t) override { return {}; }
+  std::uint64_t id() const override { return 1; }
   Position first() const override { return trimmed.next(); }
   Position last() const override { return last_; }
   Position synced() const override { return last_; }

@@ -86,8 +86,8 @@ class Node {
   /// How far eventual keyspaces are behind the other members', at most.
   std::vector<NodeFacts::Behind> behind() const;
   Token token() const;
-  Instant strong_time() const { return machine_->time(); }
-  /// The time that eventual reads are made at: never before what was written.
+  /// The times that reads are made at: never before what was written.
+  Instant strong_time() const { return sequencer_->time(now(), requests_->monotonic()); }
   Instant eventual_time() const;
 
   /// Erases every key of every keyspace that the caller may use, as one operation a

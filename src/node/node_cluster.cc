@@ -13,11 +13,14 @@
 namespace holdfast::node {
 
 // A node without data in a cluster that has eventual ones cannot write to them:
-// what the others have settled is not what it has seen.
+// what the others have settled is not what it has seen. Where it is counted in
+// already, what there was when it was decides: since then they wait for it.
 bool Node::needs_base() {
   if (has_replica_ || log_->health().state != LogHealth::State::ok) return false;
   const auto& members = keyspaces_->members().all();
-  const bool others = members.size() > (members.contains(options_.node) ? 1U : 0U);
+  const Member* const own = keyspaces_->members().find(options_.node);
+  const bool others = members.size() > (own != nullptr ? 1U : 0U);
+  if (own != nullptr && own->folder == origin_log_->id() && !own->needs_base) return false;
   const auto all = keyspaces_->all();
   return others && std::ranges::any_of(all, [](const KeyspaceState* state) {
            return state->guarantee == Guarantee::eventual;

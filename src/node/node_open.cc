@@ -291,7 +291,8 @@ Member Node::self() const {
   return {.id = options_.node,
           .resp = options_.resp,
           .http = options_.http,
-          .mesh = options_.mesh_advertise.empty() ? options_.mesh : options_.mesh_advertise};
+          .mesh = options_.mesh_advertise.empty() ? options_.mesh : options_.mesh_advertise,
+          .folder = origin_log_->id()};
 }
 
 Status Node::replay_origin_log(Position after) {

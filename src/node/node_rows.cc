@@ -23,8 +23,7 @@ bool same(std::string_view a, std::string_view b) {
 }
 
 Instant time_of(Node& node, const KeyspaceState& state) {
-  return state.guarantee == Guarantee::strong ? std::max(node.now(), node.strong_time())
-                                              : node.eventual_time();
+  return state.guarantee == Guarantee::strong ? node.strong_time() : node.eventual_time();
 }
 
 bool may_use(Node& node, const KeyspaceState& state, ServiceId caller) {

@@ -41,14 +41,14 @@ NodeWorkflows::NodeWorkflows(Node& node)
 bool NodeWorkflows::turn() {
   acted_ = false;
   if (http_) http_->collect();
-  driver_.turn(node_.now());
+  driver_.turn(node_.strong_time());
   return acted_;
 }
 
 std::optional<Monotonic> NodeWorkflows::wanted_at() const {
   const auto at = driver_.wanted_at();
   if (!at) return std::nullopt;
-  return node_.requests().monotonic() + std::max(Millis(1), *at - node_.now());
+  return node_.requests().monotonic() + std::max(Millis(1), *at - node_.strong_time());
 }
 
 void NodeWorkflows::append(const Row& row, const std::vector<std::string>& args, Answer done) {

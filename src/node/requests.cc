@@ -339,7 +339,7 @@ void Requests::run_catalog(const Row& row, ServiceId caller, Args args, Reply& r
                          parts_.keyspaces.libraries(),
                          parts_.keyspaces,
                          caller,
-                         std::max(now(), parts_.node.strong_time())};
+                         parts_.node.strong_time()};
   row.catalog(context, args, reply);
 }
 
@@ -349,7 +349,7 @@ bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durabil
   if (request.row->unchanged != nullptr && request.request_id.empty() &&
       parts_.sequencer.is_current(request.behind)) {
     KeyspaceState* state = parts_.keyspaces.find(keyspace);
-    const Instant time = std::max(now(), parts_.node.strong_time());
+    const Instant time = parts_.node.strong_time();
     if (state != nullptr && request.row->unchanged(state->table, time, request.args, reply)) {
       return true;
     }
@@ -392,7 +392,8 @@ void Requests::watch(const Request& request, KeyspaceState& state) {
     auto& keys = request.watched->keys;
     const bool known =
         std::any_of(keys.begin(), keys.end(), [&](const auto& k) { return k.key == key; });
-    if (!known) keys.push_back({std::string(key), state.table.read(key, now()).version});
+    if (!known)
+      keys.push_back({std::string(key), state.table.read(key, parts_.node.strong_time()).version});
   }
 }
 
@@ -403,7 +404,7 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
   const auto run_call = [this, keyspace, caller = request.caller](const Row& row, Args args,
                                                                   Reply& out) {
     if (row.access == Access::catalog) return run_catalog(row, caller, args, out);
-    const Instant time = std::max(now(), parts_.node.strong_time());
+    const Instant time = parts_.node.strong_time();
     KeyspaceState* state = parts_.keyspaces.find(keyspace);
     bool moved = false;
     for_each_key(row, args, [&](std::string_view key) {
@@ -477,7 +478,8 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
     if (state == nullptr) return out.error(keyspace_dropped());
     if (kept->watched != nullptr) {
       for (const auto& key : kept->watched->keys) {
-        if (state->table.read(key.key, now()).version != key.version) return out.null_array();
+        if (state->table.read(key.key, parts_.node.strong_time()).version != key.version)
+          return out.null_array();
       }
     }
     out.array(kept->calls.size());
@@ -581,8 +583,8 @@ Result<ServiceId> Requests::sign_in(std::string_view service, std::string_view t
   if (!failed_sign_ins_.admits(host, monotonic())) {
     return fail(Code::busy, "too many failed sign-ins from this address: wait a minute");
   }
-  const Service* const found = parts_.keyspaces.services().by_token(
-      hash_of_token(token), std::max(now(), parts_.node.strong_time()));
+  const Service* const found =
+      parts_.keyspaces.services().by_token(hash_of_token(token), parts_.node.strong_time());
   if (found != nullptr && (service.empty() || service == found->name)) return found->id;
   failed_sign_ins_.failed(host, monotonic());
   parts_.node.audit().refused(now(), service, address, "AUTH", "WRONGPASS");

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/logging.h"
+#include "strong/log_clock.h"
 
 namespace holdfast::strong {
 namespace {
@@ -59,6 +60,7 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   void expect_callers(const Entry& answered);
   void ask();
   void take_answer();
+  void deliver(Monotonic now);
   void expire(Monotonic now);
   void answer(Entry& entry, std::size_t up_to, const Error& error);
   void fail(std::size_t i, const Error& error);
@@ -99,6 +101,7 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   Monotonic gather_until{};
   Monotonic::duration append_average{};
   Entry* applying = nullptr;
+  LogClock clock;
 
   PendingReads reads;
   bool question_under_way = false;
@@ -187,8 +190,8 @@ bool Sequencer::Impl::append_gathered(Instant wall, Monotonic now) {
     entry.appended = true;
     entry.appended_at = now;
     const AppendName name{options.incarnation, entry.sequence};
-    const Status taken =
-        log.append(entry.builder.take(name, wall), entry.sequence, entry.durability);
+    const Status taken = log.append(entry.builder.take(name, clock.now(wall, now)), entry.sequence,
+                                    entry.durability);
     any = true;
     if (taken) {
       ++i;
@@ -285,6 +288,12 @@ void Sequencer::Impl::remove(std::size_t i) {
     kept.builder = std::move(builder);
     kept.operations = std::move(operations);
   }
+}
+
+void Sequencer::Impl::deliver(Monotonic now) {
+  log.deliver();
+  clock.applied(machine.time(), now);
+  take_answer();
 }
 
 void Sequencer::Impl::expire(Monotonic now) {
@@ -412,8 +421,7 @@ void Sequencer::turn(Instant wall, Monotonic now) {
   if (s.in_turn) return;  // a sink that calls back
   s.in_turn = true;
   s.turn_at = now;
-  s.log.deliver();
-  s.take_answer();
+  s.deliver(now);
   s.expire(now);
   for (bool more = s.broken.has_value(); more;) {
     more = s.append_gathered(wall, now);
@@ -423,8 +431,7 @@ void Sequencer::turn(Instant wall, Monotonic now) {
       more = true;
     }
     if (!more) break;
-    s.log.deliver();
-    s.take_answer();
+    s.deliver(now);
   }
   s.reads.run_ready(s.machine.applied(), s.settled_place());
   s.in_turn = false;
@@ -436,6 +443,10 @@ std::optional<Monotonic> Sequencer::wanted_at() const {
   if (open == nullptr || s.entries.size() > 1 || !s.gathers_more(*open, s.turn_at))
     return std::nullopt;
   return s.gather_until;
+}
+
+Instant Sequencer::time(Instant wall, Monotonic now) const {
+  return std::max(impl_->clock.now(wall, now), impl_->machine.time());
 }
 
 Status Sequencer::writable() const {

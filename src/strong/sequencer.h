@@ -89,6 +89,10 @@ class Sequencer {
   /// gathered is then appended.
   std::optional<Monotonic> wanted_at() const;
 
+  /// What time it is by the log: what an entry appended now would say, and what is read now is
+  /// read at. Never before `wall` nor before what was applied (strong/log_clock.h).
+  Instant time(Instant wall, Monotonic now) const;
+
   /// Whether a write would be taken now.
   Status writable() const;
   std::size_t queued_bytes() const;

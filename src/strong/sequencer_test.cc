@@ -69,10 +69,10 @@ struct World {
     log.land_all();
     turn();
   }
-  std::string foreign(const Line& line, std::uint64_t counter) {
+  std::string foreign(const Line& line, std::uint64_t counter, Instant time = noon) {
     EntryBuilder builder;
     add(builder, {.lines = {line}});
-    return builder.take({99, counter}, noon);
+    return builder.take({99, counter}, time);
   }
   std::vector<std::string> answers() { return std::exchange(sink.answers, {}); }
 };
@@ -196,6 +196,22 @@ TEST(Sequencer, WhatArrivesInOneTurnIsOneEntry) {
   EXPECT_THAT(world.answers(), ElementsAre("1 +OK", "2 :6"));
   EXPECT_TRUE(world.sequencer.idle());
   EXPECT_EQ(world.sequencer.queued_bytes(), 0);
+}
+
+// Once it stood still until this node's clock had caught up: so did every wait of a workflow.
+TEST(Sequencer, TimeGoesOnBehindAnEntryOfAClockThatWasAhead) {
+  World world;
+  world.now = Monotonic(std::chrono::hours(1000));  // the machine has been up for long
+  const Instant ahead = noon + Millis(3'600'000);
+  world.log.append_of_another(world.foreign({"SET", "k", "1"}, 1, ahead));
+  world.land();
+  EXPECT_EQ(world.machine.time(), ahead);
+  EXPECT_EQ(world.sequencer.time(noon, world.now), ahead);
+  world.now += Millis(60'000);
+  ASSERT_TRUE(world.write(1, {"INCR", "k"}));
+  world.turn();
+  world.land();
+  EXPECT_EQ(world.machine.time(), ahead + Millis(30'000));
 }
 
 TEST(Sequencer, WhatArrivesWhileEnoughIsUnderWayGathers) {

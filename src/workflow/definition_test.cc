@@ -120,5 +120,12 @@ TEST(Definition, WhatIsDeepIsRefused) {
   EXPECT_FALSE(parse_json("1e999"));
 }
 
+// What follows it was once not looked at, and stored as it came.
+TEST(Definition, JsonDoesNotEndAtANul) {
+  EXPECT_FALSE(parse_json(std::string_view("{}\0 no JSON", 11)));
+  EXPECT_FALSE(parse_json(std::string_view("\"a\0\"", 4)));
+  EXPECT_TRUE(parse_json(R"("a\u0000")"));
+}
+
 }  // namespace
 }  // namespace holdfast::workflow

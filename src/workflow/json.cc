@@ -11,6 +11,9 @@
 namespace holdfast::workflow {
 
 Result<Json> parse_json(std::string_view text) {
+  // The library takes it for the end, and what follows for nothing.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos)
+    return fail(Code::err, fmt::format("it is no JSON at byte {}", nul + 1));
   std::string wrong;
   std::vector<std::set<std::string>> names;  // of the objects that are open
   const auto look = [&](int depth, Json::parse_event_t event, Json& parsed) {
