@@ -4,9 +4,12 @@
 
 Rows 20 and 26 to 28 of the fault list. Run all, or those named: load_faults_test.py [CASE …]
 """
+import csv
 import resource
 import select
+import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -39,6 +42,52 @@ def announced_sizes():
             for c in crowd:
                 c.close()
             equal(client("PING"), "PONG")
+
+
+def slow_senders():
+    """5,000 connections send a byte a second and never end their request, over HTTP and over RESP: each is cut off
+    after ten seconds, and others are served meanwhile."""
+    count, cut_after_s, patience_s = 5000, 10, 6  # patience: this machine runs their sender, too
+    tool = shutil.which("redis-benchmark")
+    if tool is None:
+        holdfast.skip("no redis-benchmark")
+    raise_open_files()
+    for protocol, bytes_ in (("HTTP", b"GET /get/k HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100),
+                             ("RESP", b"*2\r\n$4\r\nECHO\r\n$512\r\n" + b"a" * 100)):
+        with Server() as server:
+            def p99_ms(requests, to=server):
+                done = subprocess.run([tool, "-p", str(to.port), "-t", "get", "-c", "4", "-n", str(requests), "--csv"],
+                                      stdout=subprocess.PIPE, text=True, check=True)
+                return float(list(csv.DictReader(done.stdout.splitlines()))[0]["p99_latency_ms"])
+            before = p99_ms(50_000)
+            port = server.http_port if protocol == "HTTP" else server.port
+            crowd = {}
+            for _ in range(count):
+                one = socket.create_connection(("127.0.0.1", port))
+                one.setblocking(False)
+                crowd[one] = time.monotonic()
+            meanwhile = []
+            measuring = threading.Thread(target=lambda: meanwhile.append(p99_ms(300_000)))
+            measuring.start()
+            longest = 0
+            for i in range(len(bytes_)):
+                began = time.monotonic()
+                for one, since in list(crowd.items()):
+                    try:
+                        one.send(bytes_[i:i + 1])
+                    except OSError:  # a byte sent to who had hung up is answered so at the next
+                        longest = max(longest, time.monotonic() - since)
+                        del crowd[one]
+                        one.close()
+                if not crowd or longest > cut_after_s + patience_s:
+                    break
+                time.sleep(max(0, began + 1 - time.monotonic()))
+            measuring.join()
+            print(f"   {protocol}: the last was cut off after {longest:.1f} s; others' p99 {before} ms before, {meanwhile[0]} ms meanwhile")
+            equal(len(crowd), 0, f"{protocol}: not cut off")
+            check(longest <= cut_after_s + patience_s, f"{protocol}: cut off after {longest:.1f} s")
+            with server.client() as client:
+                equal(client("PING"), "PONG")
 
 
 def raise_open_files():
@@ -239,4 +288,4 @@ def count_until_gone(server, key, counts):
 
 if __name__ == "__main__":
     run_cases({f.__name__: f for f in (
-        announced_sizes, a_reader_that_never_reads, memory_limit, ten_times_the_load, graceful_stop)})
+        announced_sizes, slow_senders, a_reader_that_never_reads, memory_limit, ten_times_the_load, graceful_stop)})
