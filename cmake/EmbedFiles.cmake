@@ -6,6 +6,7 @@
 # The folder is read when the target is built, so that a build may make it: FILE is then what that
 # build leaves behind when it is done. Without a STAMP the files are sources.
 if(CMAKE_SCRIPT_MODE_FILE)  # called below, at build time
+  cmake_minimum_required(VERSION 3.25)
   file(GLOB_RECURSE names LIST_DIRECTORIES false RELATIVE ${FOLDER} ${FOLDER}/*)
   list(SORT names)
   if(NOT "index.html" IN_LIST names)
