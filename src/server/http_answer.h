@@ -13,10 +13,12 @@ struct HttpAnswer {
   int status = 200;
   std::string content_type;
   std::string body;
-  std::string headers;  // further ones: whole lines
+  std::string headers;                  // further ones: whole lines
+  std::string_view cache = "no-store";  // Cache-Control
 };
 
 inline constexpr std::string_view json_type = "application/json";
+inline constexpr std::string_view event_stream_type = "text/event-stream";
 inline constexpr std::string_view problem_type = "application/problem+json";
 
 /// RFC 9457's application/problem+json. What it says stands there once more as `error`, in the

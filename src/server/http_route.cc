@@ -14,7 +14,16 @@ constexpr Route page_at(std::string_view path, std::string_view summary) {
 }
 
 constexpr Route pages[] = {
-    page_at("/", "Where things are"),
+    {.method = "GET",
+     .path = "/",
+     .answering = Answering::file,
+     .summary = "The console, a page for browsers",
+     .told = R"({"type": "string"})",
+     .told_type = "text/html"},
+    {.method = "GET",
+     .path = "/console/{file}",
+     .answering = Answering::file,
+     .summary = "What the console's page loads"},
     page_at("/healthz", "Whether the process answers"),
     page_at("/readyz", "Whether it would take writes; 503 says why not"),
     page_at("/metrics", "Figures in Prometheus' text format"),
@@ -65,7 +74,7 @@ std::span<const Route> routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> joined;
     for (const auto family : {command_routes(), value_routes(), catalog_routes(), function_routes(),
-                              workflow_routes(), std::span<const Route>(pages)})
+                              workflow_routes(), watch_routes(), std::span<const Route>(pages)})
       joined.insert(joined.end(), family.begin(), family.end());
     return joined;
   }();
