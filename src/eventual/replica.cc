@@ -221,6 +221,10 @@ bool Replica::Impl::merge_id(const Try& one, State& state, std::string_view effe
   return false;
 }
 
+OriginId Replica::self() const {
+  return impl_->options.self;
+}
+
 const VersionVector& Replica::merged() const {
   return impl_->merged;
 }
@@ -288,6 +292,17 @@ HybridTime Replica::tell_time(Instant wall) {
 std::uint64_t Replica::digest(KeyspaceId keyspace, Instant now) {
   State* state = impl_->host.eventual_state(keyspace);
   return state == nullptr ? 0 : state->table.digest(now);
+}
+
+Explanation Replica::explain(KeyspaceId keyspace, std::string_view key,
+                             const Explanation::Bounds& bounds) const {
+  State* const state = impl_->host.eventual_state(keyspace);
+  if (state == nullptr) return {};
+  return eventual::explain(impl_->open.find_key(keyspace, key), state->table, key, bounds);
+}
+
+std::uint64_t Replica::stable_until(OriginId origin) const {
+  return std::min(impl_->stability.stable_until(origin), impl_->merged.at(origin));
 }
 
 std::optional<std::string> Replica::audit() {
