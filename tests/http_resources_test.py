@@ -216,6 +216,7 @@ def commands(call):
         equal(call("POST", path, [["EXISTS", "none"]]), (200, [{"result": 0}]))
     for path in ("/", "/healthz", "/readyz", "/metrics", "/openapi.json"):
         equal(call("GET", path)[0], 200)
+    equal(call("GET", "/console/none.js")[0], 404)
 
 
 def services(call):

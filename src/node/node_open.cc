@@ -318,8 +318,9 @@ void Node::make_sequencer() {
   const auto pages = [this](const server::PageRequest& page) { return answer_page(*this, page); };
   fronts_ = std::make_unique<Fronts>(
       environment_->make_front(*commands_, front),
-      environment_->make_http(*commands_, front,
-                              {.pages = pages, .trusts_network = options_.trust_network}));
+      environment_->make_http(
+          *commands_, front,
+          {.pages = pages, .files = console_files, .trusts_network = options_.trust_network}));
   replies_ = std::make_unique<Replies>(*fronts_);
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,

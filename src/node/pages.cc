@@ -223,14 +223,6 @@ server::HttpAnswer answer_page(Node& node, const server::PageRequest& page) {
     cluster_metrics(node, figures);
     return {200, "text/plain; version=0.0.4; charset=utf-8", figures.text(), {}};
   }
-  if (path == "/") {
-    return {200,
-            text_type,
-            "Holdfast, version " + std::string(product_version) +
-                "\n\n  POST /v1/command  [\"INCRBY\", \"likes:42\", 1]\n"
-                "  /openapi.json     everything else\n",
-            {}};
-  }
   return server::not_found(path);
 }
 

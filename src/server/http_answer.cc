@@ -60,7 +60,9 @@ void append_common_head(std::string& out, const HttpAnswer& answer, const HttpMa
     out.append(answer.content_type);
     out.append("\r\n");
   }
-  out.append("Cache-Control: no-store\r\n");
+  out.append("Cache-Control: ");
+  out.append(answer.cache);
+  out.append("\r\n");
   out.append(answer.headers);
   if (!manner.keep_alive && manner.minor_version == 1) out.append("Connection: close\r\n");
   if (manner.keep_alive && manner.minor_version == 0) out.append("Connection: keep-alive\r\n");

@@ -13,7 +13,8 @@ struct HttpAnswer {
   int status = 200;
   std::string content_type;
   std::string body;
-  std::string headers;  // further ones: whole lines
+  std::string headers;                  // further ones: whole lines
+  std::string_view cache = "no-store";  // Cache-Control
 };
 
 inline constexpr std::string_view json_type = "application/json";

@@ -169,13 +169,18 @@ bool HttpConversation::take(std::string_view bytes) {
     answer(std::move(*routed.refused), manner);
     return true;
   }
-  if (routed.route->answering == Answering::page) return show_page(manner);
+  if (routed.route->answering == Answering::page || routed.route->answering == Answering::file)
+    return show_page(*routed.route, manner);
   return ask(*routed.route, std::move(routed.names), manner);
 }
 
-bool HttpConversation::show_page(const HttpManner& manner) {
+bool HttpConversation::show_page(const Route& route, const HttpManner& manner) {
   if (context_.pages_left <= 0) return wait_for(Wait::pages);
   --context_.pages_left;
+  if (route.answering == Answering::file) {
+    answer(answer_file(context_.files, request_), manner);
+    return true;
+  }
   if (request_.path == "/openapi.json") {
     static const std::string document = openapi_document();
     answer({200, std::string(json_type), document, {}}, manner);

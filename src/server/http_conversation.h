@@ -11,6 +11,7 @@
 #include "server/http_gate.h"
 #include "server/http_reader.h"
 #include "server/session.h"
+#include "server/static_files.h"
 
 namespace holdfast::server {
 
@@ -29,6 +30,7 @@ struct HttpContext {
 
   SessionContext sessions;
   HttpPages pages;
+  std::span<const StaticFile> files;                   // the console
   int pages_left = limits::http_pages_per_second_max;  // in this second, of all connections
   bool trusts_network = false;  // whoever reaches the port may be meant by any name
 };
@@ -94,7 +96,7 @@ class HttpConversation final : public Conversation, public ReplyReader {
   bool look_at_partial();
   bool take(std::string_view bytes);
   bool ask(const Route& route, std::vector<std::string> names, const HttpManner& manner);
-  bool show_page(const HttpManner& manner);
+  bool show_page(const Route& route, const HttpManner& manner);
   Result<ServiceId> who_asks();
   void answer(HttpAnswer ready, const HttpManner& manner);
   void refuse(const HttpAnswer& refusal);

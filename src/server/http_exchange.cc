@@ -34,6 +34,7 @@ void HttpExchange::replied(std::string_view canonical, const Shape& shape, Repla
     case Answering::resource:
       return resource(canonical);
     case Answering::page:
+    case Answering::file:
       break;
   }
   HF_ASSERT(false);

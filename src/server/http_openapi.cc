@@ -35,6 +35,11 @@ std::vector<std::string_view> names_in(std::string_view path) {
   return names;
 }
 
+/// Whether anybody may ask it.
+bool is_open(const Route& route) {
+  return route.answering == Answering::page || route.answering == Answering::file;
+}
+
 Json parameters_of(const Route& route) {
   Json parameters = Json::array();
   for (const std::string_view name : names_in(route.path))
@@ -44,7 +49,7 @@ Json parameters_of(const Route& route) {
     rest.remove_prefix(std::min(name.size() + 1, rest.size()));
     parameters.push_back(text_parameter(name, "query"));
   }
-  if (route.answering == Answering::page) return parameters;
+  if (is_open(route)) return parameters;
   if (route.changes) parameters.push_back(reference("IdempotencyKey"));
   if (route.conditional) {
     parameters.push_back(reference("IfMatch"));
@@ -70,7 +75,7 @@ Json operation_of(const Route& route) {
   if (!route.told.empty()) response["content"] = content_of(route.told_type, route.told);
   Json problem{{"$ref", "#/components/responses/Problem"}};
   operation["responses"] = {{std::to_string(route.status), response}, {"default", problem}};
-  if (route.answering == Answering::page) operation["security"] = Json::array({Json::object()});
+  if (is_open(route)) operation["security"] = Json::array({Json::object()});
   return operation;
 }
 

@@ -11,14 +11,21 @@
 namespace holdfast::server::http {
 namespace {
 
-constexpr std::array<std::string_view, headers_known> names{
-    "Authorization",    "Content-Type",
-    "Expect",           "Host",
-    "Idempotency-Key",  "If-Match",
-    "If-None-Match",    "Origin",
-    "Sec-Fetch-Site",   "Holdfast-Fresh-Within",
-    "Holdfast-Local",   "Holdfast-Token",
-    "Upstash-Encoding", "Upstash-Sync-Token"};
+constexpr std::array<std::string_view, headers_known> names{"Accept-Encoding",
+                                                            "Authorization",
+                                                            "Content-Type",
+                                                            "Expect",
+                                                            "Host",
+                                                            "Idempotency-Key",
+                                                            "If-Match",
+                                                            "If-None-Match",
+                                                            "Origin",
+                                                            "Sec-Fetch-Site",
+                                                            "Holdfast-Fresh-Within",
+                                                            "Holdfast-Local",
+                                                            "Holdfast-Token",
+                                                            "Upstash-Encoding",
+                                                            "Upstash-Sync-Token"};
 
 /// The next line of a checked head, without its CRLF.
 std::string_view take_line(std::string_view& bytes) {
@@ -74,7 +81,9 @@ void take_apart(std::string_view bytes, Request& out) {
     chunked = chunked || equals_nocase(field.name, "Transfer-Encoding");
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (field.name.size() != names[i].size() || !equals_nocase(field.name, names[i])) continue;
-      if (out.values[i].data() != nullptr) out.twice = names[i];
+      // Of a list's two lines either is enough.
+      const bool is_list = i == static_cast<std::size_t>(Header::accept_encoding);
+      if (out.values[i].data() != nullptr && !is_list) out.twice = names[i];
       out.values[i] = field.value.data() == nullptr ? std::string_view("") : field.value;
     }
   }

@@ -13,6 +13,7 @@ namespace holdfast::server::http {
 
 /// The headers that mean something here. `header_name` is the one list of their names.
 enum class Header : std::uint8_t {
+  accept_encoding,
   authorization,
   content_type,
   expect,
@@ -28,7 +29,7 @@ enum class Header : std::uint8_t {
   upstash_encoding,
   upstash_sync_token,
 };
-inline constexpr std::size_t headers_known = 14;
+inline constexpr std::size_t headers_known = 15;
 std::string_view header_name(Header header);
 
 /// A request taken apart. Views into its bytes, but for a body that came in chunks.

@@ -14,7 +14,16 @@ constexpr Route page_at(std::string_view path, std::string_view summary) {
 }
 
 constexpr Route pages[] = {
-    page_at("/", "Where things are"),
+    {.method = "GET",
+     .path = "/",
+     .answering = Answering::file,
+     .summary = "The console, a page for browsers",
+     .told = R"({"type": "string"})",
+     .told_type = "text/html"},
+    {.method = "GET",
+     .path = "/console/{file}",
+     .answering = Answering::file,
+     .summary = "What the console's page loads"},
     page_at("/healthz", "Whether the process answers"),
     page_at("/readyz", "Whether it would take writes; 503 says why not"),
     page_at("/metrics", "Figures in Prometheus' text format"),

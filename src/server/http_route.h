@@ -19,6 +19,7 @@ class Backend;
 /// How the replies to a route's commands become its answer.
 enum class Answering : std::uint8_t {
   page,         // there are none: the node has the page
+  file,         // likewise: it is compiled in
   command,      // {"result": …} or {"error": …}
   commands,     // an array of those
   transaction,  // MULTI, commands, EXEC: the same

@@ -5,6 +5,7 @@ namespace holdfast::server {
 
 HttpProtocol::HttpProtocol(const CommandTable& commands, Options options)
     : context_(commands, std::move(options.pages)) {
+  context_.files = options.files;
   context_.trusts_network = options.trusts_network;
   context_.sessions.clients = this;
   context_.sessions.output_bytes_max = options.output_bytes_max;

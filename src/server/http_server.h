@@ -17,6 +17,7 @@ class HttpProtocol final : public Protocol, public Clients {
  public:
   struct Options {
     HttpPages pages;
+    std::span<const StaticFile> files;  // at "/"
     std::size_t output_bytes_max = limits::output_bytes_max_default;
     bool trusts_network = false;  // see HttpContext
   };
