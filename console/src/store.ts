@@ -55,6 +55,13 @@ export function with_state(live: Live, state: State): Live {
   return { status: { is: "live" }, state, samples, tick: live.tick + 1 };
 }
 
+/** What charts show: all samples, but a minute at least, so that the line does not race through the first seconds. */
+export function span_of(live: Live): { from_ms: number; to_ms: number } {
+  const to_ms = live.samples[live.samples.length - 1]?.at_ms ?? Date.now();
+  const first = live.samples[0]?.at_ms ?? to_ms;
+  return { from_ms: Math.max(to_ms - samples_max * 1000, Math.min(first, to_ms - 60_000)), to_ms };
+}
+
 type Listener = () => void;
 
 export class Store<T> {

@@ -27,7 +27,7 @@ function Lane({ origin, self }: { origin: Origin; self: string }) {
   return (
     <li class="lane">
       <div class="lane-head">
-        <b>{origin.origin}</b>
+        <b>node {origin.origin}</b>
         {is_self && <span class="dim"> this node</span>}
         {origin.position !== undefined && <div class="dim num">up to {count(origin.position)}</div>}
       </div>
@@ -74,7 +74,7 @@ function Replica({ of, replica, self }: { of: Explanation; replica: ReplicaSays;
   return (
     <li class={`replica ${kind}`}>
       <div>
-        <b>{replica.node}</b>
+        <b>node {replica.node}</b>
         {replica.node === self && <span class="dim"> this node</span>}
       </div>
       <div class="says">{replica.answered ? <code>{short(line(replica.value), 80)}</code> : (replica.why ?? "no answer")}</div>

@@ -8,7 +8,7 @@ import { Badge, Empty, Loading } from "../parts/notes";
 import { Card, Facts, Page } from "../parts/page";
 import { Table } from "../parts/table";
 import { link } from "../route";
-import { samples_max, type Live } from "../store";
+import { span_of, type Live } from "../store";
 import { stale_ms } from "../trouble";
 import type { Keyspace } from "../types";
 import { AlterKeyspace, DropKeyspace } from "./keyspace_form";
@@ -67,13 +67,11 @@ function Replicas({ of }: { of: Keyspace }) {
 }
 
 function Load({ live, of }: { live: Live; of: Keyspace }) {
-  const to_ms = live.samples[live.samples.length - 1]?.at_ms ?? Date.now();
   return (
     <Card>
       <Chart
         title="Load at this node"
-        from_ms={to_ms - samples_max * 1000}
-        to_ms={to_ms}
+        {...span_of(live)}
         format={rate}
         series={[
           { name: "commands a second", look: 1, filled: true, points: live.samples.map((s) => ({ x: s.at_ms, y: s.keyspaces[of.name] ?? null })) },

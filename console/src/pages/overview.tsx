@@ -6,7 +6,7 @@ import { Badge, Command, Loading } from "../parts/notes";
 import { Card, Facts, Page } from "../parts/page";
 import { Table } from "../parts/table";
 import { link } from "../route";
-import { samples_max, type Live } from "../store";
+import { span_of, type Live } from "../store";
 import { presence, troubles, type Presence, type Trouble } from "../trouble";
 import type { NodeFacts, State } from "../types";
 
@@ -69,9 +69,7 @@ function well(state: State): string {
 }
 
 function Charts({ live }: { live: Live }) {
-  const to_ms = live.samples[live.samples.length - 1]?.at_ms ?? Date.now();
-  const from_ms = to_ms - samples_max * 1000;
-  const shared = { from_ms, to_ms };
+  const shared = span_of(live);
   const of = (f: (s: Live["samples"][number]) => number | null) => live.samples.map((s) => ({ x: s.at_ms, y: f(s) }));
   return (
     <div class="columns">
