@@ -73,6 +73,12 @@ inline constexpr std::size_t log_undelivered_bytes_max = 512_MiB;  // appended, 
 
 // Eventual keyspaces
 inline constexpr std::int64_t clock_ahead_ms_max = 2 * 3'600'000;  // of another node's hybrid clock
+inline constexpr std::size_t explained_effects_max = 100;          // EXPLAIN tells of an origin,
+inline constexpr std::size_t explained_elements_max = 100;         // of what is stable, and of
+inline constexpr std::size_t explained_ids_max = 100;         // request ids; the rest is counted
+inline constexpr std::size_t explained_text_bytes_max = 128;  // of a text that it tells
+inline constexpr std::size_t explained_items_max = 16;        // of a collection, in short
+inline constexpr std::size_t questions_waiting_max = 256;     // EXPLAINs that wait for others
 
 // Request ids
 inline constexpr std::int64_t request_id_ahead_ms_max = 3'600'000;  // a UUIDv7 from the future
@@ -153,7 +159,9 @@ inline constexpr int mesh_stall_seconds_max = 30;           // a stream without 
 inline constexpr std::size_t mesh_row_key_bytes_max = 128_KiB;  // a checkpoint's row, received
 inline constexpr std::uint64_t mesh_row_bytes_max = 4_GiB - 1;  // RocksDB holds no larger value
 inline constexpr std::size_t mesh_window_bytes = 8_MiB;  // sent to a peer, not yet merged there
-inline constexpr std::size_t mesh_watched_entries_max = 65'536;     // not yet on a peer's disk
+inline constexpr std::size_t mesh_watched_entries_max = 65'536;  // not yet on a peer's disk
+inline constexpr std::size_t mesh_questions_max = 64;            // of one peer, not answered yet
+inline constexpr std::size_t mesh_answer_bytes_max = 64_KiB;
 inline constexpr std::size_t mesh_checkpoint_batch_bytes = 32_MiB;  // received, then committed
 
 // Trials and the lab

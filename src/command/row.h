@@ -124,7 +124,8 @@ struct Row {
   KeySpec keys;
   Access access = Access::read;
   std::uint32_t flags = 0;
-  ReadFunction read = nullptr;
+  ReadFunction read = nullptr;  // or `node`, where it tells more than a table knows (EXPLAIN);
+                                // such a one is no part of a transaction or function
   WriteFunction strong = nullptr;
   /// Of a write that often finds nothing to do: whether, run now, it would
   /// change nothing; then it has written the reply. Saves the log an entry.

@@ -72,8 +72,10 @@ bool complete(const Row& row) {
                       (row.flags & flag_write_catalog) != 0;
   if (logged && row.code == 0) return false;
   switch (row.access) {
-    case Access::read:
-      return row.read != nullptr;
+    case Access::read: {
+      constexpr std::uint32_t alone = flag_no_multi | flag_noscript;
+      return row.read != nullptr || (row.node != nullptr && (row.flags & alone) == alone);
+    }
     case Access::write:
       return row.strong != nullptr && !row.on_eventual.empty();
     case Access::ids:

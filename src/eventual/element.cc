@@ -62,36 +62,47 @@ bool heeds_content(const Element& element) {
   return element.kind != ElementKind::expiry && element.kind != ElementKind::content;
 }
 
-}  // namespace
-
-Shown evaluate(const Element& element, const Element* content) {
+template <typename Each>
+bool weigh_each(const Element& element, const Element* content, Each each) {
   Removers removers;
   if (content != nullptr && heeds_content(element)) removers.add_all(*content);
-  const bool base_counts =
-      !has_removers(element) &&
-      (content == nullptr || !heeds_content(element) || !has_removers(*content));
+  for (auto it = element.items.rbegin(); it != element.items.rend(); ++it) {
+    const bool covered = removers.cover(*it);
+    removers.add(*it);
+    each(*it, covered);
+  }
+  return !has_removers(element) &&
+         (content == nullptr || !heeds_content(element) || !has_removers(*content));
+}
 
+}  // namespace
+
+bool weigh(const Element& element, const Element* content,
+           absl::FunctionRef<void(const Item& item, bool covered)> each) {
+  return weigh_each(element, content, each);
+}
+
+Shown evaluate(const Element& element, const Element* content) {
   bool has_put = false;
   bool has_sum = false;
+  const Item* put = nullptr;
   Stamp stamp;  // of the put
   std::string_view text;
   std::int64_t put_number = 0;
   std::int64_t sum = 0;
-  for (auto it = element.items.rbegin(); it != element.items.rend(); ++it) {
-    const Item& item = *it;
-    const bool covered = removers.cover(item);
-    removers.add(item);
-    if (covered || !item.writes()) continue;
+  const bool base_counts = weigh_each(element, content, [&](const Item& item, bool covered) {
+    if (covered || !item.writes()) return;
     if (item.role == Role::add) {
       has_sum = true;
       sum = wrapping_add(sum, item.number);
     } else if (!has_put) {  // the first met is the greatest
       has_put = true;
+      put = &item;
       stamp = item.operation->stamp();
       text = item.text.view();
       put_number = item.number;
     }
-  }
+  });
   if (base_counts) {
     const Base& base = element.base;
     if (base.has_sum) {
@@ -100,6 +111,7 @@ Shown evaluate(const Element& element, const Element* content) {
     }
     if (base.has_put && (!has_put || stamp < base.stamp)) {
       has_put = true;
+      put = nullptr;
       text = base.text.view();
       put_number = base.number;
     }
@@ -107,6 +119,7 @@ Shown evaluate(const Element& element, const Element* content) {
 
   if (!has_put) return {.present = has_sum, .is_number = true, .number = sum};
   Shown shown = shown_by_put(element.kind, text, put_number);
+  shown.put = put;
   if (shown.is_number) shown.number = wrapping_add(shown.number, sum);
   return shown;
 }

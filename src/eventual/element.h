@@ -99,13 +99,19 @@ struct Shown {
   bool present = false;
   bool is_number = false;
   std::int64_t number = 0;
-  std::string_view text;  // into the element
+  std::string_view text;      // into the element
+  const Item* put = nullptr;  // whose text it is; nullptr: the base's, or there is none
 };
 
 /// From the base and the items, by the rules of 3-contract section 5. `content`
 /// is the key's element of that kind (or null): what it removes counts for
 /// all elements but the expiry.
 Shown evaluate(const Element& element, const Element* content);
+
+/// What evaluate() goes by: `each` hears of every item, the greatest first, and whether a
+/// removal covers it. True: the base counts.
+bool weigh(const Element& element, const Element* content,
+           absl::FunctionRef<void(const Item& item, bool covered)> each);
 
 /// Operations that lost their last item; their owner looks after them.
 using Idle = std::vector<UnstableOperation*>;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 
+#include "eventual/test_explanation.h"
 #include "eventual/test_replica.h"
 #include "eventual/test_seeds.h"
 
@@ -312,7 +313,28 @@ class History {
       fail("after " + after + " at " + std::to_string(replica.self().value) +
            "\n  model:   " + show(expected) + "\n  replica: " + show(actual));
     }
+    explain(replica, actual, to_ms(now), after);
   }
+
+  // What is told of why a key has its value adds up to it.
+  void explain(TestReplica& replica, const ModelState& read, std::int64_t now_ms,
+               const std::string& after) {
+    for (std::size_t k = 0; k < keys_ && failure_.empty(); ++k) {
+      const std::string key = "k" + std::to_string(k);
+      const auto at = read.find(key);
+      const Explanation explanation = replica.replica().explain(likes, key, unbounded);
+      std::string mistake =
+          mistake_in(explanation, at == read.end() ? nullptr : &at->second, now_ms);
+      if (mistake.empty())
+        mistake = mistake_in_ids(explanation, model_, replica.replica().merged());
+      if (!mistake.empty()) {
+        fail("after " + after + " at " + std::to_string(replica.self().value) +
+             " the explanation of " + key + ": " + mistake + "\n  read: " + show(read));
+      }
+    }
+  }
+  static constexpr Explanation::Bounds unbounded{
+      .effects = SIZE_MAX, .elements = SIZE_MAX, .ids = SIZE_MAX, .text_bytes = SIZE_MAX};
 
   // For the eye, when one seed is run again.
   void note(TestReplica& replica, const std::string& after) {

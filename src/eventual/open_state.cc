@@ -23,6 +23,13 @@ bool OpenState::is_open(KeyspaceId keyspace, std::string_view key) const {
   return space != nullptr && space->keys.contains(key);
 }
 
+const OpenKey* OpenState::find_key(KeyspaceId keyspace, std::string_view key) const {
+  const Space* space = find_space(keyspace);
+  if (space == nullptr) return nullptr;
+  const auto it = space->keys.find(key);
+  return it == space->keys.end() ? nullptr : it->get();
+}
+
 UnstableOperation* OpenState::find(KeyspaceId keyspace, const IdKey& id) const {
   const Space* space = find_space(keyspace);
   if (space == nullptr) return nullptr;

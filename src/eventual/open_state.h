@@ -43,6 +43,8 @@ class OpenState {
 
   /// Whether the key has any. Without, and alone, the table is all there is.
   bool is_open(KeyspaceId keyspace, std::string_view key) const;
+  /// What is open of the key; nullptr: nothing.
+  const OpenKey* find_key(KeyspaceId keyspace, std::string_view key) const;
   /// Brings towards the caches where the key is looked up.
   void prefetch(KeyspaceId keyspace, std::string_view key) const;
   /// The unstable operation of that id; nullptr when there is none.

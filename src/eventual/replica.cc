@@ -290,6 +290,17 @@ std::uint64_t Replica::digest(KeyspaceId keyspace, Instant now) {
   return state == nullptr ? 0 : state->table.digest(now);
 }
 
+Explanation Replica::explain(KeyspaceId keyspace, std::string_view key,
+                             const Explanation::Bounds& bounds) const {
+  State* const state = impl_->host.eventual_state(keyspace);
+  if (state == nullptr) return {};
+  return eventual::explain(impl_->open.find_key(keyspace, key), state->table, key, bounds);
+}
+
+std::uint64_t Replica::stable_until(OriginId origin) const {
+  return std::min(impl_->stability.stable_until(origin), impl_->merged.at(origin));
+}
+
 std::optional<std::string> Replica::audit() {
   return impl_->open.audit();
 }

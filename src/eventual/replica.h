@@ -17,6 +17,7 @@
 #include "command/table.h"
 #include "dedup/id_table.h"
 #include "eventual/clock.h"
+#include "eventual/explain.h"
 #include "function/functions.h"
 #include "table/table.h"
 
@@ -149,6 +150,12 @@ class Replica {
   /// Equal for replicas of equal content: keyspace by keyspace, values as
   /// readers see them. O(n).
   std::uint64_t digest(KeyspaceId keyspace, Instant now);
+
+  /// Why the key has its value here.
+  Explanation explain(KeyspaceId keyspace, std::string_view key,
+                      const Explanation::Bounds& bounds) const;
+  /// The last of the origin's operations that every member is known to have.
+  std::uint64_t stable_until(OriginId origin) const;
 
   /// Looks for mistakes of its own: keys whose values are not what the unstable
   /// operations come to. Says the first found. O(unstable); for tests and checks.

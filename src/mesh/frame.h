@@ -36,6 +36,9 @@ enum class FrameType : std::uint8_t {
   places,
   // Since version 2 of the protocol: entries that were packed.
   packed,
+  // Since version 3: what a replica says of a key.
+  question,
+  answer,
 };
 
 struct Frame {

@@ -62,6 +62,7 @@ struct Mesh::Dialed {
     if (!took || attempts % usual_every_known == 0) return connect_max;
     return std::max<Monotonic::duration>(connect_max_known, 4 * *took);
   }
+  std::size_t unanswered = 0;    // questions on this connection
   std::uint64_t sent_bytes = 0;  // by connections before this one
   std::string trouble = "not dialed yet";
 };
@@ -77,6 +78,7 @@ struct Mesh::Accepted {
   Beat beat;
   std::shared_ptr<PeerConnection> connection;
   Inbound inbound;
+  std::size_t unanswered = 0;  // questions of its
   bool over = false;
   std::string told;  // the reason it was last stalled for, logged once
 };
@@ -227,6 +229,8 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
     if (!taken) lost(*peer, taken.error().message);
     return taken.has_value();
   }
+  if (frame.type == FrameType::answer && peer->unanswered > 0)
+    return take_answer(*peer, frame.body);
   const auto report = frame.type == FrameType::report ? decode_report(frame.body)
                                                       : fail(Code::corrupt, "an unexpected frame");
   if (!report || peer->node.empty() || report->holdings.front().node != peer->node) {
@@ -299,6 +303,7 @@ void Mesh::lost(Dialed& peer, const std::string& why) {
   if (peer.begun) logging::warning("no longer replicating to '{}': {}", peer.node, why);
   if (!peer.begun && options_.where != nullptr) peer.met = false;  // ask first who is there
   peer.begun = false;
+  peer.unanswered = 0;
   peer.beat = {};
   peer.connecting.reset();
   if (peer.connection) {
@@ -373,6 +378,9 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
              (frame.type == FrameType::entries || frame.type == FrameType::part ||
               (frame.type == FrameType::packed && options_.version >= protocol_version_packing))) {
     taken = peer->inbound.take(frame);
+  } else if (peer->origin.value != 0 && frame.type == FrameType::question &&
+             options_.version >= protocol_version_questions) {
+    taken = take_question(peer, frame.body);
   } else {
     taken = fail(Code::corrupt, "an unexpected frame");
   }
@@ -389,6 +397,62 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
   if (peer->origin.value != 0) replication_.hears_no_more(peer->node);
   peer->connection->close();
   std::erase(accepted_, peer);
+}
+
+// ---- What replicas say of a key
+
+Status Mesh::ask(const std::string& node, const Question& question) {
+  std::string why = "it is not known where it is";
+  for (const auto& [address, peer] : dialed_) {
+    if (peer->node != node && peer->address != node) continue;
+    if (!peer->begun) {
+      why = peer->trouble;
+      continue;
+    }
+    if (peer->version < protocol_version_questions)
+      return fail(Code::unavailable, "it runs an older version, which cannot be asked");
+    if (peer->unanswered == limits::mesh_questions_max)
+      return fail(Code::unavailable, "too many questions wait for it");
+    ++peer->unanswered;
+    PeerConnection& connection = *peer->connection;
+    connection.frames().put(connection.output(), FrameType::question, encode(question));
+    connection.send();
+    return {};
+  }
+  return fail(Code::unavailable, std::move(why));
+}
+
+bool Mesh::take_answer(Dialed& peer, std::string_view body) {
+  --peer.unanswered;
+  const auto answer = decode_answer(body);
+  if (!answer) {
+    lost(peer, answer.error().message);
+    return false;
+  }
+  if (questions_.answered) questions_.answered(peer.node, *answer);
+  return true;
+}
+
+Status Mesh::take_question(const std::shared_ptr<Accepted>& peer, std::string_view body) {
+  const auto question = decode_question(body);
+  if (!question) return tl::unexpected(question.error());
+  if (peer->unanswered == limits::mesh_questions_max)
+    return fail(Code::err, "it asks more than may wait");
+  ++peer->unanswered;
+  const auto respond = [asker = std::weak_ptr(peer)](const Answer& answer) {
+    const auto to = asker.lock();
+    if (to == nullptr || to->over) return;
+    --to->unanswered;
+    PeerConnection& connection = *to->connection;
+    connection.frames().put(connection.output(), FrameType::answer, encode(answer));
+    connection.send();
+  };
+  if (!questions_.asked) {
+    respond({.number = question->number, .refused = "it answers no questions", .says = {}});
+    return {};
+  }
+  questions_.asked(*question, respond);
+  return {};
 }
 
 // ---- Both

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "mesh/checkpoint_stream.h"
 #include "mesh/inbound.h"
 #include "mesh/peer_connection.h"
+#include "mesh/question.h"
 #include "mesh/replication.h"
 #include "mesh/transport.h"
 #include "mesh/whereabouts.h"
@@ -73,6 +75,19 @@ class Mesh {
   void adopt(std::unique_ptr<ByteStream> stream, tls::Channel channel, FrameReader reader,
              FrameWriter writer, const Hello& hello);
 
+  // -- What replicas say of a key
+
+  using Respond = std::function<void(const Answer&)>;
+  struct Questions {
+    /// A peer asks: `respond` is to be called once, now or later.
+    std::function<void(const Question& question, Respond respond)> asked;
+    /// What became of a question of this node's. None comes once the connection is lost.
+    std::function<void(const std::string& node, const Answer& answer)> answered;
+  };
+  void set_questions(Questions questions) { questions_ = std::move(questions); }
+  /// Asks the node. kUnavailable: it cannot be asked now, and why.
+  Status ask(const std::string& node, const Question& question);
+
   /// Sends what there is to send. When no entry is open.
   void turn(Instant wall, Monotonic now);
   void stop();
@@ -99,6 +114,8 @@ class Mesh {
   void dialed(const std::shared_ptr<Dialed>& peer, std::unique_ptr<ByteStream> stream);
   bool on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame);
   bool on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame);
+  bool take_answer(Dialed& peer, std::string_view body);
+  Status take_question(const std::shared_ptr<Accepted>& peer, std::string_view body);
   void lost(Dialed& peer, const std::string& why);
   void lost(const std::shared_ptr<Accepted>& peer);
   void sign_in(Dialed& peer, std::string_view challenge);
@@ -129,6 +146,7 @@ class Mesh {
   Monotonic now_{};
   Monotonic report_at_{};
   std::optional<Report> report_;
+  Questions questions_;
   Whereabouts::Place place_;
   std::uint64_t places_seen_ = 0;
   bool has_data_ = true;

@@ -265,7 +265,8 @@ bool Session::run_exec(const Wrapping& wrapping) {
 }
 
 bool Session::queue(const Row& row, Args args) {
-  if (row.access != Access::read && row.access != Access::write) {
+  const bool of_keys = row.access == Access::read || row.access == Access::write;
+  if (!of_keys || (row.flags & flag_no_multi) != 0) {
     return refuse({Code::err, std::string(row.name) + " cannot be part of a transaction"});
   }
   std::size_t bytes = 0;

@@ -94,6 +94,8 @@ class Table {
   /// whatever the history. Values compare by content: the order of a set's
   /// members does not count. O(n).
   std::uint64_t digest(Instant now);
+  /// One key's part in it; 0: it is not there. O(its value).
+  std::uint64_t digest_of(std::string_view key, Instant now);
 
   // -- Checkpoints: begin freezes the state as it is; slices encode it while
   // changes go on (a value about to change is encoded first, so that the

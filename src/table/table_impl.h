@@ -68,6 +68,7 @@ struct Table::Impl {
   /// Slot::collect() over as many slots as it takes; all of them end at the
   /// greatest hash.
   std::uint64_t collect(std::uint64_t from, std::size_t wanted, std::vector<Slot::Met>& met) const;
+  std::uint64_t digest_of(std::string_view key, const Value& value) const;
 
   // -- checkpoint.cc
   bool encoding() const { return frozen != 0 && next_slot < slot_count; }

@@ -121,6 +121,10 @@ TEST(Table, TheDigestIsOfTheContentNotOfItsHistory) {
   EXPECT_EQ(one.digest(start), other.digest(start));
   other.set_expiry("n", start + Millis(9));
   EXPECT_NE(one.digest(start), other.digest(start));
+  EXPECT_EQ(one.digest_of("s", start), other.digest_of("s", start));
+  EXPECT_NE(one.digest_of("n", start), other.digest_of("n", start));
+  EXPECT_EQ(one.digest_of("s", start) + one.digest_of("n", start), one.digest(start));
+  EXPECT_EQ(one.digest_of("gone", start), 0u);
 }
 
 TEST(Table, AWalkMeetsEveryKeyThatIsThereThroughoutWhateverElseChanges) {

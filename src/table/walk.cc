@@ -135,16 +135,24 @@ void Table::for_each(Instant now, const Visit& visit) {
   Impl::must(scanned);
 }
 
+std::uint64_t Table::Impl::digest_of(std::string_view key, const Value& value) const {
+  const auto expiry = expiries.find(key);
+  const std::uint64_t at =
+      expiry == expiries.end() ? 0 : static_cast<std::uint64_t>(expiry->second);
+  std::uint64_t parts[2] = {content_digest(value), at};
+  return checksum(key, checksum({reinterpret_cast<const char*>(parts), sizeof(parts)}));
+}
+
 std::uint64_t Table::digest(Instant now) {
   std::uint64_t sum = 0;
-  for_each(now, [&](std::string_view key, const Value& value) {
-    const auto expiry = impl_->expiries.find(key);
-    const std::uint64_t at =
-        expiry == impl_->expiries.end() ? 0 : static_cast<std::uint64_t>(expiry->second);
-    std::uint64_t parts[2] = {content_digest(value), at};
-    sum += checksum(key, checksum({reinterpret_cast<const char*>(parts), sizeof(parts)}));
-  });
+  for_each(now,
+           [&](std::string_view key, const Value& value) { sum += impl_->digest_of(key, value); });
   return sum;
+}
+
+std::uint64_t Table::digest_of(std::string_view key, Instant now) {
+  const Value* const value = find(key, now);
+  return value == nullptr ? 0 : impl_->digest_of(key, *value);
 }
 
 }  // namespace holdfast
