@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from "preact/hooks";
 
-import { clock } from "./format";
+import { clock, node_name } from "./format";
 import { useLive, useRoute, useStore } from "./hooks";
 import { Data } from "./pages/data";
 import { KeyPage } from "./pages/key";
@@ -116,7 +116,7 @@ function Side({ route }: { route: Route }) {
       <div class="foot">
         {state && (
           <p>
-            node <b>{state.node.id}</b>
+            <b>{node_name(state.node.id)}</b>
             {state.caller?.service && (
               <>
                 {" · "}

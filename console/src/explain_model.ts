@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What EXPLAIN says of a key, made into a sum and sentences that a newcomer
 // understands. Pure; the page only draws it.
-import { duration, listed, plural } from "./format";
+import { duration, node_name, nodes_named, plural } from "./format";
 
 export interface Effect {
   what: string;
@@ -51,11 +51,6 @@ export interface Explanation {
   replicas?: ReplicaSays[];
 }
 
-/** A node by its name, where that is not only a number's word. */
-export const node = (id: string) => `node ${id}`;
-const nodes = (ids: string[]) => (ids.length === 1 ? node(ids[0] ?? "") : `nodes ${listed(ids)}`);
-const first_upper = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
-
 /** A value in one line. */
 export function line(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
@@ -81,7 +76,7 @@ export function sum_of(of: Explanation): { terms: Term[]; total: number } | null
   if (settled !== null && settled !== 0) terms.push({ from: "settled before", amount: settled });
   for (const origin of of.origins ?? []) {
     const sum = number(origin.sum);
-    if (sum !== null) terms.push({ from: node(origin.origin), amount: sum });
+    if (sum !== null) terms.push({ from: node_name(origin.origin), amount: sum });
   }
   const adds = terms.reduce((all, term) => all + term.amount, 0);
   return terms.length > 0 && adds === total ? { terms, total } : null;
@@ -103,7 +98,7 @@ export function sentences(of: Explanation): string[] {
   const settled = of.stable && Object.values(of.stable).some((v) => v !== null && v !== 0 && v !== "");
   if (origins.length > 0)
     found.push(
-      `${first_upper(nodes(origins.map((o) => o.origin)))} ${origins.length === 1 ? "has" : "have"} written to this key, and not every node is known to have all of it yet${settled ? "; what was written before that is settled" : ""}.`,
+      `${nodes_named(origins.map((o) => o.origin))} ${origins.length === 1 ? "has" : "have"} written to this key, and not every node is known to have all of it yet${settled ? "; what was written before that is settled" : ""}.`,
     );
   else if (settled || of.value !== null) found.push("All that was written to this key is known to every node: it is settled, and no longer told apart by who wrote it.");
   const suppressed = (of.ids ?? []).reduce((all, id) => all + id.suppressed, 0);
@@ -117,8 +112,8 @@ export function sentences(of: Explanation): string[] {
   const differing = replicas.filter((r) => agreement(of, r) === "differs");
   const silent = replicas.filter((r) => agreement(of, r) === "silent");
   if (replicas.length > 1 && differing.length === 0 && silent.length === 0) found.push("All replicas say the same.");
-  if (differing.length > 0) found.push(`${first_upper(nodes(differing.map((r) => r.node)))} ${differing.length === 1 ? "says" : "say"} something else at this moment: what was written has not met yet. It does as soon as messages flow.`);
-  if (silent.length > 0) found.push(`${first_upper(nodes(silent.map((r) => r.node)))} did not answer: what ${silent.length === 1 ? "it says" : "they say"} is not known. ${silent.length === 1 ? "It" : "They"} may hold writes that are not in this value yet.`);
+  if (differing.length > 0) found.push(`${nodes_named(differing.map((r) => r.node))} ${differing.length === 1 ? "says" : "say"} something else at this moment: what was written has not met yet. It does as soon as messages flow.`);
+  if (silent.length > 0) found.push(`${nodes_named(silent.map((r) => r.node))} did not answer: what ${silent.length === 1 ? "it says" : "they say"} is not known. ${silent.length === 1 ? "It" : "They"} may hold writes that are not in this value yet.`);
   return found;
 }
 

@@ -76,6 +76,16 @@ export function listed(names: string[]): string {
   return names.length < 2 ? (names[0] ?? "") : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
 }
 
+/** A node's name in a sentence: "node 1", but "node1" or "berlin" as they are. */
+export function node_name(id: string): string {
+  return /^\d+$/.test(id) ? `node ${id}` : id;
+}
+
+/** At the beginning of a sentence. Names that operators gave stay as they are. */
+export function nodes_named(ids: string[]): string {
+  return listed(ids.map(node_name)).replace(/^node (?=\d)/, "Node ");
+}
+
 /** As one line of at most so many characters. */
 export function short(text: string, most = 60): string {
   const line = text.replace(/\s+/g, " ");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong right now, in words, worst first, each with what to do next.
-import { bytes, count, duration, listed, plural } from "./format";
+import { bytes, count, duration, listed, node_name, nodes_named, plural } from "./format";
 import { link } from "./route";
 import type { NodeFacts, State } from "./types";
 
@@ -43,7 +43,7 @@ function of_nodes(state: State): Trouble[] {
     const it = away.length === 1;
     found.push({
       level: "bad",
-      what: `${it ? "Node" : "Nodes"} ${listed(away)} ${it ? "is" : "are"} away: this node has no connection to ${it ? "it" : "them"}.`,
+      what: `${nodes_named(away)} ${it ? "is" : "are"} away: this node has no connection to ${it ? "it" : "them"}.`,
       next: `Look whether ${it ? "it runs" : "they run"} and whether the network lets the mesh port through. The others go on and keep what ${it ? "it misses" : "they miss"}. If ${it ? "it" : "one"} will not come back, take it out of the cluster:`,
       command: `redis-cli NODE REMOVE ${away[0]}`,
     });
@@ -135,7 +135,7 @@ function of_keyspaces(state: State): Trouble[] {
     if (!connected(node)) continue; // said already: it is away
     found.push({
       level: "warn",
-      what: `This node may be ${duration(ms)} behind node ${node} in eventual keyspaces, though they are connected.`,
+      what: `This node may be ${duration(ms)} behind ${node_name(node)} in eventual keyspaces, though they are connected.`,
       next: "Look at the load and the disk of both; FRESH reads are refused with STALE meanwhile.",
     });
   }

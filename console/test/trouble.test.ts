@@ -41,7 +41,7 @@ test("a node without a connection is away, and it is said what to do about it", 
 
 test("two away are told together, in the plural", () => {
   const found = troubles({ ...well, links: [{ node: "2", connected: false }, { node: "@10.0.0.3:7381", connected: false }] });
-  assert.match(found[0]?.what ?? "", /^Nodes 2 and @10\.0\.0\.3:7381 are away/);
+  assert.match(found[0]?.what ?? "", /^Node 2 and @10\.0\.0\.3:7381 are away/);
 });
 
 test("what is bad stands before what only warns", () => {

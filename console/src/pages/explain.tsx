@@ -3,7 +3,7 @@
 // every replica says now.
 import { request } from "../api";
 import { agreement, lag, line, sentences, sum_of, type Effect, type Explanation, type Origin, type ReplicaSays } from "../explain_model";
-import { count, short } from "../format";
+import { count, node_name, short } from "../format";
 import { useAsked } from "../hooks";
 import { Badge, Failed } from "../parts/notes";
 import { Card } from "../parts/page";
@@ -27,7 +27,7 @@ function Lane({ origin, self }: { origin: Origin; self: string }) {
   return (
     <li class="lane">
       <div class="lane-head">
-        <b>node {origin.origin}</b>
+        <b>{node_name(origin.origin)}</b>
         {is_self && <span class="dim"> this node</span>}
         {origin.position !== undefined && <div class="dim num">up to {count(origin.position)}</div>}
       </div>
@@ -74,7 +74,7 @@ function Replica({ of, replica, self }: { of: Explanation; replica: ReplicaSays;
   return (
     <li class={`replica ${kind}`}>
       <div>
-        <b>node {replica.node}</b>
+        <b>{node_name(replica.node)}</b>
         {replica.node === self && <span class="dim"> this node</span>}
       </div>
       <div class="says">{replica.answered ? <code>{short(line(replica.value), 80)}</code> : (replica.why ?? "no answer")}</div>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { bytes, count, duration, listed, micros, percent, plural, rate } from "../format";
+import { bytes, count, duration, listed, micros, node_name, percent, plural, rate } from "../format";
 import { useLive } from "../hooks";
 import { Chart } from "../parts/chart";
 import { Badge, Command, Loading } from "../parts/notes";
@@ -62,7 +62,7 @@ function well(state: State): string {
   const others = (state.links ?? []).filter((l) => l.connected).map((l) => l.node);
   const parts: string[] = [];
   if (state.engine && state.engine.name !== "none") parts.push(`the engine (${state.engine.name}) answers`);
-  if (others.length > 0) parts.push(`${others.length === 1 ? "node" : "nodes"} ${listed(others)} ${others.length === 1 ? "is" : "are"} connected`);
+  if (others.length > 0) parts.push(`${listed(others.map(node_name))} ${others.length === 1 ? "is" : "are"} connected`);
   parts.push("no run is stuck");
   const text = listed(parts);
   return `${text[0]?.toUpperCase()}${text.slice(1)}.`;
@@ -108,7 +108,7 @@ function members(state: State): NodeFacts[] {
 function Nodes({ state }: { state: State }) {
   const link_of = (id: string) => (state.links ?? []).find((l) => l.node === id);
   return (
-    <Card title={`Nodes and the links of ${state.node.id}`}>
+    <Card title={`Nodes, and the links of ${node_name(state.node.id)}`}>
       <Table
         caption="Nodes of the cluster, and this node's link to each"
         rows={members(state)}
