@@ -33,6 +33,15 @@ export interface Asked<T> {
   again: () => void;
 }
 
+/** Nobody knows whether it took effect: the same id must be sent again. */
+export function is_doubtful(error: ApiError): boolean {
+  return error.kind === "unreachable" || error.status === 504;
+}
+/** Surely not applied, and not remembered: the same id may be sent again. */
+function is_passing(error: ApiError): boolean {
+  return error.status === 503 || error.status === 401;
+}
+
 /**
  * Asks the node, and asks again whenever `follows` changes: what of the stream
  * says that the answer may be another one. Never two at once; what changes
@@ -45,6 +54,10 @@ export function useAsked<T>(what: string, ask: (signal: AbortSignal) => Promise<
   const asking = useRef<{ what: string; abort: AbortController; more: boolean } | null>(null);
   const question = useRef(ask);
   question.current = ask;
+  // What may pass is asked again with the next state, though nothing has changed.
+  const { tick } = useLive();
+  const passes = told.what === what && told.error !== null && (is_doubtful(told.error) || is_passing(told.error));
+  const retry = passes ? tick : -1;
 
   useEffect(() => {
     const under_way = asking.current;
@@ -68,7 +81,7 @@ export function useAsked<T>(what: string, ask: (signal: AbortSignal) => Promise<
       }
       if (asking.current === mine) asking.current = null;
     })();
-  }, [what, nudge, follows]);
+  }, [what, nudge, follows, retry]);
 
   useEffect(
     () => () => {
@@ -99,15 +112,6 @@ export interface Change {
   id: string;
   /** The answer, or null where it failed: then `state` says how. */
   run: (intent: string, send: (id: string) => Promise<Outcome<unknown>>) => Promise<Answer<unknown> | null>;
-}
-
-/** Nobody knows whether it took effect: the same id must be sent again. */
-export function is_doubtful(error: ApiError): boolean {
-  return error.kind === "unreachable" || error.status === 504;
-}
-/** Surely not applied, and not remembered: the same id may be sent again. */
-function is_passing(error: ApiError): boolean {
-  return error.status === 503 || error.status === 401;
 }
 
 /**

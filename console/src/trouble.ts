@@ -32,18 +32,20 @@ export function presence(state: State, node: NodeFacts): Presence {
 
 function of_nodes(state: State): Trouble[] {
   const nodes = state.nodes ?? [];
+  const links = state.links ?? [];
   const named = new Set(nodes.map((n) => n.id));
   const away = [
     ...nodes.filter((n) => presence(state, n) === "away").map((n) => n.id),
-    ...(state.links ?? []).filter((l) => !l.connected && !named.has(l.node)).map((l) => l.node),
+    ...links.filter((l) => !l.connected && (l.node === null || !named.has(l.node))).map((l) => l.node ?? `@${l.address ?? "?"}`),
   ];
+  const why = [...new Set(links.filter((l) => !l.connected && l.trouble).map((l) => l.trouble))].join("; ");
   const behind = nodes.filter((n) => presence(state, n) === "behind").map((n) => n.id);
   const found: Trouble[] = [];
   if (away.length > 0) {
     const it = away.length === 1;
     found.push({
       level: "bad",
-      what: `${nodes_named(away)} ${it ? "is" : "are"} away: this node has no connection to ${it ? "it" : "them"}.`,
+      what: `${nodes_named(away)} ${it ? "is" : "are"} away: this node has no connection to ${it ? "it" : "them"}${why ? ` (${why})` : ""}.`,
       next: `Look whether ${it ? "it runs" : "they run"} and whether the network lets the mesh port through. The others go on and keep what ${it ? "it misses" : "they miss"}. If ${it ? "it" : "one"} will not come back, take it out of the cluster:`,
       command: `redis-cli NODE REMOVE ${away[0]}`,
     });
@@ -67,7 +69,7 @@ function of_nodes(state: State): Trouble[] {
 
 function of_engine(state: State): Trouble[] {
   const engine = state.engine;
-  if (!engine || engine.reachable || engine.name === "none") return [];
+  if (!engine || engine.reachable !== false || engine.name === "none") return [];
   return [
     {
       level: "bad",

@@ -18,25 +18,27 @@ export interface NodeFacts {
 }
 
 export interface Link {
-  node: string;
+  /** Null: an address at which nobody has said yet who it is. */
+  node: string | null;
+  address?: string;
   connected: boolean;
-  "behind-ms"?: number | null;
-  "unsent-bytes"?: number;
+  /** Why it is not connected. */
+  trouble?: string;
+  "behind-ms"?: number;
+  "unsent-entries"?: number;
   "sent-bytes"?: number;
-  "received-bytes"?: number;
-  "round-trip-us"?: number | null;
 }
 
 export interface Engine {
   name: string;
-  reachable: boolean;
+  reachable?: boolean;
   position?: number;
   "append-p50-us"?: number | null;
   "append-p99-us"?: number | null;
 }
 
 export interface Load {
-  "commands-a-second": number;
+  "commands-a-second"?: number;
   requests?: number;
   "refused-a-second"?: number;
   connections?: number;
@@ -88,6 +90,7 @@ export interface Call {
 /** One state of the stream, GET /v1/events. */
 export interface State {
   "at-ms": number;
+  /** A service; null: nobody has to sign in. */
   caller?: { service: string | null; admin: boolean } | null;
   node: NodeFacts;
   nodes?: NodeFacts[];

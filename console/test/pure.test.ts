@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { call_matrix } from "../src/call_matrix";
+import { circle_places } from "../src/cluster_layout";
 import { area_of, line_of, nice_top } from "../src/chart_layout";
 import { keyspace_of, pattern_of } from "../src/keys";
 import { new_request_id } from "../src/request_id";
@@ -76,4 +77,10 @@ test("calls: callers across by name, who has not signed in last", () => {
   assert.deepEqual(functions, ["a", "b"]);
   assert.equal(cells.get("b")?.get("branch")?.failed, 1);
   assert.equal(cells.get("a")?.get(null), undefined);
+});
+
+test("nodes lie round the middle, this one at the left, none outside", () => {
+  assert.deepEqual(circle_places(0, 400, 200), []);
+  assert.deepEqual(circle_places(2, 400, 200), [{ x: 40, y: 100 }, { x: 360, y: 100 }]);
+  for (const { x, y } of circle_places(9, 400, 200)) assert.ok(x >= 40 && x <= 360 && y >= 40 && y <= 160);
 });

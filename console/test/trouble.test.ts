@@ -40,8 +40,8 @@ test("a node without a connection is away, and it is said what to do about it", 
 });
 
 test("two away are told together, in the plural", () => {
-  const found = troubles({ ...well, links: [{ node: "2", connected: false }, { node: "@10.0.0.3:7381", connected: false }] });
-  assert.match(found[0]?.what ?? "", /^Node 2 and @10\.0\.0\.3:7381 are away/);
+  const found = troubles({ ...well, links: [{ node: "2", connected: false }, { node: null, address: "10.0.0.3:7381", connected: false, trouble: "refused" }] });
+  assert.match(found[0]?.what ?? "", /^Node 2 and @10\.0\.0\.3:7381 are away: this node has no connection to them \(refused\)\.$/);
 });
 
 test("what is bad stands before what only warns", () => {

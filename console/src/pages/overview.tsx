@@ -2,6 +2,7 @@
 import { bytes, count, duration, listed, micros, node_name, percent, plural, rate } from "../format";
 import { useLive } from "../hooks";
 import { Chart } from "../parts/chart";
+import { ClusterPicture, pictured_max } from "../parts/cluster_picture";
 import { Badge, Command, Loading } from "../parts/notes";
 import { Card, Facts, Page } from "../parts/page";
 import { Table } from "../parts/table";
@@ -59,7 +60,7 @@ function Now({ state }: { state: State }) {
 }
 
 function well(state: State): string {
-  const others = (state.links ?? []).filter((l) => l.connected).map((l) => l.node);
+  const others = (state.links ?? []).flatMap((l) => (l.connected && l.node !== null ? [l.node] : []));
   const parts: string[] = [];
   if (state.engine && state.engine.name !== "none") parts.push(`the engine (${state.engine.name}) answers`);
   if (others.length > 0) parts.push(`${listed(others.map(node_name))} ${others.length === 1 ? "is" : "are"} connected`);
@@ -109,6 +110,7 @@ function Nodes({ state }: { state: State }) {
   const link_of = (id: string) => (state.links ?? []).find((l) => l.node === id);
   return (
     <Card title={`Nodes, and the links of ${node_name(state.node.id)}`}>
+      {members(state).length > 1 && members(state).length <= pictured_max && <ClusterPicture state={state} nodes={members(state)} />}
       <Table
         caption="Nodes of the cluster, and this node's link to each"
         rows={members(state)}
@@ -119,30 +121,15 @@ function Nodes({ state }: { state: State }) {
           { name: "RESP", cell: (n) => n.resp || "–" },
           { name: "durable up to", number: true, cell: (n) => count(n["durable-position"]) },
           {
-            name: "behind",
+            name: "this one is behind it by",
             number: true,
             cell: (n) => {
               const ms = link_of(n.id)?.["behind-ms"];
               return ms === undefined || ms === null ? "–" : duration(ms);
             },
           },
-          {
-            name: "round trip",
-            number: true,
-            cell: (n) => {
-              const us = link_of(n.id)?.["round-trip-us"];
-              return us === undefined || us === null ? "–" : micros(us);
-            },
-          },
-          { name: "unsent", number: true, cell: (n) => (link_of(n.id) ? bytes(link_of(n.id)?.["unsent-bytes"] ?? 0) : "–") },
-          {
-            name: "sent / received",
-            number: true,
-            cell: (n) => {
-              const l = link_of(n.id);
-              return l ? `${bytes(l["sent-bytes"] ?? 0)} / ${bytes(l["received-bytes"] ?? 0)}` : "–";
-            },
-          },
+          { name: "entries not sent yet", number: true, cell: (n) => (link_of(n.id) ? count(link_of(n.id)?.["unsent-entries"] ?? 0) : "–") },
+          { name: "sent", number: true, cell: (n) => (link_of(n.id) ? bytes(link_of(n.id)?.["sent-bytes"] ?? 0) : "–") },
         ]}
       />
     </Card>
@@ -161,7 +148,7 @@ function Figures({ state }: { state: State }) {
         <Facts
           of={[
             ["kind", engine?.name === "none" ? "none: eventual keyspaces only" : (engine?.name ?? state.node.engine ?? "–")],
-            ["reachable", engine ? (engine.name === "none" ? "–" : engine.reachable ? "yes" : <Badge kind="bad">no</Badge>) : "–"],
+            ["reachable", engine ? (engine.name === "none" ? "–" : engine.reachable !== false ? "yes" : <Badge kind="bad">no</Badge>) : "–"],
             ["position", count(engine?.position ?? state.node["applied-position"] ?? 0)],
             ["append, median / 99 of 100", `${time(engine?.["append-p50-us"])} / ${time(engine?.["append-p99-us"])}`],
           ]}

@@ -118,7 +118,7 @@ export function Workflows({ query }: { query: URLSearchParams }) {
         {runs.error && <Failed error={runs.error} again={runs.again} />}
         {runs.value && runs.value.runs.length === 0 && (
           <p class="empty">
-            {workflow || run_state ? "No run is like that." : "No run has begun yet."} {all.length > 0 && !run_state && "Start one above, or WORKFLOW START <run> <workflow> <json>."}
+            {workflow || run_state ? "No run of yours is like that." : "No run of yours has begun yet."} {state?.caller?.service && "Runs are each service's own. "} {all.length > 0 && !run_state && "Start one above, or WORKFLOW START <run> <workflow> <json>."}
           </p>
         )}
         {runs.value && runs.value.runs.length > 0 && (
