@@ -104,7 +104,8 @@ export function useLogPosition(): number {
 export type ChangeState =
   | { is: "idle" }
   | { is: "under-way" }
-  | { is: "failed"; error: ApiError; may_have_happened: boolean };
+  /** `again`: another try is the same operation, under the same request id. */
+  | { is: "failed"; error: ApiError; may_have_happened: boolean; again: boolean };
 
 export interface Change {
   state: ChangeState;
@@ -132,9 +133,10 @@ export function useChange(): Change {
       return outcome;
     }
     const doubtful = is_doubtful(outcome.error);
-    set({ is: "failed", error: outcome.error, may_have_happened: doubtful });
+    const again = doubtful || is_passing(outcome.error);
+    set({ is: "failed", error: outcome.error, may_have_happened: doubtful, again });
     // A refusal that the state decided is recorded under its id: another try is another operation.
-    if (!doubtful && !is_passing(outcome.error)) current.current = { intent: "", id: "" };
+    if (!again) current.current = { intent: "", id: "" };
     return null;
   }, []);
   return { state, id: current.current.id, run };

@@ -30,7 +30,12 @@ export interface Timeline {
 }
 
 const begun = (state: string) => state !== "waiting" && state !== "skipped";
-const going_on = (state: string) => state === "trying" || state === "undoing";
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** "200ms", "10m": as definitions write durations. */
+function duration_ms(text: string): number | null {
+  const parts = /^(\d+)(ms|s|m|h|d)$/.exec(text);
+  return parts ? Number(parts[1]) * (units[parts[2] ?? ""] ?? 0) : null;
+}
 
 /** Which steps go side by side: for each step the number of its place in the order. */
 export function places(definition: Definition | null, steps: string[]): Map<string, number> {
@@ -70,20 +75,28 @@ export function lay_out(run: RunStatus, history: Attempt[], definition: Definiti
   const place = places(definition, run.steps.map((s) => s.step));
   const doings = (step: string) => history.filter((a) => a.step === step && a.call === "do").map((a) => a["ended-ms"]);
 
-  // The last end known among the steps of all earlier places, for a step to begin at.
-  const begins = (step: string): number => {
-    const mine = place.get(step) ?? 0;
-    const before = run.steps.filter((s) => (place.get(s.step) ?? 0) < mine).flatMap((s) => doings(s.step));
-    return Math.max(from_ms, ...before);
+  const place_of = (step: string) => place.get(step) ?? 0;
+  const later = (step: string): number | null => {
+    const ends = run.steps.filter((s) => place_of(s.step) > place_of(step)).flatMap((s) => doings(s.step));
+    return ends.length > 0 ? Math.min(...ends) : null;
   };
-  // A wait leaves no attempt behind: it ended when something later first did.
-  const ends = (step: string): number | null => {
-    const own = doings(step);
-    if (own.length > 0) return Math.max(...own);
-    const mine = place.get(step) ?? 0;
-    const later = run.steps.filter((s) => (place.get(s.step) ?? 0) > mine).flatMap((s) => doings(s.step));
-    return later.length > 0 ? Math.min(...later) : null;
-  };
+  // In the order of their places, since each begins where those before it ended.
+  const spans = new Map<string, { begin: number; end: number | null }>();
+  for (const step of [...run.steps].sort((a, b) => place_of(a.step) - place_of(b.step))) {
+    const before = [...spans].filter(([name]) => place_of(name) < place_of(step.step)).map(([, span]) => span.end ?? span.begin);
+    const begin = Math.max(from_ms, ...before);
+    const own = doings(step.step);
+    const wait = definition_of(definition, step.step)?.wait;
+    let end: number | null = own.length > 0 ? Math.max(...own) : null;
+    // A wait leaves no attempt behind: it ended when its time was up, or when something later first ended.
+    if (end === null && step.state !== "trying") {
+      const up = wait?.for && !wait.signal ? begin + (duration_ms(wait.for) ?? Infinity) : Infinity;
+      const most = Math.min(up, later(step.step) ?? Infinity);
+      end = Number.isFinite(most) ? Math.max(begin, most) : null;
+    }
+    if (step.state === "trying") end = null;
+    spans.set(step.step, { begin, end });
+  }
 
   const lanes = run.steps.map((step): Lane => {
     const marks = history
@@ -91,8 +104,8 @@ export function lay_out(run: RunStatus, history: Attempt[], definition: Definiti
       .map((attempt) => ({ at: at(attempt["ended-ms"]), attempt }));
     const shown = { step: step.step, state: step.state, does: does(definition_of(definition, step.step)), marks };
     if (!begun(step.state)) return { ...shown, from: null, to: null, open: false };
-    const end = going_on(step.state) && step.state === "trying" ? null : ends(step.step);
-    return { ...shown, from: at(begins(step.step)), to: at(end ?? to_ms), open: end === null };
+    const { begin, end } = spans.get(step.step) ?? { begin: from_ms, end: null };
+    return { ...shown, from: at(begin), to: at(end ?? to_ms), open: end === null };
   });
   return { from_ms, to_ms, lanes };
 }

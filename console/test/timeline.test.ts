@@ -36,6 +36,18 @@ test("a wait leaves no attempt: it ended when something later did", () => {
   assert.deepEqual([at.lanes[0]?.to, at.lanes[0]?.open], [1, false]);
 });
 
+test("a wait of a known time ends when that is up, and the next step begins there", () => {
+  const definition: Definition = { name: "w", steps: [{ name: "rest", wait: { for: "250ms" } }, { name: "b" }, { name: "last", wait: { for: "500ms" } }] };
+  const at = lay_out(run([["rest", "done"], ["b", "done"], ["last", "done"]], { "ended-ms": 2000 }), [attempt("b", 1500)], definition, 0);
+  assert.deepEqual(at.lanes.map((l) => [l.from, l.to, l.open]), [[0, 0.25, false], [0.25, 0.5, false], [0.5, 1, false]]);
+});
+
+test("a signal comes when it comes: its wait ends with what follows", () => {
+  const definition: Definition = { name: "w", steps: [{ name: "paid", wait: { signal: "paid", for: "100ms" } }, { name: "b" }] };
+  const at = lay_out(run([["paid", "done"], ["b", "done"]], { "ended-ms": 2000 }), [attempt("b", 1500)], definition, 0);
+  assert.deepEqual(at.lanes.map((l) => [l.from, l.to]), [[0, 0.5], [0.5, 0.5]]);
+});
+
 test("undos are marks at their own time, and do not stretch what the step did", () => {
   const history = [attempt("a", 1100), attempt("a", 2000, { call: "undo" }), attempt("b", 1900, { outcome: "refused" })];
   const at = lay_out(run([["a", "undone"], ["b", "refused"]], { "ended-ms": 2000, state: "undone" }), history, null, 0);

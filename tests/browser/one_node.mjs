@@ -107,7 +107,7 @@ async function data() {
   await dialog(page).getByText("Somebody changed the value meanwhile.").waitFor();
   await look(page, "value-changed-meanwhile");
   await page.keyboard.press("Escape");
-  assert.equal(await other_client(["GET", "accounts:motd"]), "Closed today");
+  await page.getByText("Closed today", { exact: true }).waitFor();
   await button(page, "Edit").click();
   await dialog(page).getByLabel("Value").fill("ä & <b>\n2");
   await button(dialog(page), "Save").click();

@@ -139,7 +139,10 @@ export function KeyPage({ name }: { name: string }) {
   const of = all.find((k) => k.name === keyspace);
   const eventual = of?.guarantee === "eventual";
   const facts = useAsked(`${name}\n${of?.guarantee}`, (signal) => read_key(name, of, signal), eventual ? tick : position);
-  const close = () => open(null);
+  const close = () => {
+    open(null);
+    facts.again(); // what was refused may have been for something newer
+  };
   const { value, error } = facts;
   const text = value?.value.type === "string" ? value.value.value.text : null;
   return (

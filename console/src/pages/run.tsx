@@ -186,6 +186,7 @@ export function RunPage({ run: name }: { run: string }) {
       )}
       <Card>
         <Facts
+          across
           of={[
             ["state", <RunBadge state={run.state} />],
             ["workflow", <a href={link(["workflows"], { workflow: run.workflow })}>{`${run.workflow}, version ${run.version}`}</a>],

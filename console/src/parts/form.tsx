@@ -108,7 +108,7 @@ export function ChangeDialog(p: ChangeDialogProps) {
         <ChangeNote change={change} />
         <div class="buttons">
           <button type="submit" class={p.danger ? "danger" : "primary"} disabled={p.ready === false} aria-busy={busy}>
-            {change.state.is === "failed" ? "Try again" : p.verb}
+            {change.state.is === "failed" && change.state.again ? "Try again" : p.verb}
           </button>
           <button type="button" onClick={p.close}>
             Cancel

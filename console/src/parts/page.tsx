@@ -57,10 +57,10 @@ export function Card({ title, children, actions, id }: { title?: ComponentChildr
   );
 }
 
-/** Names and their values. */
-export function Facts({ of }: { of: [ComponentChildren, ComponentChildren][] }) {
+/** Names and their values, below one another or `across`. */
+export function Facts({ of, across }: { of: [ComponentChildren, ComponentChildren][]; across?: boolean }) {
   return (
-    <dl class="facts">
+    <dl class={across ? "facts across" : "facts"}>
       {of.map(([name, value], i) => (
         <div key={i}>
           <dt>{name}</dt>
