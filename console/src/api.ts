@@ -90,7 +90,10 @@ export async function request<T>(method: string, path: string, asking: Asking = 
     try {
       body = JSON.parse(text);
     } catch {
-      return { ok: false, error: { kind: "refused", status: response.status, code: "", text: "the answer is no JSON" } };
+      return {
+        ok: false,
+        error: { kind: "refused", status: response.status, code: "", text: "the answer is no JSON" },
+      };
     }
   }
   if (response.status === 401) sign_in_wanted();

@@ -63,7 +63,8 @@ function Lost({ status }: { status: Status & { is: "lost" } }) {
   return (
     <div class="banner" role="alert">
       <p>
-        <strong>{status.why}</strong> What you see is from {clock(status.since_ms)}. This page goes on by itself when the node is back.
+        <strong>{status.why}</strong> What you see is from {clock(status.since_ms)}. This page goes on by itself when
+        the node is back.
       </p>
       <p>
         {/* Not read out every second. */}
@@ -80,7 +81,11 @@ function Lost({ status }: { status: Status & { is: "lost" } }) {
 
 function Pill({ status }: { status: Status }) {
   const [kind, text] =
-    status.is === "live" ? ["good", "live"] : status.is === "lost" ? ["bad", "not answering"] : ["quiet", status.is === "sign-in" ? "signed out" : "connecting"];
+    status.is === "live"
+      ? ["good", "live"]
+      : status.is === "lost"
+        ? ["bad", "not answering"]
+        : ["quiet", status.is === "sign-in" ? "signed out" : "connecting"];
   return (
     <span class={`pill ${kind}`}>
       <span class="dot" aria-hidden="true" />

@@ -20,7 +20,11 @@ export function call_matrix(calls: Call[]): CallMatrix {
   for (const { caller, function: name, ...cell } of calls) {
     const row = cells.get(name) ?? new Map<string | null, Cell>();
     const was = row.get(caller) ?? { calls: 0, refused: 0, failed: 0 };
-    row.set(caller, { calls: was.calls + cell.calls, refused: was.refused + cell.refused, failed: was.failed + cell.failed });
+    row.set(caller, {
+      calls: was.calls + cell.calls,
+      refused: was.refused + cell.refused,
+      failed: was.failed + cell.failed,
+    });
     cells.set(name, row);
   }
   const named = [...new Set(calls.map((c) => c.caller))];

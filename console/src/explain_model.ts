@@ -81,7 +81,8 @@ export interface Explanation {
 }
 
 const number = (value: unknown): number | null => {
-  const n = typeof value === "number" ? value : typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : null;
+  const n =
+    typeof value === "number" ? value : typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : null;
   return n !== null && Number.isSafeInteger(n) ? n : null;
 };
 /** `set "7"` or `"7"`: 7. */
@@ -136,11 +137,16 @@ export interface SettledPart {
 
 export function settled_parts(stable: Stable | undefined): SettledPart[] {
   if (!stable) return [];
-  const why = (part: { covered?: boolean; counts?: boolean }) => (part.covered ? "removed since" : part.counts === false ? "a later one wins" : "");
+  const why = (part: { covered?: boolean; counts?: boolean }) =>
+    part.covered ? "removed since" : part.counts === false ? "a later one wins" : "";
   const found: SettledPart[] = [];
   if (stable.value !== undefined) found.push({ words: stable.value, why: why(stable) });
   if (stable.sum !== undefined) found.push({ words: `sum ${stable.sum}`, why: why(stable) });
-  for (const f of stable.fields ?? []) found.push({ words: `${f.field}: ${f.value ?? ""}${f.value !== undefined && f.sum !== undefined ? " + " : ""}${f.sum ?? ""}`, why: why(f) });
+  for (const f of stable.fields ?? [])
+    found.push({
+      words: `${f.field}: ${f.value ?? ""}${f.value !== undefined && f.sum !== undefined ? " + " : ""}${f.sum ?? ""}`,
+      why: why(f),
+    });
   for (const m of stable.members ?? []) found.push({ words: String(m.member), why: why(m) });
   return found;
 }
@@ -153,7 +159,8 @@ export function agreement(of: Explanation, replica: ReplicaSays): Agreement {
   return replica.digest === of.digest ? "agrees" : "differs";
 }
 
-export const writers = (of: Explanation): Origin[] => (of.origins ?? []).filter((o) => o.effects.length > 0 || (o["effects-left-out"] ?? 0) > 0);
+export const writers = (of: Explanation): Origin[] =>
+  (of.origins ?? []).filter((o) => o.effects.length > 0 || (o["effects-left-out"] ?? 0) > 0);
 export const retried = (of: Explanation): MergedId[] => (of.ids ?? []).filter((id) => id.suppressed > 0);
 
 function of_writers(of: Explanation): string[] {
@@ -163,7 +170,8 @@ function of_writers(of: Explanation): string[] {
     return [
       `${nodes_named(names)} ${names.length === 1 ? "has" : "have"} written here, and not every node is known to have it yet${settled ? "; what was written before is settled" : ""}.`,
     ];
-  if (settled) return ["Every node has all that was written here: it is settled, and no longer told apart by who wrote it."];
+  if (settled)
+    return ["Every node has all that was written here: it is settled, and no longer told apart by who wrote it."];
   return of.type === "none" ? ["Nothing is known of this key: it was never written, or its removal is settled."] : [];
 }
 
@@ -184,17 +192,26 @@ function of_replicas(of: Explanation): string[] {
   const found: string[] = [];
   if (replicas.length > 1 && differing.length === 0 && silent.length === 0) found.push("All replicas say the same.");
   if (differing.length > 0)
-    found.push(`${nodes_named(differing)} ${differing.length === 1 ? "says" : "say"} something else at this moment: what was written has not met yet. It does as soon as messages flow.`);
-  if (silent.length > 0) found.push(`${nodes_named(silent)} did not answer, and may hold writes that are not in this value yet.`);
+    found.push(
+      `${nodes_named(differing)} ${differing.length === 1 ? "says" : "say"} something else at this moment: what was written has not met yet. It does as soon as messages flow.`,
+    );
+  if (silent.length > 0)
+    found.push(`${nodes_named(silent)} did not answer, and may hold writes that are not in this value yet.`);
   return found;
 }
 
 export function sentences(of: Explanation): string[] {
-  const covered = writers(of).flatMap((o) => o.effects).filter((e) => e.covered).length;
+  const covered = writers(of)
+    .flatMap((o) => o.effects)
+    .filter((e) => e.covered).length;
   return [
     ...of_writers(of),
     ...of_retries(of),
-    ...(covered > 0 ? [`${plural(covered, "effect is", "effects are")} crossed out: a later write that had seen ${covered === 1 ? "it" : "them"} removed ${covered === 1 ? "it" : "them"}.`] : []),
+    ...(covered > 0
+      ? [
+          `${plural(covered, "effect is", "effects are")} crossed out: a later write that had seen ${covered === 1 ? "it" : "them"} removed ${covered === 1 ? "it" : "them"}.`,
+        ]
+      : []),
     ...of_replicas(of),
   ];
 }
@@ -209,4 +226,3 @@ export function lag(ms: number | null | undefined): string {
 export function id_words(id: string): string {
   return id.startsWith("hash:") ? `#${id.slice(5, 13)}` : id;
 }
-

@@ -4,7 +4,9 @@
 
 /** 1234567 → "1,234,567". */
 export function count(n: number): string {
-  return Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+  return Math.round(n)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 function scaled(n: number): string {

@@ -48,8 +48,16 @@ function is_passing(error: ApiError): boolean {
  * meanwhile is one more question behind. `what` names the question: with
  * another one the old answer is not shown any more.
  */
-export function useAsked<T>(what: string, ask: (signal: AbortSignal) => Promise<Outcome<T>>, follows: unknown): Asked<T> {
-  const [told, set] = useState<{ what: string; value: T | null; error: ApiError | null }>({ what, value: null, error: null });
+export function useAsked<T>(
+  what: string,
+  ask: (signal: AbortSignal) => Promise<Outcome<T>>,
+  follows: unknown,
+): Asked<T> {
+  const [told, set] = useState<{ what: string; value: T | null; error: ApiError | null }>({
+    what,
+    value: null,
+    error: null,
+  });
   const [nudge, set_nudge] = useState(0);
   const asking = useRef<{ what: string; abort: AbortController; more: boolean } | null>(null);
   const question = useRef(ask);

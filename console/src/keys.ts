@@ -57,7 +57,12 @@ export async function find_keys(
   }
   const all = [...keys].sort();
   const shown = all.slice(0, wanted);
-  const types = type ? null : await pipeline(shown.map((key) => ["TYPE", key]), { signal });
+  const types = type
+    ? null
+    : await pipeline(
+        shown.map((key) => ["TYPE", key]),
+        { signal },
+      );
   if (types && !types.ok) return types;
   return {
     ok: true,
@@ -91,9 +96,16 @@ export const shown_elements_max = 500;
 
 const number_or_null = (told: unknown) => (typeof told === "number" && told >= 0 ? told : null);
 
-export async function read_key(key: string, keyspace: Keyspace | undefined, signal: AbortSignal): Promise<Outcome<KeyFacts>> {
+export async function read_key(
+  key: string,
+  keyspace: Keyspace | undefined,
+  signal: AbortSignal,
+): Promise<Outcome<KeyFacts>> {
   const strong = keyspace?.guarantee !== "eventual";
-  const about = await pipeline([["TYPE", key], ["PTTL", key], ["MEMORY", "USAGE", key], ...(strong ? [["VERSION", key]] : [])], { signal });
+  const about = await pipeline(
+    [["TYPE", key], ["PTTL", key], ["MEMORY", "USAGE", key], ...(strong ? [["VERSION", key]] : [])],
+    { signal },
+  );
   if (!about.ok) return about;
   const [type, ttl, memory, version] = about.value;
   if (typeof type !== "string") return { ok: false, error: type as never };
@@ -101,7 +113,12 @@ export async function read_key(key: string, keyspace: Keyspace | undefined, sign
   if (!value.ok) return value;
   return {
     ...value,
-    value: { value: value.value, expires_in_ms: number_or_null(ttl), memory_bytes: number_or_null(memory), version: number_or_null(version) },
+    value: {
+      value: value.value,
+      expires_in_ms: number_or_null(ttl),
+      memory_bytes: number_or_null(memory),
+      version: number_or_null(version),
+    },
   };
 }
 
@@ -111,25 +128,45 @@ async function read_value(key: string, type: string, signal: AbortSignal): Promi
   const ask = (words: string[]) => command<never>(words, { signal, headers: base64 });
   const map = <T>(outcome: Outcome<T>, to: (told: T) => Value): Outcome<Value> =>
     outcome.ok ? { ...outcome, value: to(outcome.value) } : outcome;
-  const size = await command<number>([{ string: "STRLEN", hash: "HLEN", set: "SCARD" }[type] ?? "EXISTS", key], { signal });
+  const size = await command<number>([{ string: "STRLEN", hash: "HLEN", set: "SCARD" }[type] ?? "EXISTS", key], {
+    signal,
+  });
   if (!size.ok) return size;
   if (type === "string")
-    return map<string>(await ask(["GETRANGE", key, "0", String(shown_bytes_max - 1)]), (told) => ({ type: "string", value: from_base64(told), size: size.value }));
+    return map<string>(await ask(["GETRANGE", key, "0", String(shown_bytes_max - 1)]), (told) => ({
+      type: "string",
+      value: from_base64(told),
+      size: size.value,
+    }));
   if (type === "hash")
     return map<[string, string[]]>(await ask(["HSCAN", key, "0", "COUNT", String(shown_elements_max)]), ([, flat]) => ({
       type: "hash",
       size: size.value,
-      fields: Array.from({ length: flat.length / 2 }, (_, i): [Bytes, Bytes] => [from_base64(flat[2 * i] ?? ""), from_base64(flat[2 * i + 1] ?? "")])
+      fields: Array.from({ length: flat.length / 2 }, (_, i): [Bytes, Bytes] => [
+        from_base64(flat[2 * i] ?? ""),
+        from_base64(flat[2 * i + 1] ?? ""),
+      ])
         .sort(by_name(([field]) => field))
         .slice(0, shown_elements_max),
     }));
   if (type === "set")
-    return map<[string, string[]]>(await ask(["SSCAN", key, "0", "COUNT", String(shown_elements_max)]), ([, members]) => ({
-      type: "set",
-      size: size.value,
-      members: members.map(from_base64).sort(by_name((m) => m)).slice(0, shown_elements_max),
-    }));
-  return { ok: true, replayed: null, etag: null, value: type === "none" ? { type: "none" } : { type: "other", name: type } };
+    return map<[string, string[]]>(
+      await ask(["SSCAN", key, "0", "COUNT", String(shown_elements_max)]),
+      ([, members]) => ({
+        type: "set",
+        size: size.value,
+        members: members
+          .map(from_base64)
+          .sort(by_name((m) => m))
+          .slice(0, shown_elements_max),
+      }),
+    );
+  return {
+    ok: true,
+    replayed: null,
+    etag: null,
+    value: type === "none" ? { type: "none" } : { type: "other", name: type },
+  };
 }
 
 function by_name<T>(bytes_of: (element: T) => Bytes): (a: T, b: T) => number {

@@ -13,7 +13,10 @@ export function parse_route(hash: string): Route {
   const mark = text.indexOf("?");
   const path = mark < 0 ? text : text.slice(0, mark);
   return {
-    parts: path.split("/").filter((part) => part !== "").map(decoded),
+    parts: path
+      .split("/")
+      .filter((part) => part !== "")
+      .map(decoded),
     query: new URLSearchParams(mark < 0 ? "" : text.slice(mark + 1)),
   };
 }

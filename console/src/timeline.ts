@@ -52,10 +52,13 @@ export function places(definition: Definition | null, steps: string[]): Map<stri
 export function does(definition: StepDefinition | undefined): string {
   if (!definition) return "";
   if (definition.call) return definition.call;
-  if (definition.http) return `${definition.http.method ?? "POST"} ${typeof definition.http.url === "string" ? definition.http.url : "…"}`;
+  if (definition.http)
+    return `${definition.http.method ?? "POST"} ${typeof definition.http.url === "string" ? definition.http.url : "…"}`;
   const wait = definition.wait;
   if (!wait) return "";
-  return wait.signal ? `waits for signal ${wait.signal}${wait.for ? `, ${wait.for} at most` : ""}` : `waits ${wait.for ?? ""}`;
+  return wait.signal
+    ? `waits for signal ${wait.signal}${wait.for ? `, ${wait.for} at most` : ""}`
+    : `waits ${wait.for ?? ""}`;
 }
 
 export function definition_of(definition: Definition | null, step: string): StepDefinition | undefined {
@@ -72,7 +75,10 @@ export function lay_out(run: RunStatus, history: Attempt[], definition: Definiti
   const to_ms = Math.max(run["ended-ms"] ?? Math.max(now_ms, last), last);
   const span = to_ms - from_ms;
   const at = (ms: number) => (span > 0 ? Math.min(1, Math.max(0, (ms - from_ms) / span)) : 0);
-  const place = places(definition, run.steps.map((s) => s.step));
+  const place = places(
+    definition,
+    run.steps.map((s) => s.step),
+  );
   const doings = (step: string) => history.filter((a) => a.step === step && a.call === "do").map((a) => a["ended-ms"]);
 
   const place_of = (step: string) => place.get(step) ?? 0;
@@ -83,7 +89,9 @@ export function lay_out(run: RunStatus, history: Attempt[], definition: Definiti
   // In the order of their places, since each begins where those before it ended.
   const spans = new Map<string, { begin: number; end: number | null }>();
   for (const step of [...run.steps].sort((a, b) => place_of(a.step) - place_of(b.step))) {
-    const before = [...spans].filter(([name]) => place_of(name) < place_of(step.step)).map(([, span]) => span.end ?? span.begin);
+    const before = [...spans]
+      .filter(([name]) => place_of(name) < place_of(step.step))
+      .map(([, span]) => span.end ?? span.begin);
     const begin = Math.max(from_ms, ...before);
     const own = doings(step.step);
     const wait = definition_of(definition, step.step)?.wait;

@@ -36,7 +36,9 @@ function of_nodes(state: State): Trouble[] {
   const named = new Set(nodes.map((n) => n.id));
   const away = [
     ...nodes.filter((n) => presence(state, n) === "away").map((n) => n.id),
-    ...links.filter((l) => !l.connected && (l.node === null || !named.has(l.node))).map((l) => l.node ?? `@${l.address ?? "?"}`),
+    ...links
+      .filter((l) => !l.connected && (l.node === null || !named.has(l.node)))
+      .map((l) => l.node ?? `@${l.address ?? "?"}`),
   ];
   const why = [...new Set(links.filter((l) => !l.connected && l.trouble).map((l) => l.trouble))].join("; ");
   const behind = nodes.filter((n) => presence(state, n) === "behind").map((n) => n.id);

@@ -35,5 +35,10 @@ export function hex_dump(bytes: Uint8Array, most = 4096): string {
 
 /** A set or hash's element in one line: text as it is, bytes as \x.. */
 export function shown(value: Bytes): string {
-  return value.text ?? [...value.bytes].map((b) => (b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, "0")}`)).join("");
+  return (
+    value.text ??
+    [...value.bytes]
+      .map((b) => (b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, "0")}`))
+      .join("")
+  );
 }

@@ -61,7 +61,12 @@ test("an axis ends at a number that one can halve in the head, and never at noth
 
 test("a gap in the data is a gap in the line; a lone point is seen", () => {
   const box = { width: 100, height: 10, from_ms: 0, to_ms: 100, top: 10 };
-  const points = [{ x: 0, y: 0 }, { x: 50, y: 10 }, { x: 60, y: null }, { x: 100, y: 5 }];
+  const points = [
+    { x: 0, y: 0 },
+    { x: 50, y: 10 },
+    { x: 60, y: null },
+    { x: 100, y: 5 },
+  ];
   assert.equal(line_of(points, box), "M0.0,10.0L50.0,0.0M100.0,5.0L101.0,5.0");
   assert.equal(area_of(points, box), "M0.0,10L0.0,10.0L50.0,0.0L50.0,10Z");
   assert.equal(line_of([{ x: -5, y: 3 }], box), ""); // older than what is shown
@@ -81,6 +86,9 @@ test("calls: callers across by name, who has not signed in last", () => {
 
 test("nodes lie round the middle, this one at the left, none outside", () => {
   assert.deepEqual(circle_places(0, 400, 200), []);
-  assert.deepEqual(circle_places(2, 400, 200), [{ x: 40, y: 100 }, { x: 360, y: 100 }]);
+  assert.deepEqual(circle_places(2, 400, 200), [
+    { x: 40, y: 100 },
+    { x: 360, y: 100 },
+  ]);
   for (const { x, y } of circle_places(9, 400, 200)) assert.ok(x >= 40 && x <= 360 && y >= 40 && y <= 160);
 });

@@ -10,7 +10,10 @@ const sent = 'retry: 1000\n\nevent: state\ndata: {"at-ms":1}\n\nevent: state\r\n
 
 test("events are the same however the bytes are cut", () => {
   const whole = new EventReader().take(sent);
-  assert.deepEqual(whole.map((e) => e.data), ['{"at-ms":1}', '{"at-ms":2}']);
+  assert.deepEqual(
+    whole.map((e) => e.data),
+    ['{"at-ms":1}', '{"at-ms":2}'],
+  );
   for (let cut = 1; cut < sent.length; cut++) {
     if (sent[cut - 1] === "\r") continue; // a node sends \n alone; a cut between \r and \n is not told apart from two ends
     const reader = new EventReader();
@@ -26,7 +29,16 @@ test("an event is told only when its empty line is there", () => {
 
 const state = (at_ms: number): State => ({
   "at-ms": at_ms,
-  node: { id: "1", state: "member", resp: "", http: "", mesh: "", "durable-position": 0, "joined-ms": 0, "heard-ms": 0 },
+  node: {
+    id: "1",
+    state: "member",
+    resp: "",
+    http: "",
+    mesh: "",
+    "durable-position": 0,
+    "joined-ms": 0,
+    "heard-ms": 0,
+  },
   load: { "commands-a-second": at_ms },
   latency: { count: at_ms % 2, "p50-us": 5 },
 });
@@ -43,7 +55,10 @@ test("samples are bounded, and the oldest makes room", () => {
 test("a second without requests has no latency: it is a gap, not a zero", () => {
   let live: Live = { status: { is: "connecting" }, state: null, samples: [], tick: 0 };
   live = with_state(with_state(live, state(1)), state(2));
-  assert.deepEqual(live.samples.map((s) => s.p50_us), [5, null]);
+  assert.deepEqual(
+    live.samples.map((s) => s.p50_us),
+    [5, null],
+  );
 });
 
 test("a chart shows a minute at least and five at most", () => {

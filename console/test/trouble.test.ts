@@ -6,11 +6,32 @@ import { presence, troubles } from "../src/trouble";
 import type { Keyspace, NodeFacts, State } from "../src/types";
 
 const node = (id: string, more: Partial<NodeFacts> = {}): NodeFacts => ({
-  id, state: "member", resp: "", http: "", mesh: "", "durable-position": 0, "joined-ms": 0, "heard-ms": 0, ...more,
+  id,
+  state: "member",
+  resp: "",
+  http: "",
+  mesh: "",
+  "durable-position": 0,
+  "joined-ms": 0,
+  "heard-ms": 0,
+  ...more,
 });
 const keyspace = (more: Partial<Keyspace>): Keyspace => ({
-  name: "likes", id: 1, guarantee: "eventual", owner: "", "retain-ids": "3d", "require-id": "no", durability: "always",
-  "max-ids-bytes": "0", "created-ms": 1, keys: 0, "memory-bytes": 0, ids: 0, "ids-bytes": 0, replayed: 0, ...more,
+  name: "likes",
+  id: 1,
+  guarantee: "eventual",
+  owner: "",
+  "retain-ids": "3d",
+  "require-id": "no",
+  durability: "always",
+  "max-ids-bytes": "0",
+  "created-ms": 1,
+  keys: 0,
+  "memory-bytes": 0,
+  ids: 0,
+  "ids-bytes": 0,
+  replayed: 0,
+  ...more,
 });
 const well: State = {
   "at-ms": 1,
@@ -40,8 +61,17 @@ test("a node without a connection is away, and it is said what to do about it", 
 });
 
 test("two away are told together, in the plural", () => {
-  const found = troubles({ ...well, links: [{ node: "2", connected: false }, { node: null, address: "10.0.0.3:7381", connected: false, trouble: "refused" }] });
-  assert.match(found[0]?.what ?? "", /^Node 2 and @10\.0\.0\.3:7381 are away: this node has no connection to them \(refused\)\.$/);
+  const found = troubles({
+    ...well,
+    links: [
+      { node: "2", connected: false },
+      { node: null, address: "10.0.0.3:7381", connected: false, trouble: "refused" },
+    ],
+  });
+  assert.match(
+    found[0]?.what ?? "",
+    /^Node 2 and @10\.0\.0\.3:7381 are away: this node has no connection to them \(refused\)\.$/,
+  );
 });
 
 test("what is bad stands before what only warns", () => {
@@ -51,7 +81,10 @@ test("what is bad stands before what only warns", () => {
     runs: { running: 0, undoing: 0, stuck: 2 },
     load: { "commands-a-second": 0, "memory-bytes": 91, "memory-limit-bytes": 100, "refused-a-second": 5 },
   });
-  assert.deepEqual(found.map((t) => t.level), ["bad", "bad", "warn", "warn"]);
+  assert.deepEqual(
+    found.map((t) => t.level),
+    ["bad", "bad", "warn", "warn"],
+  );
   assert.match(found[0]?.what ?? "", /engine \(etcd\) is not reachable/);
   assert.match(found[1]?.what ?? "", /2 workflow runs are stuck/);
   assert.equal(found[1]?.href, "#/workflows?state=stuck");
@@ -62,14 +95,20 @@ test("a cluster without an engine does not miss it", () => {
 });
 
 test("memory at its limit is bad, near it a warning, below it nothing", () => {
-  const at = (used: number) => troubles({ ...well, load: { "commands-a-second": 0, "memory-bytes": used, "memory-limit-bytes": 100 } }).map((t) => t.level);
+  const at = (used: number) =>
+    troubles({ ...well, load: { "commands-a-second": 0, "memory-bytes": used, "memory-limit-bytes": 100 } }).map(
+      (t) => t.level,
+    );
   assert.deepEqual(at(100), ["bad"]);
   assert.deepEqual(at(90), ["warn"]);
   assert.deepEqual(at(89), []);
 });
 
 test("request ids near their bound, and a replica behind although it is connected", () => {
-  const found = troubles({ ...well, keyspaces: [keyspace({ "max-ids-bytes": "100", "ids-bytes": 95, "behind-ms": { "2": 60_000 } })] });
+  const found = troubles({
+    ...well,
+    keyspaces: [keyspace({ "max-ids-bytes": "100", "ids-bytes": 95, "behind-ms": { "2": 60_000 } })],
+  });
   assert.equal(found.length, 2);
   assert.equal(found[0]?.href, "#/keyspaces/likes");
   assert.match(found[1]?.what ?? "", /60 s behind node 2/);

@@ -33,7 +33,10 @@ async function three_nodes_with_etcd() {
 async function three_nodes_without_an_engine() {
   await other_request("POST", "/v1/keyspaces", { name: "likes", guarantee: "eventual" });
   for (const node of [1, 2])
-    await eventually(async () => (await other_request("GET", "/v1/keyspaces", undefined, { node })).includes("likes"), `node ${node} knows likes`);
+    await eventually(
+      async () => (await other_request("GET", "/v1/keyspaces", undefined, { node })).includes("likes"),
+      `node ${node} knows likes`,
+    );
   await other_client(["INCRBY", "likes:42", "10"]);
   const page = await open(0, { expect_failures: true });
   await live(page);
@@ -50,7 +53,10 @@ async function three_nodes_without_an_engine() {
   await other_client(["INCRBY", "likes:42", "1"], { node: 1, ...id });
   await other_client(["INCRBY", "likes:42", "5"], { node: 1 });
   await ask("resume 0");
-  await page.getByRole("table", { name: "Request ids that reached more than one node" }).getByText("anna:42").waitFor({ timeout: 30_000 });
+  await page
+    .getByRole("table", { name: "Request ids that reached more than one node" })
+    .getByText("anna:42")
+    .waitFor({ timeout: 30_000 });
   await page.locator("pre.value").getByText("16", { exact: true }).waitFor();
   await page.getByText("1 retry was recognised").waitFor();
   await page.getByText("node3 did not answer").waitFor();

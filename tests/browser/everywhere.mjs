@@ -12,14 +12,27 @@ async function filled() {
   await other_client(["FCALL", "accounts.open", "1", "accounts:anna"]);
   await other_client(["FCALL", "accounts.credit", "1", "accounts:anna", "1000"]);
   await other_client(["INCRBY", "likes:42", "5"]);
-  await other_client(["HSET", "accounts:profile", "name", "anna", "a-field-with-a-rather-long-name", "a value that is long ".repeat(20)]);
+  await other_client([
+    "HSET",
+    "accounts:profile",
+    "name",
+    "anna",
+    "a-field-with-a-rather-long-name",
+    "a value that is long ".repeat(20),
+  ]);
   await other_client(["SADD", "likes:s", "one", "two"]);
   await other_client(["SET", "accounts:motd", "Open until six"]);
   await other_request("PUT", "/v1/workflows/pay", {
     name: "pay",
     steps: [
-      { name: "debit", call: "accounts.debit", keys: ["accounts:anna"], args: ["1"], undo: { call: "accounts.credit", keys: ["accounts:anna"], args: ["1"] } },
-      { name: "paid", wait: { signal: "paid" , for: "1h" } },
+      {
+        name: "debit",
+        call: "accounts.debit",
+        keys: ["accounts:anna"],
+        args: ["1"],
+        undo: { call: "accounts.credit", keys: ["accounts:anna"], args: ["1"] },
+      },
+      { name: "paid", wait: { signal: "paid", for: "1h" } },
     ],
   });
   await other_request("POST", "/v1/workflows/pay/runs", { run: "order-17", input: { to: "bert" } });
@@ -46,7 +59,12 @@ const pages = {
 
 async function every_page_in_light_and_dark_wide_and_narrow() {
   await filled();
-  for (const [width, dark] of [[1280, false], [1280, true], [360, false], [360, true]]) {
+  for (const [width, dark] of [
+    [1280, false],
+    [1280, true],
+    [360, false],
+    [360, true],
+  ]) {
     const page = await open(0, { width, dark, height: width === 360 ? 740 : 900 });
     await live(page);
     for (const [name, address] of Object.entries(pages)) {
@@ -54,7 +72,11 @@ async function every_page_in_light_and_dark_wide_and_narrow() {
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.getByText("Asking the node").waitFor({ state: "detached" });
       await page.waitForTimeout(300);
-      assert.equal(await page.getByRole("alert").count(), 0, `${name}: ${await page.getByRole("alert").allInnerTexts()}`);
+      assert.equal(
+        await page.getByRole("alert").count(),
+        0,
+        `${name}: ${await page.getByRole("alert").allInnerTexts()}`,
+      );
       await look(page, `${name}-${width}-${dark ? "dark" : "light"}`);
       // Each page has a name of its own, for tabs and for who listens.
       assert.match(await page.title(), /^.+ · Holdfast$/);
@@ -91,9 +113,11 @@ async function by_keys_alone() {
     await page.waitForTimeout(600);
     // Another page: the focus is at its heading.
     assert.equal((await focus(page)).tag, "H1", address);
-    const wanted = await page.locator("main :is(a[href], button:not(:disabled), input, select, textarea, [tabindex='0'])").evaluateAll(
-      (all) => all.filter((e) => !(e instanceof HTMLInputElement && e.type === "radio" && !e.checked)).length,
-    );
+    const wanted = await page
+      .locator("main :is(a[href], button:not(:disabled), input, select, textarea, [tabindex='0'])")
+      .evaluateAll(
+        (all) => all.filter((e) => !(e instanceof HTMLInputElement && e.type === "radio" && !e.checked)).length,
+      );
     let met = 0;
     for (let i = 0; i < wanted; i++) {
       await page.keyboard.press("Tab");
@@ -151,12 +175,18 @@ async function weight_and_strictness() {
   });
   console.log(JSON.stringify(measured));
   assert.ok(measured.bytes > 5_000 && measured.bytes < 60_000, `${measured.bytes} bytes`);
-  assert.ok(measured.first_paint_ms !== null && measured.first_paint_ms < 1000, `first paint after ${measured.first_paint_ms} ms`);
+  assert.ok(
+    measured.first_paint_ms !== null && measured.first_paint_ms < 1000,
+    `first paint after ${measured.first_paint_ms} ms`,
+  );
   // Loaded again, the files come from the browser.
   await page.reload();
   await live(page);
   const again = await page.evaluate(() =>
-    performance.getEntriesByType("resource").filter((e) => new URL(e.name).pathname.startsWith("/console/")).reduce((sum, e) => sum + e.transferSize, 0),
+    performance
+      .getEntriesByType("resource")
+      .filter((e) => new URL(e.name).pathname.startsWith("/console/"))
+      .reduce((sum, e) => sum + e.transferSize, 0),
   );
   assert.equal(again, 0, "hashed files are kept");
 }

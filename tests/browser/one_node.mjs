@@ -38,7 +38,11 @@ async function keyspaces() {
   await row(page, "accounts").waitFor({ state: "detached" });
 
   // Ids: one remembered, replayed and reused.
-  for (const words of [["SET", "likes:a", "1"], ["SET", "likes:a", "1"]]) await other_client(words, { headers: { "Idempotency-Key": "one" } });
+  for (const words of [
+    ["SET", "likes:a", "1"],
+    ["SET", "likes:a", "1"],
+  ])
+    await other_client(words, { headers: { "Idempotency-Key": "one" } });
   await go(page, "keyspaces/likes");
   await page.getByText("1: retries that got the first reply").waitFor();
   await look(page, "keyspace");
@@ -116,7 +120,11 @@ async function data() {
   await look(page, "value-strong");
 
   // Bytes are shown as bytes, and not offered for editing.
-  await fetch(`${base_of(0)}/v1/values/accounts:bytes`, { method: "PUT", body: new Uint8Array([0, 255, 65]), headers: { "Content-Type": "application/octet-stream" } });
+  await fetch(`${base_of(0)}/v1/values/accounts:bytes`, {
+    method: "PUT",
+    body: new Uint8Array([0, 255, 65]),
+    headers: { "Content-Type": "application/octet-stream" },
+  });
   await go(page, "key/accounts%3Abytes");
   await page.getByText("00 ff 41").waitFor();
   assert.equal(await button(page, "Edit").count(), 0);
@@ -212,12 +220,22 @@ async function services() {
   await row(page, "shop").waitFor();
 
   // What another client makes shows; functions, and who called which.
-  await other_request("POST", "/v1/keyspaces", { name: "accounts", guarantee: "strong", owner: "shop" }, { token: root });
-  await other_client(["FUNCTION", "LOAD", (await import("node:fs")).readFileSync(process.env.HOLDFAST_BANK, "utf8")], { token: shop });
+  await other_request(
+    "POST",
+    "/v1/keyspaces",
+    { name: "accounts", guarantee: "strong", owner: "shop" },
+    { token: root },
+  );
+  await other_client(["FUNCTION", "LOAD", (await import("node:fs")).readFileSync(process.env.HOLDFAST_BANK, "utf8")], {
+    token: shop,
+  });
   await row(page, "shop").getByRole("link", { name: "accounts" }).waitFor();
   await row(page, "accounts.debit").first().getByText("Takes an amount out").waitFor();
   await other_client(["FCALL", "accounts.open", "1", "accounts:anna"], { token: shop });
-  await page.getByRole("table", { name: "Who calls which function" }).getByRole("columnheader", { name: "shop" }).waitFor();
+  await page
+    .getByRole("table", { name: "Who calls which function" })
+    .getByRole("columnheader", { name: "shop" })
+    .waitFor();
   await look(page, "services");
 
   // Rotated: the new token counts, the old one no longer.
@@ -267,19 +285,38 @@ const together = {
   name: "order",
   description: "Takes the money, then tells everybody",
   steps: [
-    { name: "debit", call: "accounts.debit", keys: ["accounts:anna"], args: [{ from: "/input/amount" }], undo: { call: "accounts.credit", keys: ["accounts:anna"], args: [{ from: "/input/amount" }] } },
+    {
+      name: "debit",
+      call: "accounts.debit",
+      keys: ["accounts:anna"],
+      args: [{ from: "/input/amount" }],
+      undo: { call: "accounts.credit", keys: ["accounts:anna"], args: [{ from: "/input/amount" }] },
+    },
     { name: "rest", wait: { for: "200ms" } },
     { name: "paid", wait: { signal: "paid", for: "1h" } },
-    { together: [
-      { name: "credit", call: "accounts.credit", keys: [{ text: ["accounts:", { from: "/input/to" }] }], args: [{ from: "/input/amount" }] },
-      { name: "pause", wait: { for: "100ms" } },
-    ] },
+    {
+      together: [
+        {
+          name: "credit",
+          call: "accounts.credit",
+          keys: [{ text: ["accounts:", { from: "/input/to" }] }],
+          args: [{ from: "/input/amount" }],
+        },
+        { name: "pause", wait: { for: "100ms" } },
+      ],
+    },
   ],
 };
 const sticking = {
   name: "sticking",
   steps: [
-    { name: "credit", call: "accounts.credit", keys: ["accounts:anna"], args: ["1"], undo: { call: "accounts.debit", keys: ["accounts:nobody"], args: ["1"] } },
+    {
+      name: "credit",
+      call: "accounts.credit",
+      keys: ["accounts:anna"],
+      args: ["1"],
+      undo: { call: "accounts.debit", keys: ["accounts:nobody"], args: ["1"] },
+    },
     { name: "debit", call: "accounts.debit", keys: ["accounts:anna"], args: ["1000000"] },
   ],
 };
@@ -295,7 +332,8 @@ async function workflows() {
   await other_client(["FUNCTION", "LOAD", (await import("node:fs")).readFileSync(process.env.HOLDFAST_BANK, "utf8")]);
   for (const name of ["anna", "bert"]) await other_client(["FCALL", "accounts.open", "1", `accounts:${name}`]);
   await other_client(["FCALL", "accounts.credit", "1", "accounts:anna", "1000"]);
-  for (const definition of [together, sticking]) await other_request("PUT", `/v1/workflows/${definition.name}`, definition);
+  for (const definition of [together, sticking])
+    await other_request("PUT", `/v1/workflows/${definition.name}`, definition);
   await page.getByText("Takes the money, then tells everybody").waitFor();
 
   // A run is started here, waits for a signal, and goes on when it comes.
@@ -404,4 +442,12 @@ async function the_node_goes_and_comes_back() {
   await live(page);
 }
 
-run({ keyspaces, data, a_lost_answer_is_retried_under_its_id, services, workflows, slow_and_settings, the_node_goes_and_comes_back });
+run({
+  keyspaces,
+  data,
+  a_lost_answer_is_retried_under_its_id,
+  services,
+  workflows,
+  slow_and_settings,
+  the_node_goes_and_comes_back,
+});

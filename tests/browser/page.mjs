@@ -54,17 +54,23 @@ const complaints = [];
 export async function open(node = 0, { width = 1280, height = 900, dark = false, expect_failures = false } = {}) {
   // Root cannot have chromium's sandbox; the page is our own.
   browser ??= await chromium.launch({ executablePath: told.chromium, args: ["--no-sandbox"] });
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" });
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: dark ? "dark" : "light",
+    reducedMotion: "reduce",
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const base = base_of(node);
   page.on("pageerror", (error) => complaints.push(`an exception: ${error.message}`));
   page.on("console", (message) => {
     const network = /Failed to load resource/.test(message.text());
-    if (message.type() === "error" && !(network && expect_failures)) complaints.push(`the page's log: ${message.text()} ${message.location().url}`);
+    if (message.type() === "error" && !(network && expect_failures))
+      complaints.push(`the page's log: ${message.text()} ${message.location().url}`);
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(base) && !request.url().startsWith("data:")) complaints.push(`a request to another host: ${request.url()}`);
+    if (!request.url().startsWith(base) && !request.url().startsWith("data:"))
+      complaints.push(`a request to another host: ${request.url()}`);
   });
   await page.goto(`${base}/`);
   return page;
@@ -94,7 +100,9 @@ export async function look(page, name) {
   assert.ok(overflow <= 0, `${name}: ${overflow} pixels wider than the screen`);
   await page.evaluate(axe_source);
   const found = await page.evaluate(() =>
-    globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+    globalThis.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }),
   );
   const serious = found.violations
     .filter((v) => ["serious", "critical"].includes(v.impact))
@@ -113,7 +121,14 @@ export async function run(cases) {
     console.log(error);
     for (const context of browser?.contexts() ?? [])
       for (const page of context.pages()) {
-        console.log(`--- ${page.url()}\n${(await page.locator("body").innerText().catch(() => "")).slice(0, 2500)}`);
+        console.log(
+          `--- ${page.url()}\n${(
+            await page
+              .locator("body")
+              .innerText()
+              .catch(() => "")
+          ).slice(0, 2500)}`,
+        );
         if (told.screenshots) await page.screenshot({ path: `${told.screenshots}/failed-${name}.png` }).catch(() => {});
       }
     process.exitCode = 1;

@@ -30,7 +30,8 @@ export function Data({ keyspace, query }: { keyspace: string; query: URLSearchPa
   const follows = of?.guarantee === "eventual" ? tick : position;
   const what = `${name}\n${typed}\n${type}\n${wanted}\n${names.join()}`;
   const found = useAsked(what, (signal) => find_keys(name, names, typed, type, wanted, signal), follows);
-  const ask = (change: Record<string, string>) => go(link(["data", change["keyspace"] ?? name], { pattern: typed, type, ...change, keyspace: "" }), true);
+  const ask = (change: Record<string, string>) =>
+    go(link(["data", change["keyspace"] ?? name], { pattern: typed, type, ...change, keyspace: "" }), true);
   const more = found.value && found.value.cursor !== "0";
 
   return (
@@ -43,7 +44,12 @@ export function Data({ keyspace, query }: { keyspace: string; query: URLSearchPa
       }
     >
       <form class="filters" role="search" aria-label="Keys" onSubmit={(event) => event.preventDefault()}>
-        <Field label="Keyspace" value={name} set={(v) => ask({ keyspace: v })} options={(names.includes(name) ? names : [name, ...names]).map((n) => [n, n])} />
+        <Field
+          label="Keyspace"
+          value={name}
+          set={(v) => ask({ keyspace: v })}
+          options={(names.includes(name) ? names : [name, ...names]).map((n) => [n, n])}
+        />
         <Field label="Key begins with, or pattern" value={typed} set={(pattern) => ask({ pattern })} type="search" />
         <Field
           label="Type"
@@ -67,7 +73,9 @@ export function Data({ keyspace, query }: { keyspace: string; query: URLSearchPa
       )}
       {found.value && found.value.keys.length === 0 && !more && (
         <Empty command={`redis-cli SET ${name === "default" ? "" : `${name}:`}hello world`}>
-          {typed || type ? "No key is like that. Try fewer letters, or every type." : `There is no key in ${name} yet. Make one here, or type:`}
+          {typed || type
+            ? "No key is like that. Try fewer letters, or every type."
+            : `There is no key in ${name} yet. Make one here, or type:`}
         </Empty>
       )}
       {found.value && found.value.keys.length > 0 && (

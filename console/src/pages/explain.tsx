@@ -5,8 +5,20 @@ import { useState } from "preact/hooks";
 
 import { request } from "../api";
 import {
-  agreement, effect_words, id_words, lag, retried, sentences, settled_parts, sum_of, why_not, writers,
-  type Effect, type Explanation, type Origin, type ReplicaSays,
+  agreement,
+  effect_words,
+  id_words,
+  lag,
+  retried,
+  sentences,
+  settled_parts,
+  sum_of,
+  why_not,
+  writers,
+  type Effect,
+  type Explanation,
+  type Origin,
+  type ReplicaSays,
 } from "../explain_model";
 import { count, node_name, plural, short } from "../format";
 import { useAsked } from "../hooks";
@@ -113,7 +125,10 @@ function Retries({ of, named, set }: { of: Explanation; named: string; set: (id:
     <>
       <h3>Merged by request id</h3>
       {all.length === 0 ? (
-        <p class="dim">{plural((of.ids ?? []).length, "request id is", "request ids are")} remembered here; none of them was tried at two nodes.</p>
+        <p class="dim">
+          {plural((of.ids ?? []).length, "request id is", "request ids are")} remembered here; none of them was tried at
+          two nodes.
+        </p>
       ) : (
         <Table
           caption="Request ids that reached more than one node"
@@ -124,14 +139,21 @@ function Retries({ of, named, set }: { of: Explanation; named: string; set: (id:
             { name: "reached", cell: (id) => id["merged-from"].map(node_name).join(", ") },
             { name: "counts from", cell: (id) => node_name(id["counted-from"]) },
             { name: "not counted again", number: true, cell: (id) => count(id.suppressed) },
-            { name: "replies", cell: (id) => (id["answered-differently"] ? <Badge kind="warn">differed</Badge> : "the same") },
+            {
+              name: "replies",
+              cell: (id) => (id["answered-differently"] ? <Badge kind="warn">differed</Badge> : "the same"),
+            },
           ]}
         />
       )}
       <div class="filters">
         <Field
           label="A request id, to find it here"
-          hint={named === "" || known ? "Nodes keep only a hash (#…) of each: name one to see which it is." : "It is not among those that are still told apart here."}
+          hint={
+            named === "" || known
+              ? "Nodes keep only a hash (#…) of each: name one to see which it is."
+              : "It is not among those that are still told apart here."
+          }
           value={named}
           set={(id) => set(id.trim())}
           type="search"
@@ -152,9 +174,20 @@ function Replica({ of, replica, self }: { of: Explanation; replica: ReplicaSays;
         <b>{node_name(replica.node)}</b>
         {replica.node === self && <span class="dim"> this node</span>}
       </div>
-      <div class="says">{replica.answered ? value === null ? <span class="dim">no such key</span> : <code>{short(value, 80)}</code> : (replica.why ?? "no answer")}</div>
+      <div class="says">
+        {replica.answered ? (
+          value === null ? (
+            <span class="dim">no such key</span>
+          ) : (
+            <code>{short(value, 80)}</code>
+          )
+        ) : (
+          (replica.why ?? "no answer")
+        )}
+      </div>
       <div>
-        <Badge kind={kind}>{text}</Badge> <span class="dim">{replica.node === self ? "" : lag(replica["behind-ms"])}</span>
+        <Badge kind={kind}>{text}</Badge>{" "}
+        <span class="dim">{replica.node === self ? "" : lag(replica["behind-ms"])}</span>
       </div>
     </li>
   );
@@ -163,7 +196,11 @@ function Replica({ of, replica, self }: { of: Explanation; replica: ReplicaSays;
 export function Explain({ name, follows, self }: { name: string; follows: unknown; self: string }) {
   const [named, set] = useState("");
   const query = named === "" ? "" : `?id=${encodeURIComponent(named)}`;
-  const asked = useAsked(`explain ${name}`, (signal) => request<Explanation>("GET", `/v1/explain/${encodeURIComponent(name)}${query}`, { signal }), `${follows} ${named}`);
+  const asked = useAsked(
+    `explain ${name}`,
+    (signal) => request<Explanation>("GET", `/v1/explain/${encodeURIComponent(name)}${query}`, { signal }),
+    `${follows} ${named}`,
+  );
   const of = asked.value;
   return (
     <Card title="Why it has this value">
@@ -171,8 +208,8 @@ export function Explain({ name, follows, self }: { name: string; follows: unknow
       {!of && !asked.error && <Loading />}
       {of?.guarantee === "strong" && (
         <p>
-          One order of all changes, the log's, decides it: this is what the last of them left, the same at every node. Version {count(Number(of.version ?? 0))}, at position{" "}
-          {count(Number(of.position ?? 0))} of the log.
+          One order of all changes, the log's, decides it: this is what the last of them left, the same at every node.
+          Version {count(Number(of.version ?? 0))}, at position {count(Number(of.position ?? 0))} of the log.
         </p>
       )}
       {of?.guarantee === "eventual" && (

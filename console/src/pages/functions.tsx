@@ -51,13 +51,17 @@ function Matrix({ calls }: { calls: Call[] }) {
 
 export function Functions({ follows, calls }: { follows: unknown; calls: Call[] }) {
   const asked = useAsked("functions", api.functions, follows);
-  const all: Published[] = (asked.value ?? []).flatMap((l) => l.functions.map((f) => ({ ...f, keyspace: l.keyspace, library: l.library_name })));
+  const all: Published[] = (asked.value ?? []).flatMap((l) =>
+    l.functions.map((f) => ({ ...f, keyspace: l.keyspace, library: l.library_name })),
+  );
   return (
     <>
       {asked.error && <Failed error={asked.error} again={asked.again} />}
       {!asked.value && !asked.error && <Loading />}
       {asked.value && all.length === 0 && (
-        <Empty command="redis-cli -x FUNCTION LOAD < accounts.lua">No function that you may call is published. An owner publishes a library of them:</Empty>
+        <Empty command="redis-cli -x FUNCTION LOAD < accounts.lua">
+          No function that you may call is published. An owner publishes a library of them:
+        </Empty>
       )}
       {all.length > 0 && (
         <Table
@@ -68,13 +72,20 @@ export function Functions({ follows, calls }: { follows: unknown; calls: Call[] 
             { name: "function", cell: (f) => <code>{f.call}</code> },
             { name: "what it does", cell: (f) => f.description || <span class="dim">not described</span> },
             { name: "keyspace", cell: (f) => <a href={link(["keyspaces", f.keyspace])}>{f.keyspace}</a> },
-            { name: "may change data", cell: (f) => (f.flags.includes("no-writes") ? <Badge kind="quiet">only reads</Badge> : "yes") },
+            {
+              name: "may change data",
+              cell: (f) => (f.flags.includes("no-writes") ? <Badge kind="quiet">only reads</Badge> : "yes"),
+            },
             { name: "who may call it", cell: (f) => <Allow of={f.allow} /> },
           ]}
         />
       )}
       <h3>Who calls which</h3>
-      {calls.length === 0 ? <p class="dim">No function was called at this node since it began.</p> : <Matrix calls={calls} />}
+      {calls.length === 0 ? (
+        <p class="dim">No function was called at this node since it began.</p>
+      ) : (
+        <Matrix calls={calls} />
+      )}
     </>
   );
 }

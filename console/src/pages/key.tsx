@@ -25,7 +25,11 @@ function StringValue({ value, open }: { value: Value & { type: "string" }; open:
   const whole = value.size <= shown_bytes_max;
   return (
     <>
-      {text === null ? <pre class="value">{hex_dump(value.value.bytes)}</pre> : <pre class="value">{text === "" ? <span class="dim">(empty)</span> : text}</pre>}
+      {text === null ? (
+        <pre class="value">{hex_dump(value.value.bytes)}</pre>
+      ) : (
+        <pre class="value">{text === "" ? <span class="dim">(empty)</span> : text}</pre>
+      )}
       {!whole && (
         <p class="dim">
           The first {bytes(shown_bytes_max)} of {bytes(value.size)}.
@@ -68,11 +72,19 @@ function HashValue({ value, open }: { value: Value & { type: "hash" }; open: (fo
                     </button>
                   )}
                   {text !== null && integer.test(text) && (
-                    <button type="button" class="small" onClick={() => open({ is: "add-to-field", field, value: text })}>
+                    <button
+                      type="button"
+                      class="small"
+                      onClick={() => open({ is: "add-to-field", field, value: text })}
+                    >
                       Add<span class="spoken"> to field {field}</span>
                     </button>
                   )}
-                  <button type="button" class="small danger" onClick={() => open({ is: "remove-field", element: field })}>
+                  <button
+                    type="button"
+                    class="small danger"
+                    onClick={() => open({ is: "remove-field", element: field })}
+                  >
                     Remove<span class="spoken"> field {field}</span>
                   </button>
                 </span>
@@ -104,7 +116,11 @@ function SetValue({ value, open }: { value: Value & { type: "set" }; open: (form
             cell: ({ text }) =>
               text !== null && (
                 <span class="row-buttons">
-                  <button type="button" class="small danger" onClick={() => open({ is: "remove-member", element: text })}>
+                  <button
+                    type="button"
+                    class="small danger"
+                    onClick={() => open({ is: "remove-member", element: text })}
+                  >
                     Remove<span class="spoken"> member {text}</span>
                   </button>
                 </span>
@@ -123,11 +139,7 @@ function SetValue({ value, open }: { value: Value & { type: "set" }; open: (form
 }
 
 function More({ shown: there, of, what }: { shown: number; of: number; what: string }) {
-  return (
-    <p class="dim">
-      {there < of ? `${count(there)} of ${plural(of, what)} are shown.` : plural(of, what)}
-    </p>
-  );
+  return <p class="dim">{there < of ? `${count(there)} of ${plural(of, what)} are shown.` : plural(of, what)}</p>;
 }
 
 export function KeyPage({ name }: { name: string }) {
@@ -135,10 +147,17 @@ export function KeyPage({ name }: { name: string }) {
   const position = useLogPosition();
   const [form, open] = useState<Form | null>(null);
   const all = state?.keyspaces ?? [];
-  const keyspace = keyspace_of(name, all.map((k) => k.name));
+  const keyspace = keyspace_of(
+    name,
+    all.map((k) => k.name),
+  );
   const of = all.find((k) => k.name === keyspace);
   const eventual = of?.guarantee === "eventual";
-  const facts = useAsked(`${name}\n${of?.guarantee}`, (signal) => read_key(name, of, signal), eventual ? tick : position);
+  const facts = useAsked(
+    `${name}\n${of?.guarantee}`,
+    (signal) => read_key(name, of, signal),
+    eventual ? tick : position,
+  );
   const close = () => {
     open(null);
     facts.again(); // what was refused may have been for something newer
@@ -162,7 +181,8 @@ export function KeyPage({ name }: { name: string }) {
       {!value && !error && <Loading />}
       {value?.value.type === "none" && (
         <Empty command={`redis-cli SET ${name} …`}>
-          There is no such key now. It was never written, was removed, or has expired. <a href={link(["data", keyspace])}>See the keys of {keyspace}</a>, or write it:
+          There is no such key now. It was never written, was removed, or has expired.{" "}
+          <a href={link(["data", keyspace])}>See the keys of {keyspace}</a>, or write it:
         </Empty>
       )}
       {value && value.value.type !== "none" && (
@@ -187,17 +207,31 @@ export function KeyPage({ name }: { name: string }) {
           </Card>
         </div>
       )}
-      {value && of && (eventual || value.value.type !== "none") && <Explain name={name} follows={eventual ? tick : position} self={state?.node.id ?? ""} />}
+      {value && of && (eventual || value.value.type !== "none") && (
+        <Explain name={name} follows={eventual ? tick : position} self={state?.node.id ?? ""} />
+      )}
 
-      {form?.is === "edit" && text !== null && <EditString name={name} text={text} version={value?.version ?? null} expires_in_ms={value?.expires_in_ms ?? null} close={close} />}
+      {form?.is === "edit" && text !== null && (
+        <EditString
+          name={name}
+          text={text}
+          version={value?.version ?? null}
+          expires_in_ms={value?.expires_in_ms ?? null}
+          close={close}
+        />
+      )}
       {form?.is === "add" && <AddNumber name={name} close={close} />}
       {form?.is === "add-field" && <SetField name={name} close={close} />}
       {form?.is === "edit-field" && <SetField name={name} field={form.field} value={form.value} close={close} />}
       {form?.is === "add-to-field" && <AddNumber name={name} field={form.field} close={close} />}
       {form?.is === "add-member" && <AddMember name={name} close={close} />}
       {form?.is === "remove" && <Remove what={name} words={["DEL", name]} close={close} />}
-      {form?.is === "remove-field" && <Remove what={`field ${form.element}`} words={["HDEL", name, form.element]} close={close} />}
-      {form?.is === "remove-member" && <Remove what={`member ${form.element}`} words={["SREM", name, form.element]} close={close} />}
+      {form?.is === "remove-field" && (
+        <Remove what={`field ${form.element}`} words={["HDEL", name, form.element]} close={close} />
+      )}
+      {form?.is === "remove-member" && (
+        <Remove what={`member ${form.element}`} words={["SREM", name, form.element]} close={close} />
+      )}
     </Page>
   );
 }

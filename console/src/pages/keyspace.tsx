@@ -57,7 +57,13 @@ function Replicas({ of }: { of: Keyspace }) {
               name: "this one is behind it by at most",
               number: true,
               cell: ([, ms]) =>
-                ms === null ? <Badge kind="warn">nothing heard yet</Badge> : ms >= stale_ms ? <Badge kind="warn">{duration(ms)}</Badge> : duration(ms),
+                ms === null ? (
+                  <Badge kind="warn">nothing heard yet</Badge>
+                ) : ms >= stale_ms ? (
+                  <Badge kind="warn">{duration(ms)}</Badge>
+                ) : (
+                  duration(ms)
+                ),
             },
           ]}
         />
@@ -74,7 +80,12 @@ function Load({ live, of }: { live: Live; of: Keyspace }) {
         {...span_of(live)}
         format={rate}
         series={[
-          { name: "commands a second", look: 1, filled: true, points: live.samples.map((s) => ({ x: s.at_ms, y: s.keyspaces[of.name] ?? null })) },
+          {
+            name: "commands a second",
+            look: 1,
+            filled: true,
+            points: live.samples.map((s) => ({ x: s.at_ms, y: s.keyspaces[of.name] ?? null })),
+          },
         ]}
       />
     </Card>
@@ -94,7 +105,8 @@ export function KeyspacePage({ name }: { name: string }) {
       <Page title={name} above={above}>
         {state ? (
           <Empty command={`redis-cli KEYSPACE CREATE ${name} GUARANTEE strong`}>
-            There is no keyspace {name}, or you may not see it. <a href={above.href}>See which there are</a>, or create it:
+            There is no keyspace {name}, or you may not see it. <a href={above.href}>See which there are</a>, or create
+            it:
           </Empty>
         ) : (
           <Loading />

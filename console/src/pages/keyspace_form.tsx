@@ -44,7 +44,11 @@ function SettingsFields({ of, set }: { of: Settings; set: (to: Settings) => void
         value={of["max-ids-bytes"]}
         set={(v) => set({ ...of, "max-ids-bytes": v })}
       />
-      <Check label="Require a request id with every change" checked={of["require-id"]} set={(v) => set({ ...of, "require-id": v })} />
+      <Check
+        label="Require a request id with every change"
+        checked={of["require-id"]}
+        set={(v) => set({ ...of, "require-id": v })}
+      />
     </>
   );
 }
@@ -52,7 +56,13 @@ function SettingsFields({ of, set }: { of: Settings; set: (to: Settings) => void
 export function CreateKeyspace({ close, engine }: { close: () => void; engine: boolean }) {
   const [name, set_name] = useState("");
   const [guarantee, set_guarantee] = useState(engine ? "strong" : "eventual");
-  const [settings, set] = useState<Settings>({ owner: "", "retain-ids": "72h", "require-id": false, durability: "always", "max-ids-bytes": "0" });
+  const [settings, set] = useState<Settings>({
+    owner: "",
+    "retain-ids": "72h",
+    "require-id": false,
+    durability: "always",
+    "max-ids-bytes": "0",
+  });
   const body = { name, guarantee, ...said(settings) };
   return (
     <ChangeDialog
@@ -65,7 +75,14 @@ export function CreateKeyspace({ close, engine }: { close: () => void; engine: b
       close={close}
       done={() => go(link(["keyspaces", name]))}
     >
-      <Field label="Name" hint="The part of a key before its first colon: likes for likes:42." value={name} set={set_name} required focus />
+      <Field
+        label="Name"
+        hint="The part of a key before its first colon: likes for likes:42."
+        value={name}
+        set={set_name}
+        required
+        focus
+      />
       <Field
         label="Guarantee"
         hint="It never changes afterwards."
@@ -99,7 +116,9 @@ export function AlterKeyspace({ keyspace, close }: { keyspace: Keyspace; close: 
   const [was] = useState(() => settings_of(keyspace));
   const [settings, set] = useState(was);
   // Only what was changed: another setting may have been altered elsewhere meanwhile.
-  const changed = Object.fromEntries(Object.entries(settings).filter(([name, value]) => was[name as keyof Settings] !== value));
+  const changed = Object.fromEntries(
+    Object.entries(settings).filter(([name, value]) => was[name as keyof Settings] !== value),
+  );
   return (
     <ChangeDialog
       title={`Alter ${keyspace.name}`}
@@ -124,9 +143,7 @@ export function DropKeyspace({ name, keys, close }: { name: string; keys: string
       close={close}
       done={() => go(link(["keyspaces"]))}
     >
-      <p>
-        It is forgotten with {keys} and all its request ids, on every node. This cannot be taken back.
-      </p>
+      <p>It is forgotten with {keys} and all its request ids, on every node. This cannot be taken back.</p>
     </DropDialog>
   );
 }

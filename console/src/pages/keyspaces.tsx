@@ -28,7 +28,8 @@ export function Staleness({ of }: { of: Keyspace }) {
   return most >= stale_ms ? <Badge kind="warn">{duration(most)}</Badge> : <>{duration(most)}</>;
 }
 
-export const rates_of = (live: Live, name: string): number[] => live.samples.slice(-60).map((s) => s.keyspaces[name] ?? 0);
+export const rates_of = (live: Live, name: string): number[] =>
+  live.samples.slice(-60).map((s) => s.keyspaces[name] ?? 0);
 
 export function Keyspaces() {
   const live = useLive();
@@ -51,7 +52,8 @@ export function Keyspaces() {
       {!state && <Loading />}
       {state && all.length === 0 && (
         <Empty command="redis-cli KEYSPACE CREATE likes GUARANTEE eventual">
-          No keyspace that you may see is declared. {may ? "Create one here, or type:" : "Ask who administers to create one:"}
+          No keyspace that you may see is declared.{" "}
+          {may ? "Create one here, or type:" : "Ask who administers to create one:"}
         </Empty>
       )}
       {all.length > 0 && (
@@ -85,7 +87,8 @@ export function Keyspaces() {
       )}
       {(state?.["keyspaces-more"] ?? 0) > 0 && (
         <p class="dim">
-          {plural(state?.["keyspaces-more"] ?? 0, "keyspace")} more are not shown here. <code>KEYSPACE LIST</code> names all.
+          {plural(state?.["keyspaces-more"] ?? 0, "keyspace")} more are not shown here. <code>KEYSPACE LIST</code> names
+          all.
         </p>
       )}
       {creating && <CreateKeyspace close={() => set_creating(false)} engine={state?.engine?.name !== "none"} />}

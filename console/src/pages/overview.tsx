@@ -110,14 +110,19 @@ function Nodes({ state }: { state: State }) {
   const link_of = (id: string) => (state.links ?? []).find((l) => l.node === id);
   return (
     <Card title={`Nodes, and the links of ${node_name(state.node.id)}`}>
-      {members(state).length > 1 && members(state).length <= pictured_max && <ClusterPicture state={state} nodes={members(state)} />}
+      {members(state).length > 1 && members(state).length <= pictured_max && (
+        <ClusterPicture state={state} nodes={members(state)} />
+      )}
       <Table
         caption="Nodes of the cluster, and this node's link to each"
         rows={members(state)}
         key_of={(n) => n.id}
         columns={[
           { name: "node", cell: (n) => n.id },
-          { name: "is", cell: (n) => <Badge kind={said[presence(state, n)].kind}>{said[presence(state, n)].text}</Badge> },
+          {
+            name: "is",
+            cell: (n) => <Badge kind={said[presence(state, n)].kind}>{said[presence(state, n)].text}</Badge>,
+          },
           { name: "RESP", cell: (n) => n.resp || "–" },
           { name: "durable up to", number: true, cell: (n) => count(n["durable-position"]) },
           {
@@ -128,8 +133,16 @@ function Nodes({ state }: { state: State }) {
               return ms === undefined || ms === null ? "–" : duration(ms);
             },
           },
-          { name: "entries not sent yet", number: true, cell: (n) => (link_of(n.id) ? count(link_of(n.id)?.["unsent-entries"] ?? 0) : "–") },
-          { name: "sent", number: true, cell: (n) => (link_of(n.id) ? bytes(link_of(n.id)?.["sent-bytes"] ?? 0) : "–") },
+          {
+            name: "entries not sent yet",
+            number: true,
+            cell: (n) => (link_of(n.id) ? count(link_of(n.id)?.["unsent-entries"] ?? 0) : "–"),
+          },
+          {
+            name: "sent",
+            number: true,
+            cell: (n) => (link_of(n.id) ? bytes(link_of(n.id)?.["sent-bytes"] ?? 0) : "–"),
+          },
         ]}
       />
     </Card>
@@ -147,8 +160,24 @@ function Figures({ state }: { state: State }) {
       <Card title="Engine">
         <Facts
           of={[
-            ["kind", engine?.name === "none" ? "none: eventual keyspaces only" : (engine?.name ?? state.node.engine ?? "–")],
-            ["reachable", engine ? (engine.name === "none" ? "–" : engine.reachable !== false ? "yes" : <Badge kind="bad">no</Badge>) : "–"],
+            [
+              "kind",
+              engine?.name === "none" ? "none: eventual keyspaces only" : (engine?.name ?? state.node.engine ?? "–"),
+            ],
+            [
+              "reachable",
+              engine ? (
+                engine.name === "none" ? (
+                  "–"
+                ) : engine.reachable !== false ? (
+                  "yes"
+                ) : (
+                  <Badge kind="bad">no</Badge>
+                )
+              ) : (
+                "–"
+              ),
+            ],
             ["position", count(engine?.position ?? state.node["applied-position"] ?? 0)],
             ["append, median / 99 of 100", `${time(engine?.["append-p50-us"])} / ${time(engine?.["append-p99-us"])}`],
           ]}
@@ -167,11 +196,20 @@ function Figures({ state }: { state: State }) {
       <Card title="Work">
         <Facts
           of={[
-            ["keyspaces", <a href={link(["keyspaces"])}>{count((state.keyspaces?.length ?? 0) + (state["keyspaces-more"] ?? 0))}</a>],
+            [
+              "keyspaces",
+              <a href={link(["keyspaces"])}>
+                {count((state.keyspaces?.length ?? 0) + (state["keyspaces-more"] ?? 0))}
+              </a>,
+            ],
             ["runs running / being undone", `${count(runs?.running ?? 0)} / ${count(runs?.undoing ?? 0)}`],
             [
               "runs stuck",
-              (runs?.stuck ?? 0) > 0 ? <a href={link(["workflows"], { state: "stuck" })}>{count(runs?.stuck ?? 0)}</a> : "0",
+              (runs?.stuck ?? 0) > 0 ? (
+                <a href={link(["workflows"], { state: "stuck" })}>{count(runs?.stuck ?? 0)}</a>
+              ) : (
+                "0"
+              ),
             ],
             ["slow commands", <a href={link(["slow"])}>{count(slow?.count ?? 0)}</a>],
           ]}

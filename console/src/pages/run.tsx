@@ -54,7 +54,10 @@ function LaneRow({ lane }: { lane: Lane }) {
       </div>
       <div class="time-track" aria-hidden="true">
         {lane.from !== null && lane.to !== null && (
-          <span class={`bar ${kind} ${lane.open ? "open" : ""}`} style={{ left: part(lane.from), width: part(Math.max(0, lane.to - lane.from)) }} />
+          <span
+            class={`bar ${kind} ${lane.open ? "open" : ""}`}
+            style={{ left: part(lane.from), width: part(Math.max(0, lane.to - lane.from)) }}
+          />
         )}
         {lane.marks.map(({ at, attempt }, i) => (
           <span
@@ -128,7 +131,8 @@ export function RunPage({ run: name }: { run: string }) {
       <Page title={name} above={above}>
         {told.error?.status === 404 ? (
           <Empty>
-            There is no run {name}: it never began, was begun by another service, or has been forgotten after its workflow's <code>retain</code>.
+            There is no run {name}: it never began, was begun by another service, or has been forgotten after its
+            workflow's <code>retain</code>.
           </Empty>
         ) : told.error ? (
           <Failed error={told.error} again={told.again} />
@@ -174,7 +178,9 @@ export function RunPage({ run: name }: { run: string }) {
             <strong>{run.state === "running" ? "It says: " : "Why it is undone: "}</strong>
             {run.why}
           </p>
-          {run.state === "stuck" && <p>An undo failed for good: the attempts below say which. Mend the cause, then retry.</p>}
+          {run.state === "stuck" && (
+            <p>An undo failed for good: the attempts below say which. Mend the cause, then retry.</p>
+          )}
         </div>
       )}
       {signals.length > 0 && (
@@ -189,7 +195,10 @@ export function RunPage({ run: name }: { run: string }) {
           across
           of={[
             ["state", <RunBadge state={run.state} />],
-            ["workflow", <a href={link(["workflows"], { workflow: run.workflow })}>{`${run.workflow}, version ${run.version}`}</a>],
+            [
+              "workflow",
+              <a href={link(["workflows"], { workflow: run.workflow })}>{`${run.workflow}, version ${run.version}`}</a>,
+            ],
             ["began", moment(run["started-ms"])],
             [ended ? "took" : "goes on for", duration((run["ended-ms"] ?? now_ms) - run["started-ms"])],
             ["deadline", run["deadline-ms"] === null ? "none" : moment(run["deadline-ms"])],
@@ -203,7 +212,11 @@ export function RunPage({ run: name }: { run: string }) {
           <pre class="value">{json(run.input)}</pre>
         </Card>
         <Card title="Results">
-          {results.length === 0 ? <p class="dim">No step has a result yet.</p> : <pre class="value">{json(Object.fromEntries(results.map((s) => [s.step, s.result])))}</pre>}
+          {results.length === 0 ? (
+            <p class="dim">No step has a result yet.</p>
+          ) : (
+            <pre class="value">{json(Object.fromEntries(results.map((s) => [s.step, s.result])))}</pre>
+          )}
         </Card>
       </div>
       {form === "cancel" && <CancelRun run={name} close={() => open(null)} />}

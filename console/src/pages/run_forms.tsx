@@ -26,19 +26,45 @@ export function StartRun({ workflow, close }: { workflow: string; close: () => v
       did={`Started run ${run}`}
       ready={run !== "" && parsed !== null}
       intent={`start ${run} ${input}`}
-      send={(id) => request("POST", `/v1/workflows/${encodeURIComponent(workflow)}/runs`, { body: { run, input: parsed?.value }, id })}
+      send={(id) =>
+        request("POST", `/v1/workflows/${encodeURIComponent(workflow)}/runs`, {
+          body: { run, input: parsed?.value },
+          id,
+        })
+      }
       close={close}
       done={() => go(link(["run", run]))}
     >
-      <Field label="Run" hint="Its id, chosen by whoever starts it: the same id is the same run." value={run} set={set_run} required />
-      <Field label="Input, as JSON" {...(parsed ? {} : { hint: "This is no JSON yet." })} value={input} set={set_input} rows={5} focus />
+      <Field
+        label="Run"
+        hint="Its id, chosen by whoever starts it: the same id is the same run."
+        value={run}
+        set={set_run}
+        required
+      />
+      <Field
+        label="Input, as JSON"
+        {...(parsed ? {} : { hint: "This is no JSON yet." })}
+        value={input}
+        set={set_input}
+        rows={5}
+        focus
+      />
     </ChangeDialog>
   );
 }
 
 export function CancelRun({ run, close }: { run: string; close: () => void }) {
   return (
-    <ChangeDialog title={`Cancel ${run}?`} verb="Cancel the run" did={`Asked ${run} to be cancelled`} danger intent={`cancel ${run}`} send={(id) => api.cancel_run(run, id)} close={close}>
+    <ChangeDialog
+      title={`Cancel ${run}?`}
+      verb="Cancel the run"
+      did={`Asked ${run} to be cancelled`}
+      danger
+      intent={`cancel ${run}`}
+      send={(id) => api.cancel_run(run, id)}
+      close={close}
+    >
       <p>What was done is undone, the last step first. The run ends cancelled, or stuck where an undo is refused.</p>
     </ChangeDialog>
   );
@@ -46,7 +72,14 @@ export function CancelRun({ run, close }: { run: string; close: () => void }) {
 
 export function RetryRun({ run, close }: { run: string; close: () => void }) {
   return (
-    <ChangeDialog title={`Retry ${run}`} verb="Retry" did={`${run} is tried again`} intent={`retry ${run}`} send={(id) => api.retry_run(run, id)} close={close}>
+    <ChangeDialog
+      title={`Retry ${run}`}
+      verb="Retry"
+      did={`${run} is tried again`}
+      intent={`retry ${run}`}
+      send={(id) => api.retry_run(run, id)}
+      close={close}
+    >
       <p>The undos that it is stuck at are tried anew. Mend first what refused them.</p>
     </ChangeDialog>
   );
@@ -66,8 +99,21 @@ export function SignalRun({ run, signals, close }: { run: string; signals: strin
       send={(id) => api.signal_run(run, name, parsed?.value, id)}
       close={close}
     >
-      <Field label="Signal" hint={signals.length > 0 ? `It waits for: ${signals.join(", ")}.` : "What a step waits for."} value={name} set={set_name} required focus />
-      <Field label="What comes with it, as JSON" {...(parsed ? {} : { hint: "This is no JSON yet." })} value={body} set={set_body} rows={3} />
+      <Field
+        label="Signal"
+        hint={signals.length > 0 ? `It waits for: ${signals.join(", ")}.` : "What a step waits for."}
+        value={name}
+        set={set_name}
+        required
+        focus
+      />
+      <Field
+        label="What comes with it, as JSON"
+        {...(parsed ? {} : { hint: "This is no JSON yet." })}
+        value={body}
+        set={set_body}
+        rows={3}
+      />
     </ChangeDialog>
   );
 }

@@ -46,7 +46,9 @@ function TokenDialog(p: TokenDialogProps) {
   if (token !== null)
     return (
       <Dialog title={p.did} close={p.close}>
-        <p>This is the token. It is shown this once: the node keeps only its hash. Put it where the service reads it.</p>
+        <p>
+          This is the token. It is shown this once: the node keeps only its hash. Put it where the service reads it.
+        </p>
         <p class="token">
           <code>{token}</code> <Copy text={token} what="token" />
         </p>
@@ -99,7 +101,11 @@ export function CreateService({ first, close }: { first: boolean; close: () => v
     >
       <Field label="Name" hint="As callers sign in: AUTH <name> <token>." value={name} set={set_name} required focus />
       <Check label="It administers: keyspaces, services, nodes, configuration" checked={admin} set={set_admin} />
-      {first && <p class="hint">It is the first one: from then on everybody signs in, this page too. So it has to administer.</p>}
+      {first && (
+        <p class="hint">
+          It is the first one: from then on everybody signs in, this page too. So it has to administer.
+        </p>
+      )}
     </TokenDialog>
   );
 }
@@ -118,7 +124,14 @@ export function RotateService({ name, own, close }: { name: string; own: boolean
       close={close}
     >
       <p>It gets another token. Connections that are signed in stay so.</p>
-      <Field label="The present token counts for" hint="So callers can be restarted one by one: 24h, 30m; 0s: no longer." value={overlap} set={set} required focus />
+      <Field
+        label="The present token counts for"
+        hint="So callers can be restarted one by one: 24h, 30m; 0s: no longer."
+        value={overlap}
+        set={set}
+        required
+        focus
+      />
     </TokenDialog>
   );
 }
@@ -126,7 +139,10 @@ export function RotateService({ name, own, close }: { name: string; own: boolean
 export function DropService({ name, close }: { name: string; close: () => void }) {
   return (
     <DropDialog kind="service" name={name} send={(id) => api.drop_service(name, id)} close={close}>
-      <p>Its connections are asked to sign in at their next command. One that owns a keyspace, or whose runs go on, is not dropped.</p>
+      <p>
+        Its connections are asked to sign in at their next command. One that owns a keyspace, or whose runs go on, is
+        not dropped.
+      </p>
     </DropDialog>
   );
 }

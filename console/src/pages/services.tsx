@@ -52,7 +52,8 @@ export function Services() {
       {!services.value && !services.error && <Loading />}
       {services.value && all.length === 0 && (
         <Empty command="redis-cli SERVICE CREATE root ADMIN">
-          No service is declared: this node serves everybody, on loopback alone. From the first one on everybody signs in. Let the first one administer:
+          No service is declared: this node serves everybody, on loopback alone. From the first one on everybody signs
+          in. Let the first one administer:
         </Empty>
       )}
       {all.length > 0 && (
@@ -67,10 +68,24 @@ export function Services() {
             {
               name: "owns",
               cell: (s) =>
-                s.keyspaces.length === 0 ? <span class="dim">nothing</span> : s.keyspaces.map((k, i) => <>{i > 0 && ", "}<a key={k} href={link(["keyspaces", k])}>{k}</a></>),
+                s.keyspaces.length === 0 ? (
+                  <span class="dim">nothing</span>
+                ) : (
+                  s.keyspaces.map((k, i) => (
+                    <>
+                      {i > 0 && ", "}
+                      <a key={k} href={link(["keyspaces", k])}>
+                        {k}
+                      </a>
+                    </>
+                  ))
+                ),
             },
             { name: "created", cell: (s) => moment(s["created-ms"]) },
-            { name: "former token counts until", cell: (s) => (s["former-token-until-ms"] === null ? "–" : moment(s["former-token-until-ms"])) },
+            {
+              name: "former token counts until",
+              cell: (s) => (s["former-token-until-ms"] === null ? "–" : moment(s["former-token-until-ms"])),
+            },
             {
               name: <span class="spoken">change</span>,
               cell: (s) => (
@@ -95,7 +110,9 @@ export function Services() {
         <Functions follows={position} calls={state?.calls ?? []} />
       </Card>
       {form?.is === "create" && <CreateService first={all.length === 0} close={() => open(null)} />}
-      {form?.is === "rotate" && <RotateService name={form.name} own={caller?.service === form.name} close={() => open(null)} />}
+      {form?.is === "rotate" && (
+        <RotateService name={form.name} own={caller?.service === form.name} close={() => open(null)} />
+      )}
       {form?.is === "drop" && <DropService name={form.name} close={() => open(null)} />}
     </Page>
   );

@@ -13,7 +13,10 @@ import { set_theme, theme, themes } from "../theme";
 
 /** A flat list of names and values, as RESP2 answers a map. */
 function pairs(flat: string[]): [string, string][] {
-  return Array.from({ length: flat.length / 2 }, (_, i): [string, string] => [flat[2 * i] ?? "", flat[2 * i + 1] ?? ""]);
+  return Array.from({ length: flat.length / 2 }, (_, i): [string, string] => [
+    flat[2 * i] ?? "",
+    flat[2 * i + 1] ?? "",
+  ]);
 }
 
 function Look() {
@@ -24,7 +27,8 @@ function Look() {
         <legend>Theme</legend>
         {themes.map((t) => (
           <label key={t} class="check">
-            <input type="radio" name="theme" value={t} checked={chosen === t} onChange={() => set_theme(t)} /> {t === "system" ? "as the system has it" : t}
+            <input type="radio" name="theme" value={t} checked={chosen === t} onChange={() => set_theme(t)} />{" "}
+            {t === "system" ? "as the system has it" : t}
           </label>
         ))}
       </fieldset>
@@ -62,7 +66,11 @@ export function Settings() {
   const { state, tick } = useLive();
   const [filter, set] = useState("");
   // Settings can be changed while the node runs, and are in no log: asked now and then.
-  const asked = useAsked("config", (signal) => command<string[]>(["CONFIG", "GET", "*"], { signal }), Math.floor(tick / 5));
+  const asked = useAsked(
+    "config",
+    (signal) => command<string[]>(["CONFIG", "GET", "*"], { signal }),
+    Math.floor(tick / 5),
+  );
   const all = asked.value ? pairs(asked.value).filter(([name]) => name.includes(filter.trim().toLowerCase())) : [];
   const node = state?.node;
   return (
@@ -89,7 +97,8 @@ export function Settings() {
       )}
       <Card title="Configuration">
         <p class="dim">
-          What can change while the node runs is changed by <code>CONFIG SET</code>; the rest by flags of <code>holdfast serve</code>.
+          What can change while the node runs is changed by <code>CONFIG SET</code>; the rest by flags of{" "}
+          <code>holdfast serve</code>.
         </p>
         {asked.error && <Failed error={asked.error} again={asked.again} />}
         {!asked.value && !asked.error && <Loading />}
@@ -104,7 +113,11 @@ export function Settings() {
               key_of={([name]) => name}
               columns={[
                 { name: "setting", cell: ([name]) => <code>{name}</code> },
-                { name: "value", cell: ([, value]) => (value === "" ? <span class="dim">(empty)</span> : <code class="cell">{value}</code>) },
+                {
+                  name: "value",
+                  cell: ([, value]) =>
+                    value === "" ? <span class="dim">(empty)</span> : <code class="cell">{value}</code>,
+                },
               ]}
             />
           </>

@@ -14,7 +14,11 @@ const count = 128;
 export function SlowPage() {
   const { state } = useLive();
   const [emptying, empty] = useState(false);
-  const asked = useAsked("slow", (signal) => api.slow(count, signal), `${state?.slow?.["last-id"]} ${state?.slow?.count}`);
+  const asked = useAsked(
+    "slow",
+    (signal) => api.slow(count, signal),
+    `${state?.slow?.["last-id"]} ${state?.slow?.count}`,
+  );
   const all = asked.value ?? [];
   const admin = !state?.caller || state.caller.admin;
   return (
@@ -33,7 +37,9 @@ export function SlowPage() {
       {asked.error && <Failed error={asked.error} again={asked.again} />}
       {!asked.value && !asked.error && <Loading />}
       {asked.value && all.length === 0 && (
-        <Empty command="redis-cli CONFIG SET slowlog-log-slower-than 1000">No command was slow. To see quicker ones too, say from how many microseconds:</Empty>
+        <Empty command="redis-cli CONFIG SET slowlog-log-slower-than 1000">
+          No command was slow. To see quicker ones too, say from how many microseconds:
+        </Empty>
       )}
       {all.length > 0 && (
         <>

@@ -12,7 +12,8 @@ export function NewKey({ keyspace, close }: { keyspace: string; close: () => voi
   const [type, set_type] = useState("string");
   const [field, set_field] = useState("");
   const [value, set_value] = useState("");
-  const words = { string: ["SET", key, value], hash: ["HSET", key, field, value], set: ["SADD", key, value] }[type] ?? [];
+  const words =
+    { string: ["SET", key, value], hash: ["HSET", key, field, value], set: ["SADD", key, value] }[type] ?? [];
   return (
     <ChangeDialog
       title="New key"
@@ -36,7 +37,12 @@ export function NewKey({ keyspace, close }: { keyspace: string; close: () => voi
         ]}
       />
       {type === "hash" && <Field label="Field" value={field} set={set_field} required />}
-      <Field label={type === "set" ? "Member" : "Value"} value={value} set={set_value} rows={type === "string" ? 4 : 2} />
+      <Field
+        label={type === "set" ? "Member" : "Value"}
+        value={value}
+        set={set_value}
+        rows={type === "string" ? 4 : 2}
+      />
     </ChangeDialog>
   );
 }
@@ -94,7 +100,17 @@ export function AddNumber({ name, field, close }: { name: string; field?: string
   );
 }
 
-export function SetField({ name, field: given, value: was, close }: { name: string; field?: string; value?: string; close: () => void }) {
+export function SetField({
+  name,
+  field: given,
+  value: was,
+  close,
+}: {
+  name: string;
+  field?: string;
+  value?: string;
+  close: () => void;
+}) {
   const [field, set_field] = useState(given ?? "");
   const [value, set] = useState(was ?? "");
   return (
@@ -131,7 +147,17 @@ export function AddMember({ name, close }: { name: string; close: () => void }) 
 }
 
 /** Of a key, a field or a member. */
-export function Remove({ what, words, close, done }: { what: string; words: string[]; close: () => void; done?: () => void }) {
+export function Remove({
+  what,
+  words,
+  close,
+  done,
+}: {
+  what: string;
+  words: string[];
+  close: () => void;
+  done?: () => void;
+}) {
   return (
     <ChangeDialog
       title={`Remove ${what}?`}

@@ -84,23 +84,35 @@ export function Workflows({ query }: { query: URLSearchParams }) {
   const workflow = query.get("workflow") ?? "";
   const run_state = query.get("state") ?? "";
   const definitions = useAsked("workflows", api.workflows, position);
-  const asked = new URLSearchParams({ count: String(wanted), ...(workflow ? { workflow } : {}), ...(run_state ? { state: run_state } : {}) });
+  const asked = new URLSearchParams({
+    count: String(wanted),
+    ...(workflow ? { workflow } : {}),
+    ...(run_state ? { state: run_state } : {}),
+  });
   const runs = useAsked(asked.toString(), (signal) => api.runs(asked, signal), position);
   const now_ms = state?.["at-ms"] ?? Date.now();
-  const ask = (change: Record<string, string>) => go(link(["workflows"], { workflow, state: run_state, ...change }), true);
+  const ask = (change: Record<string, string>) =>
+    go(link(["workflows"], { workflow, state: run_state, ...change }), true);
   const all = definitions.value ?? [];
   if (definitions.error?.code === "UNSUPPORTED")
     return (
       <Page title="Workflows">
-        <Empty>Workflows need an engine, embedded or etcd: this node has none. Start nodes with --engine to have them.</Empty>
+        <Empty>
+          Workflows need an engine, embedded or etcd: this node has none. Start nodes with --engine to have them.
+        </Empty>
       </Page>
     );
   return (
-    <Page title="Workflows" lead="Durable steps, each with its effect once. A run ends done, or undone, or it is stuck until somebody has seen to it.">
+    <Page
+      title="Workflows"
+      lead="Durable steps, each with its effect once. A run ends done, or undone, or it is stuck until somebody has seen to it."
+    >
       {definitions.error && <Failed error={definitions.error} again={definitions.again} />}
       {!definitions.value && !definitions.error && <Loading />}
       {definitions.value && all.length === 0 && (
-        <Empty command={`redis-cli WORKFLOW DEFINE '{"name": "pay", "steps": [{"name": "debit", "call": "accounts.debit"}]}'`}>
+        <Empty
+          command={`redis-cli WORKFLOW DEFINE '{"name": "pay", "steps": [{"name": "debit", "call": "accounts.debit"}]}'`}
+        >
           No workflow is declared. A definition is JSON:
         </Empty>
       )}
@@ -113,12 +125,19 @@ export function Workflows({ query }: { query: URLSearchParams }) {
             set={(v) => ask({ workflow: v })}
             options={[["", "every workflow"], ...all.map((w): [string, string] => [w.workflow, w.workflow])]}
           />
-          <Field label="State" value={run_state} set={(v) => ask({ state: v })} options={[["", "every state"], ...run_states.map((s): [string, string] => [s, s])]} />
+          <Field
+            label="State"
+            value={run_state}
+            set={(v) => ask({ state: v })}
+            options={[["", "every state"], ...run_states.map((s): [string, string] => [s, s])]}
+          />
         </form>
         {runs.error && <Failed error={runs.error} again={runs.again} />}
         {runs.value && runs.value.runs.length === 0 && (
           <p class="empty">
-            {workflow || run_state ? "No run of yours is like that." : "No run of yours has begun yet."} {state?.caller?.service && "Runs are each service's own. "} {all.length > 0 && !run_state && "Start one above, or WORKFLOW START <run> <workflow> <json>."}
+            {workflow || run_state ? "No run of yours is like that." : "No run of yours has begun yet."}{" "}
+            {state?.caller?.service && "Runs are each service's own. "}{" "}
+            {all.length > 0 && !run_state && "Start one above, or WORKFLOW START <run> <workflow> <json>."}
           </p>
         )}
         {runs.value && runs.value.runs.length > 0 && (
@@ -132,7 +151,13 @@ export function Workflows({ query }: { query: URLSearchParams }) {
                 { name: "workflow", cell: (r) => `${r.workflow} v${r.version}` },
                 { name: "state", cell: (r) => <RunBadge state={r.state} /> },
                 { name: "began", cell: (r) => moment(r["started-ms"]) },
-                { name: "took", number: true, cell: (r) => duration(Math.max(0, (r["ended-ms"] ?? now_ms) - r["started-ms"])) + (r["ended-ms"] === null ? " so far" : "") },
+                {
+                  name: "took",
+                  number: true,
+                  cell: (r) =>
+                    duration(Math.max(0, (r["ended-ms"] ?? now_ms) - r["started-ms"])) +
+                    (r["ended-ms"] === null ? " so far" : ""),
+                },
               ]}
             />
             <p class="dim">

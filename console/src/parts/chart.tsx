@@ -51,7 +51,9 @@ export function Chart({ title, series, from_ms, to_ms, format }: Props) {
           {[0, 0.5, 1].map((part) => (
             <line key={part} class="grid" x1="0" x2={width} y1={height * part} y2={height * part} />
           ))}
-          {series.map((s) => s.filled && <path key={`${s.name}-area`} class={`area look${s.look}`} d={area_of(s.points, box)} />)}
+          {series.map(
+            (s) => s.filled && <path key={`${s.name}-area`} class={`area look${s.look}`} d={area_of(s.points, box)} />,
+          )}
           {series.map((s) => (
             <path key={s.name} class={`line look${s.look}`} d={line_of(s.points, box)} />
           ))}

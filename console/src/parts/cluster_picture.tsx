@@ -26,8 +26,14 @@ export function ClusterPicture({ state, nodes }: { state: State; nodes: NodeFact
         const ms = (state.links ?? []).find((l) => l.node === node.id)?.["behind-ms"];
         // Beside the engine in the middle, not through it.
         const bend = has_engine ? 0.32 : 0;
-        const middle = { x: (self.x + to.x) / 2 + (self.y - to.y) * bend, y: (self.y + to.y) / 2 + (to.x - self.x) * bend };
-        const side = ordered.length === 3 && i === 0 && has_engine ? { x: self.x + to.x - middle.x, y: self.y + to.y - middle.y } : middle;
+        const middle = {
+          x: (self.x + to.x) / 2 + (self.y - to.y) * bend,
+          y: (self.y + to.y) / 2 + (to.x - self.x) * bend,
+        };
+        const side =
+          ordered.length === 3 && i === 0 && has_engine
+            ? { x: self.x + to.x - middle.x, y: self.y + to.y - middle.y }
+            : middle;
         return (
           <g key={node.id} class={`wire ${is}`}>
             <path d={`M${self.x},${self.y}Q${side.x},${side.y} ${to.x},${to.y}`} />

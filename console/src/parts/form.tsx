@@ -97,7 +97,9 @@ export function ChangeDialog(p: ChangeDialogProps) {
     if (busy || p.ready === false) return;
     const answer = await change.run(p.intent, p.send);
     if (!answer) return;
-    tell(`${p.did}.${answer.replayed ? " An earlier try had arrived: the node answered it again and changed nothing twice." : ""}`);
+    tell(
+      `${p.did}.${answer.replayed ? " An earlier try had arrived: the node answered it again and changed nothing twice." : ""}`,
+    );
     p.done?.();
     p.close();
   };
@@ -120,7 +122,14 @@ export function ChangeDialog(p: ChangeDialogProps) {
 }
 
 /** For what cannot be taken back: the name has to be typed. */
-export function DropDialog(p: { kind: string; name: string; send: ChangeDialogProps["send"]; close: () => void; done?: () => void; children: ComponentChildren }) {
+export function DropDialog(p: {
+  kind: string;
+  name: string;
+  send: ChangeDialogProps["send"];
+  close: () => void;
+  done?: () => void;
+  children: ComponentChildren;
+}) {
   const [typed, set] = useState("");
   return (
     <ChangeDialog

@@ -59,7 +59,8 @@ export function ChangeNote({ change }: { change: Change }) {
         </p>
         {state.may_have_happened ? (
           <p>
-            It may have happened or not. Try again: the same request id <code>{change.id}</code> is sent, so it happens once.
+            It may have happened or not. Try again: the same request id <code>{change.id}</code> is sent, so it happens
+            once.
           </p>
         ) : (
           <p>Nothing was changed. {next.replace(/^Nothing was changed[.:]? ?/, "")}</p>
@@ -70,6 +71,12 @@ export function ChangeNote({ change }: { change: Change }) {
   return null;
 }
 
-export function Badge({ kind, children }: { kind: "good" | "bad" | "warn" | "quiet" | "accent"; children: ComponentChildren }) {
+export function Badge({
+  kind,
+  children,
+}: {
+  kind: "good" | "bad" | "warn" | "quiet" | "accent";
+  children: ComponentChildren;
+}) {
   return <span class={`badge ${kind}`}>{children}</span>;
 }

@@ -43,7 +43,17 @@ export function Page({ title, above, lead, actions, children }: Props) {
   );
 }
 
-export function Card({ title, children, actions, id }: { title?: ComponentChildren; children: ComponentChildren; actions?: ComponentChildren; id?: string }) {
+export function Card({
+  title,
+  children,
+  actions,
+  id,
+}: {
+  title?: ComponentChildren;
+  children: ComponentChildren;
+  actions?: ComponentChildren;
+  id?: string;
+}) {
   return (
     <section class="card" {...(id ? { id } : {})}>
       {(title || actions) && (

@@ -29,7 +29,11 @@ export function Table<T>({ caption, columns, rows, key_of, class: name = "" }: P
     return () => window.removeEventListener("resize", look);
   }, [rows.length]);
   return (
-    <div ref={box} class={`scroll ${name}`} {...(scrolls ? { tabIndex: 0, role: "region", "aria-label": caption } : {})}>
+    <div
+      ref={box}
+      class={`scroll ${name}`}
+      {...(scrolls ? { tabIndex: 0, role: "region", "aria-label": caption } : {})}
+    >
       <table>
         <caption class="spoken">{caption}</caption>
         <thead>
