@@ -82,6 +82,7 @@ export function Settings() {
       {node && (
         <Card title="This node">
           <Facts
+            across
             of={[
               ["id", node.id],
               ["engine", node.engine ?? "–"],
@@ -109,6 +110,7 @@ export function Settings() {
             </div>
             <Table
               caption="Configuration"
+              class="dense"
               rows={all}
               key_of={([name]) => name}
               columns={[
