@@ -10,12 +10,14 @@
 #include "mesh/checkpoint_stream.h"
 #include "mesh/holdings.h"
 #include "mesh/inbound.h"
+#include "mesh/question.h"
 #include "mesh/report.h"
 #include "mesh/whereabouts.h"
 
 // What nodes tell each other, without the frames around it (those are
 // checkpoint_stream's): any bytes as a report, as the file of the members, as
-// addresses, as a greeting, or as the frames of a log. The first byte says which.
+// addresses, as a greeting, as the frames of a log, as a question, or as an answer. The
+// first byte says which.
 namespace {
 
 using namespace holdfast;        // NOLINT: a program of one file
@@ -71,6 +73,18 @@ void as_greeting(std::string_view bytes) {
   HF_ASSERT(read_hello({FrameType::hello, encode(*hello)}).value() == *hello);
 }
 
+void as_question(std::string_view bytes) {
+  const auto question = decode_question(bytes);
+  HF_ASSERT(question || question.error().code == Code::corrupt);
+  if (question) HF_ASSERT(decode_question(encode(*question)).value() == *question);
+}
+
+void as_answer(std::string_view bytes) {
+  const auto answer = decode_answer(bytes);
+  HF_ASSERT(answer || answer.error().code == Code::corrupt);
+  if (answer) HF_ASSERT(decode_answer(encode(*answer)).value() == *answer);
+}
+
 // Frames of up to 255 bytes, each behind its length, which also says of which type.
 void as_log(std::string_view bytes) {
   std::vector<std::string> taken;
@@ -99,7 +113,7 @@ void as_log(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 7) {
     case 0:
       as_report(bytes);
       break;
@@ -112,8 +126,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 3:
       as_places(bytes);
       break;
-    default:
+    case 4:
       as_log(bytes);
+      break;
+    case 5:
+      as_question(bytes);
+      break;
+    default:
+      as_answer(bytes);
   }
   return 0;
 }

@@ -223,7 +223,11 @@ Call Workload::passing_call() {
       break;
     default:
       call.commands = {{"LOCAL", "GET", "s:r1"}};
-      if (random_.percent(50)) call.commands = {{"FRESH", "200", "GET", "e:t1"}};
+      if (const auto dice = random_.below(100); dice < 40) {
+        call.commands = {{"FRESH", "200", "GET", "e:t1"}};
+      } else if (dice < 70) {  // the others may be cut off, or die meanwhile
+        call.commands = {{"EXPLAIN", "e:t1"}};
+      }
       return call;
   }
   if (random_.percent(40)) call.id = new_id();

@@ -221,6 +221,10 @@ bool Replica::Impl::merge_id(const Try& one, State& state, std::string_view effe
   return false;
 }
 
+OriginId Replica::self() const {
+  return impl_->options.self;
+}
+
 const VersionVector& Replica::merged() const {
   return impl_->merged;
 }

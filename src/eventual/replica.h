@@ -121,6 +121,7 @@ class Replica {
   /// with UNAVAILABLE rather than use their sequences again.
   Status receive(OriginId origin, std::string_view payload);
 
+  OriginId self() const;
   /// What has been merged, this node's own operations included.
   const VersionVector& merged() const;
 

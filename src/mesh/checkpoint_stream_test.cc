@@ -399,7 +399,7 @@ std::string hex(std::string_view bytes) {
 // The bytes of docs/formats/checkpoint-stream.md.
 TEST(CheckpointStream, ItsBytesAreThoseOfTheDocument) {
   EXPECT_EQ(hex(bytes_of({.cluster = "shop", .node = "n2"})),
-            "26000000010201010473686f70026e3200000000000000000000000000000000000000000000000000000"
+            "26000000010301010473686f70026e3200000000000000000000000000000000000000000000000000000"
             "0ba00217f6420fa9b");
   EXPECT_EQ(hex(stream_of({{{Family::meta, "catalog"}, "C"}, {{Family::table, "a"}, "1"}},
                           {.node = "n1", .position = {7}, .rows_estimate = 3})),

@@ -404,7 +404,7 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
 Status Mesh::ask(const std::string& node, const Question& question) {
   std::string why = "it is not known where it is";
   for (const auto& [address, peer] : dialed_) {
-    if (peer->node != node && peer->address != node) continue;
+    if (peer->node != node) continue;
     if (!peer->begun) {
       why = peer->trouble;
       continue;

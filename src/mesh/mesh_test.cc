@@ -3,6 +3,7 @@
 // deadlines.
 #include "mesh/mesh.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "mesh/checkpoint_server.h"
@@ -263,6 +264,89 @@ TEST(Mesh, NodesOneVersionApartReplicate) {
   cluster.write(0, put("late", "v"));
   ASSERT_TRUE(cluster.until_equal());
   ASSERT_TRUE(cluster.until_settled());
+}
+
+/// Who was asked what, and who answered what, of node n0's questions to the others.
+struct Asked {
+  explicit Asked(Cluster& cluster, std::size_t nodes) {
+    for (std::size_t i = 0; i < nodes; ++i) {
+      cluster.mesh(i).set_questions(
+          {.asked =
+               [this, i](const Question& question, const Mesh::Respond& respond) {
+                 questions.emplace_back(i, question);
+                 if (holds_back) {
+                   held.push_back(respond);
+                 } else {
+                   respond({.number = question.number,
+                            .refused = {},
+                            .says = {.type = Type::string, .value = "of n" + std::to_string(i)}});
+                 }
+               },
+           .answered = [this](const std::string& node,
+                              const Answer& answer) { answers[node].push_back(answer); }});
+    }
+  }
+  std::vector<std::pair<std::size_t, Question>> questions;
+  std::vector<Mesh::Respond> held;
+  std::map<std::string, std::vector<Answer>> answers;
+  bool holds_back = false;
+};
+
+bool is_connected(Cluster& cluster, std::size_t from, const std::string& to) {
+  for (const Mesh::Peer& peer : cluster.mesh(from).peers()) {
+    if (peer.node == to && peer.connected) return true;
+  }
+  return false;
+}
+
+TEST(Mesh, ANodeIsAskedWhatItSaysOfAKey) {
+  Cluster cluster(3, {}, {"a secret", "a secret", "a secret"});
+  Asked asked(cluster, 3);
+  EXPECT_FALSE(cluster.mesh(0).ask("n1", {1, likes, "k"})) << "nobody is connected yet";
+  ASSERT_TRUE(cluster.until(
+      [&] { return is_connected(cluster, 0, "n1") && is_connected(cluster, 0, "n2"); }));
+  ASSERT_TRUE(cluster.mesh(0).ask("n1", {7, likes, "k"}));
+  ASSERT_TRUE(cluster.mesh(0).ask("n2", {8, likes, "k"}));
+  ASSERT_TRUE(cluster.until([&] { return asked.answers.size() == 2; }));
+  EXPECT_EQ(asked.answers["n1"].at(0).number, 7u);
+  EXPECT_EQ(asked.answers["n1"].at(0).says.value, "of n1");
+  EXPECT_EQ(asked.answers["n2"].at(0).says.value, "of n2");
+  EXPECT_EQ(asked.questions.at(0).second.key, "k");
+  EXPECT_FALSE(cluster.mesh(0).ask("n9", {9, likes, "k"}));
+}
+
+TEST(Mesh, AnOlderNodeIsNotAsked) {
+  Cluster cluster(2);
+  cluster.speak({protocol_version_questions, protocol_version_questions - 1});
+  Asked asked(cluster, 2);
+  ASSERT_TRUE(cluster.until(
+      [&] { return is_connected(cluster, 0, "n1") && is_connected(cluster, 1, "n0"); }));
+  const Status refused = cluster.mesh(0).ask("n1", {1, likes, "k"});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("older version"));
+  EXPECT_FALSE(cluster.mesh(1).ask("n0", {1, likes, "k"}));
+  cluster.write(0, put("k", "v"));
+  ASSERT_TRUE(cluster.until_equal());
+}
+
+TEST(Mesh, NoMoreQuestionsWaitForANodeThanMay) {
+  Cluster cluster(2);
+  Asked asked(cluster, 2);
+  asked.holds_back = true;
+  ASSERT_TRUE(cluster.until([&] { return is_connected(cluster, 0, "n1"); }));
+  for (std::size_t i = 0; i < limits::mesh_questions_max; ++i)
+    ASSERT_TRUE(cluster.mesh(0).ask("n1", {i, likes, "k"})) << i;
+  EXPECT_FALSE(cluster.mesh(0).ask("n1", {999, likes, "k"}));
+  ASSERT_TRUE(cluster.until([&] { return asked.questions.size() == limits::mesh_questions_max; }));
+  asked.held[0]({.number = 0, .refused = "no", .says = {}});
+  ASSERT_TRUE(cluster.until([&] { return !asked.answers.empty(); }));
+  EXPECT_TRUE(cluster.mesh(0).ask("n1", {1'000, likes, "k"}));
+  // An answer to who has gone goes nowhere; the next connection begins with none waiting.
+  cluster.reconnect(0);
+  asked.held[1]({.number = 1, .refused = "no", .says = {}});
+  ASSERT_TRUE(cluster.until([&] { return is_connected(cluster, 0, "n1"); }));
+  for (std::size_t i = 0; i < limits::mesh_questions_max; ++i)
+    EXPECT_TRUE(cluster.mesh(0).ask("n1", {i, likes, "k"})) << i;
 }
 
 // One has it, one has another, one has none: nobody takes anything from anybody.

@@ -6,6 +6,7 @@
 #include "catalog/member_rows.h"
 #include "catalog/service_rows.h"
 #include "function/scripts.h"
+#include "node/explain_rows.h"
 #include "node/node_rows.h"
 #include "node/script_rows.h"
 #include "node/service_tokens.h"
@@ -19,7 +20,7 @@ std::unique_ptr<CommandTable> make_command_table() {
       string_rows(), hash_rows(), set_rows(), key_rows(), version_rows(), id_rows(),
       keyspace_rows(), member_rows(), service_rows(), function_rows(), function::call_rows(),
       function::script_rows(), workflow::rows(), script_rows(), service_token_rows(),
-      server::session_rows(), node_rows()});
+      server::session_rows(), node_rows(), explain_rows()});
 }
 
 }  // namespace holdfast::node

@@ -241,6 +241,11 @@ std::vector<NodeFacts::Behind> MeshSide::behind(Monotonic now) {
   return all;
 }
 
+Status MeshSide::ask(const std::string& node, const mesh::Question& question) {
+  if (node.starts_with('@')) return fail(Code::unavailable, "it has never been met");
+  return mesh_.ask(node, question);
+}
+
 void MeshSide::turn(Instant wall, Monotonic now) {
   if (where_) settle_listed();
   // Nothing is told by a node that could forget whom it had told.

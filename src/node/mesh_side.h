@@ -78,6 +78,9 @@ class MeshSide {
   /// How far this node is behind each other member, at most.
   std::vector<NodeFacts::Behind> behind(Monotonic now);
 
+  /// Asks a member what it says of a key. An error: it cannot be asked now, and why.
+  Status ask(const std::string& node, const mesh::Question& question);
+
   mesh::Mesh& mesh() { return mesh_; }
   const mesh::Replication& replication() const { return replication_; }
 

@@ -75,6 +75,7 @@ void Node::turn() {
   sequencer_->turn(requests_->now(), requests_->monotonic());
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   drive_workflows();
+  inquiries_.turn(requests_->monotonic());
   eventual_->turn(requests_->monotonic());
   follow_declarations();
   if (mesh_ && !eventual_->has_unlogged()) {
@@ -186,6 +187,7 @@ Status Node::close() {
   fronts_->stop_accepting();
   if (peers_) peers_->stop();
   if (mesh_) mesh_->stop();
+  inquiries_.give_up("this node is stopping");
   fronts_->stop_reading();
   const auto give_up = environment_->now() + options_.request_timeout + drain_grace;
   while ((!sequencer_->idle() || !eventual_->idle() || fronts_->unsent_bytes() > 0) &&

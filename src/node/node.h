@@ -19,6 +19,7 @@
 #include "node/environment.h"
 #include "node/eventual_side.h"
 #include "node/fronts.h"
+#include "node/inquiries.h"
 #include "node/keyspace_states.h"
 #include "node/membership.h"
 #include "node/memory.h"
@@ -112,6 +113,14 @@ class Node {
   void run_own(const server::Request& request, std::function<void(std::string_view)> done);
   /// Called by a row that answers later, through the ticket: submit() is false.
   Ticket defer();
+  /// The other members that hold eventual keyspaces.
+  std::vector<std::string> other_nodes() const;
+  /// Makes a reply of what the others said.
+  using AnswerWith = std::function<void(const std::vector<Inquiries::Said>& said, Reply& reply)>;
+  /// Asks them what they say of a key, for the row that runs and its caller, which may read
+  /// it: defers it. kBusy: it was not.
+  Status ask_others(const KeyspaceState& state, std::string_view key, ServiceId caller,
+                    const std::vector<std::string>& others, AnswerWith answer);
 
   const CommandTable& commands() const { return *commands_; }
   Catalog& catalog() { return catalog_; }
@@ -164,6 +173,8 @@ class Node {
   Status watch_cluster();
   Status listen();
   void flush_eventual(KeyspaceState& state, Ticket ticket, const Row& row);
+  void answer_questions();
+  void asked(const mesh::Question& question, const mesh::Mesh::Respond& respond);
   void drive_workflows();
   void housekeeping();
   std::uint64_t log_bytes() const;
@@ -213,6 +224,7 @@ class Node {
   std::unique_ptr<Membership> membership_;    // with a shared log only
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<Fronts> fronts_;
+  Inquiries inquiries_;
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now
   bool deferred_ = false;

@@ -226,6 +226,7 @@ Status Node::recover() {
       logging::warning("beginning without having heard whether others have data (--bootstrap)");
     begin_with_data(has_replica_ || bootstrap);
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
+    answer_questions();
   }
   requests_ = std::make_unique<Requests>(Requests::Parts{*this, *environment_, catalog_,
                                                          *keyspaces_, *sequencer_, *eventual_,

@@ -421,6 +421,8 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
     } else if (row.access == Access::ids) {
       IdContext context{state->ids, caller, time};
       row.ids(context, args, out);
+    } else if (row.node != nullptr) {
+      row.node(parts_.node, caller, args, out);
     } else {
       row.read(state->table, time, args, out);
     }
@@ -514,7 +516,9 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
       }
     }
     const Instant time = parts_.node.eventual_time();
-    if (row.access == Access::read) {
+    if (row.node != nullptr) {
+      if (!parts_.node.run(request, ticket, reply)) return false;
+    } else if (row.access == Access::read) {
       row.read(state->table, time, request.args, reply);
     } else if (reads_by_function) {
       read_by_function(row, *state, request.caller, time, request.args, reply);

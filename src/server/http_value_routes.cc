@@ -160,6 +160,35 @@ HttpAnswer tell_deleted(const Told& told) {
   });
 }
 
+Refused explain(Asking& asking) {
+  std::vector<std::string> words{"EXPLAIN", asking.names[0]};
+  if (const auto id = query_of(asking, "id")) words.insert(words.end(), {"ID", *id});
+  send(asking, words);
+  return {};
+}
+
+constexpr std::string_view explained_schema = R"({"type": "object",
+  "required": ["key", "guarantee", "type", "value", "size", "digest"],
+  "properties": {"key": {"type": "string"}, "guarantee": {"enum": ["strong", "eventual"]},
+    "type": {"enum": ["string", "hash", "set", "none"]}, "value": {"type": ["string", "null"]},
+    "size": {"type": "integer"}, "expires-at-ms": {"type": ["integer", "null"]},
+    "digest": {"type": "string"}, "hidden-types": {"type": "array"},
+    "origins": {"type": "array", "items": {"type": "object",
+      "required": ["origin", "position", "effects", "effects-left-out"],
+      "properties": {"origin": {"type": "string"}, "incarnation": {"type": "string"},
+        "position": {"type": ["integer", "string"]}, "clock": {"type": ["string", "null"]},
+        "sum": {"type": ["integer", "string", "null"]},
+        "effects": {"type": "array", "items": {"type": "object",
+          "required": ["what", "id", "covered", "counts"]}},
+        "effects-left-out": {"type": "integer"}}}},
+    "stable": {"type": "object", "required": ["left-out", "note"]},
+    "ids": {"type": "array", "items": {"type": "object",
+      "required": ["id", "merged-from", "counted-from", "suppressed"]}},
+    "ids-left-out": {"type": "integer"},
+    "replicas": {"type": "array", "items": {"type": "object", "required": ["node", "answered"]}},
+    "version": {"type": ["integer", "string"]}, "position": {"type": ["integer", "string"]},
+    "note": {"type": "string"}}})";
+
 constexpr Route rows[] = {
     {.method = "GET",
      .path = "/v1/values/{key}",
@@ -187,6 +216,13 @@ constexpr Route rows[] = {
      .conditional = true,
      .summary = "Remove a key, whatever it holds",
      .status = 204},
+    {.method = "GET",
+     .path = "/v1/explain/{key}",
+     .ask = explain,
+     .tell = tell_reply,
+     .summary = "Why a key has its value, and what each node says of it",
+     .query = "id",
+     .told = explained_schema},
 };
 
 }  // namespace
