@@ -74,6 +74,12 @@ function error_of(status: number, body: unknown): ApiError {
   return { kind: "refused", status, code, text: line };
 }
 
+/** What a refused answer says, whatever its form. */
+export async function refusal_of(response: Response): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => null);
+  return error_of(response.status, body);
+}
+
 export async function request<T>(method: string, path: string, asking: Asking = {}): Promise<Outcome<T>> {
   let response: Response;
   let text: string;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps GET /v1/events open for as long as the page is looked at, and opens it
 // again whenever it ends. Nothing else decides whether the node is there.
-import { headers_of, on_sign_in_wanted, sign_in_wanted } from "./api";
+import { headers_of, on_sign_in_wanted, refusal_of, sign_in_wanted } from "./api";
 import { EventReader } from "./sse";
 import { live, with_state } from "./store";
 import type { State } from "./types";
@@ -16,14 +16,13 @@ let running: AbortController | null = null;
 let timer = 0;
 let failures = 0;
 
-type End = "ended" | "silent" | "unreachable" | "sign-in" | "busy" | "refused";
+type End = "ended" | "silent" | "unreachable" | "sign-in" | "busy" | { refused: string };
 
-const reasons: Record<Exclude<End, "sign-in">, string> = {
+const reasons: Record<Exclude<End, "sign-in" | object>, string> = {
   ended: "The node ended the stream: it stops, or starts again.",
   silent: "The node is connected but has said nothing for five seconds.",
   unreachable: "The node does not answer.",
   busy: "The node serves as many streams as it may: close other tabs with the console.",
-  refused: "The node refuses the stream.",
 };
 
 async function read(abort: AbortController): Promise<End> {
@@ -41,7 +40,7 @@ async function read(abort: AbortController): Promise<End> {
     const response = await fetch("/v1/events", { headers: headers_of(), signal: abort.signal, cache: "no-store" });
     if (response.status === 401) return "sign-in";
     if (response.status === 503) return "busy";
-    if (!response.ok || !response.body) return "refused";
+    if (!response.ok || !response.body) return { refused: `The node refuses: ${(await refusal_of(response)).text}.` };
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const events = new EventReader();
     for (;;) {
@@ -77,7 +76,7 @@ async function run(): Promise<void> {
   const wait = waits_ms[Math.min(failures++, waits_ms.length - 1)] ?? 5_000;
   const was = live.get();
   const since_ms = was.status.is === "lost" ? was.status.since_ms : Date.now();
-  live.set({ ...was, status: { is: "lost", since_ms, again_ms: Date.now() + wait, why: reasons[end] } });
+  live.set({ ...was, status: { is: "lost", since_ms, again_ms: Date.now() + wait, why: typeof end === "string" ? reasons[end] : end.refused } });
   timer = window.setTimeout(run, wait);
 }
 

@@ -44,24 +44,25 @@ async function three_nodes_without_an_engine() {
   await go(page, "key/likes%3A42");
   await page.getByText("All replicas say the same.").waitFor();
 
-  await ask("pause 2"); // one that hears nothing keeps everything unsettled
+  await ask("kill 2"); // so that nothing that follows is what every node has
+  await ask("kill 1");
   const id = { headers: { "Idempotency-Key": "anna:42" } };
-  await ask("pause 1");
   await other_client(["INCRBY", "likes:42", "1"], { node: 0, ...id });
-  await ask("pause 0");
-  await ask("resume 1");
+  await ask("kill 0");
+  await ask("start 1");
   await other_client(["INCRBY", "likes:42", "1"], { node: 1, ...id });
   await other_client(["INCRBY", "likes:42", "5"], { node: 1 });
-  await ask("resume 0");
-  await page
-    .getByRole("table", { name: "Request ids that reached more than one node" })
-    .getByText("anna:42")
-    .waitFor({ timeout: 30_000 });
+  await ask("start 0"); // the page goes on by itself
+  await page.getByText("1 retry was recognised").waitFor({ timeout: 30_000 });
+  const merged = page.getByRole("table", { name: "Request ids that reached more than one node" });
+  await merged.getByText("node1, node2").waitFor();
+  // Of an id the nodes keep a hash; who names it finds it.
+  await page.getByLabel("A request id, to find it here").fill("anna:42");
+  await merged.getByText("anna:42").waitFor();
   await page.locator("pre.value").getByText("16", { exact: true }).waitFor();
-  await page.getByText("1 retry was recognised").waitFor();
   await page.getByText("node3 did not answer").waitFor();
   await look(page, "explain");
-  await ask("resume 2");
+  await ask("start 2");
   await page.getByText("All replicas say the same.").waitFor();
   await page.getByText("node3 did not answer").waitFor({ state: "detached" });
   await look(page, "explain-settled");

@@ -93,7 +93,7 @@ export function SignalRun({ run, signals, close }: { run: string; signals: strin
     <ChangeDialog
       title={`Signal ${run}`}
       verb="Signal"
-      did={`Told ${run} of ${name}`}
+      did={`Signalled ${run}: ${name}`}
       ready={name !== "" && parsed !== null}
       intent={`signal ${run} ${name} ${body}`}
       send={(id) => api.signal_run(run, name, parsed?.value, id)}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useState } from "preact/hooks";
 
+import { refusal_of } from "../api";
 import { Command } from "../parts/notes";
 import { Field } from "../parts/form";
 import { Page } from "../parts/page";
@@ -13,8 +14,7 @@ async function refusal(value: string): Promise<string | null> {
     const response = await fetch("/v1/node", { headers: { Authorization: `Bearer ${value}` }, cache: "no-store" });
     if (response.ok) return null;
     if (response.status === 401) return "The node does not know this token.";
-    const told = (await response.json()) as { error?: string };
-    return told.error ?? `The node answers ${response.status}.`;
+    return (await refusal_of(response)).text;
   } catch {
     return "The node does not answer.";
   }
