@@ -21,10 +21,23 @@ std::uint64_t Latencies::upper_end(std::size_t bucket) {
   return ((digits + 1) << shift) - 1;
 }
 
-void Latencies::record(std::chrono::nanoseconds duration) {
+void Latencies::record(std::chrono::nanoseconds duration, std::uint64_t times) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-  ++buckets_[bucket_of(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)))];
-  ++count_;
+  buckets_[bucket_of(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)))] += times;
+  count_ += times;
+}
+
+Latencies& Latencies::operator+=(const Latencies& other) {
+  for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+  count_ += other.count_;
+  return *this;
+}
+
+Latencies Latencies::since(const Latencies& earlier) const {
+  Latencies rest = *this;
+  for (std::size_t i = 0; i < buckets_.size(); ++i) rest.buckets_[i] -= earlier.buckets_[i];
+  rest.count_ -= earlier.count_;
+  return rest;
 }
 
 std::chrono::microseconds Latencies::quantile(double q) const {

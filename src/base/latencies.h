@@ -11,10 +11,15 @@ namespace holdfast {
 /// microsecond to over an hour: quantiles are that exact, memory is constant.
 class Latencies {
  public:
-  void record(std::chrono::nanoseconds duration);
+  /// `times`: so many took so long.
+  void record(std::chrono::nanoseconds duration, std::uint64_t times = 1);
   /// The duration that the part `q` (0 to 1) did not exceed; 0 without any.
   std::chrono::microseconds quantile(double q) const;
   std::uint64_t count() const { return count_; }
+
+  Latencies& operator+=(const Latencies& other);
+  /// What came since `earlier`, which is this as it was at some time.
+  Latencies since(const Latencies& earlier) const;
 
  private:
   static constexpr int bits = 5;  // 32 buckets a doubling

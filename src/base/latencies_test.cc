@@ -39,5 +39,19 @@ TEST(Latencies, ArePrecise) {
   EXPECT_GT(all.quantile(1), std::chrono::minutes(1));
 }
 
+TEST(Latencies, OfAWhileAreTheDifferenceOfTwoMoments) {
+  Latencies all;
+  all.record(std::chrono::seconds(1), 100);
+  const Latencies before = all;
+  all.record(std::chrono::milliseconds(1), 3);
+  const Latencies meanwhile = all.since(before);
+  EXPECT_EQ(meanwhile.count(), 3U);
+  EXPECT_LT(meanwhile.quantile(1), std::chrono::milliseconds(2));
+  Latencies sum = before;
+  sum += meanwhile;
+  EXPECT_EQ(sum.count(), all.count());
+  EXPECT_EQ(sum.quantile(0.5), all.quantile(0.5));
+}
+
 }  // namespace
 }  // namespace holdfast

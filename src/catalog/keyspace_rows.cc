@@ -91,7 +91,7 @@ void info(CatalogContext& ctx, Args args, Reply& reply) {
     reply.integer(static_cast<std::int64_t>(value));
   };
   const bool eventual = keyspace->guarantee == Guarantee::eventual;
-  reply.map(eventual ? 15 : 14);
+  reply.map(eventual ? 17 : 16);
   text("name", keyspace->name);
   number("id", keyspace->id.value);
   text("guarantee", eventual ? "eventual" : "strong");
@@ -106,6 +106,8 @@ void info(CatalogContext& ctx, Args args, Reply& reply) {
   number("ids", facts.ids);
   number("ids-bytes", facts.ids_bytes);
   number("replayed", facts.replayed);
+  number("reused", facts.reused);
+  number("expired", facts.expired);
   if (!eventual) return;
   const NodeFacts node = ctx.host.node_facts();
   reply.bulk("behind-ms");

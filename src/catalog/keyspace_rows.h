@@ -23,7 +23,10 @@ struct KeyspaceFacts {
   std::uint64_t memory_bytes = 0;
   std::uint64_t ids = 0;        // request ids remembered
   std::uint64_t ids_bytes = 0;  // memory and disk
-  std::uint64_t replayed = 0;   // requests answered with an earlier try's outcome
+  // Of requests with ids, since the node's start:
+  std::uint64_t replayed = 0;  // answered with an earlier try's outcome
+  std::uint64_t reused = 0;    // refused with IDREUSED
+  std::uint64_t expired = 0;   // refused with IDEXPIRED
 };
 
 /// What NODE INFO tells of the node that answers.

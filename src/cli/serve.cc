@@ -31,6 +31,7 @@ struct Texts {
   std::string mesh_log_limit = "4gb";
   std::string request_timeout = "5s";
   std::string idle_timeout = "0s";
+  std::string slow_log_slower_than = "10ms";
   std::string checkpoint_interval = "5m";
   std::string log_level = "info";
   std::string log_format = "text";
@@ -48,6 +49,7 @@ void read_texts(const Texts& texts, node::Options& options) {
   options.mesh_log_bytes = *parse_bytes(texts.mesh_log_limit);
   options.request_timeout = *parse_duration(texts.request_timeout);
   options.idle_timeout = *parse_duration(texts.idle_timeout);
+  options.slow_log_slower_than = *parse_duration(texts.slow_log_slower_than);
   options.checkpoint_interval = *parse_duration(texts.checkpoint_interval);
   options.log_level = *logging::parse_level(texts.log_level);
   options.log_format = texts.log_format == "json" ? logging::Format::json : logging::Format::text;
@@ -202,6 +204,11 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       ->check(duration);
   flag("--idle-timeout", texts->idle_timeout, "Close connections that say nothing; 0s: never")
       ->check(duration);
+  flag("--slow-log-slower-than", texts->slow_log_slower_than,
+       "Commands that take so long are kept for SLOWLOG")
+      ->check(duration);
+  flag("--slow-log-max-len", options->slow_log_max_len, "So many of them, the newest; 0: none")
+      ->check(CLI::Range(std::size_t{0}, limits::slow_log_len_max));
   flag("--checkpoint-interval", texts->checkpoint_interval, "At most this long between checkpoints")
       ->check(duration);
   flag("--checkpoint-log-size", texts->checkpoint_log_size,

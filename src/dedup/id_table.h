@@ -104,6 +104,14 @@ class IdTable {
   /// Whether ids could leave memory if a checkpoint made them durable.
   bool wants_checkpoint() const;
 
+  /// What requests with ids came to, since this node's start and as it saw: figures for people.
+  struct Counters {
+    std::uint64_t replayed = 0;  // answered with an earlier try's outcome
+    std::uint64_t reused = 0;    // refused: the id was another operation's
+    std::uint64_t expired = 0;   // refused: by the id's own time
+  };
+  Counters counters;
+
   // -- Checkpoints, as Table's. Every call is bounded by `max_ids` ids' work;
   // several hundred microseconds for some thousands. Rows go to Family::ids.
   void begin_checkpoint();

@@ -165,6 +165,7 @@ bool Replica::Impl::answer_remembered(const Request& request, State& state,
   if (unstable == nullptr) outcome = state.ids.find(head.id, wall);
   if (unstable != nullptr || outcome) {
     if ((unstable != nullptr ? unstable->fingerprint : outcome->fingerprint) != head.fingerprint) {
+      ++state.ids.counters.reused;
       reply.error({Code::id_reused, "the request id was used for another operation"});
       return true;
     }
@@ -172,11 +173,13 @@ bool Replica::Impl::answer_remembered(const Request& request, State& state,
     executed.replay =
         unstable != nullptr && unstable->replies_differ ? Replay::effect : Replay::reply;
     ++counters.replayed;
+    ++state.ids.counters.replayed;
     return true;
   }
   if (const auto refused =
           refuse_by_time(request.request_id, wall,
                          std::max(wall - state.retain, state.ids.horizon() + Millis(1)))) {
+    ++state.ids.counters.expired;
     reply.error(*refused);
     return true;
   }
@@ -210,6 +213,7 @@ void Replica::Impl::call_function(const Request& request, State& state, Eventual
                   .rehearse = true},
                  request.calls[0].args, reply);
   if (!reply.is_error()) rehearsal.emit_all(context.effects);
+  host.on_called(request.caller, request.calls[0].args[1], reply.is_error());
 }
 
 Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {

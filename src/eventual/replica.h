@@ -50,6 +50,8 @@ class Host {
   /// here, in this order: own operations that follow have seen it, so replaying
   /// its log must bring it first.
   virtual void entry_merged(OriginId /*origin*/, std::string_view /*payload*/) {}
+  /// A local operation has called a function. See CallWatch::called.
+  virtual void on_called(ServiceId /*caller*/, std::string_view /*function*/, bool /*failed*/) {}
 };
 
 /// One node's copy of the eventual keyspaces: decides what local operations do,

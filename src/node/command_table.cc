@@ -10,6 +10,7 @@
 #include "node/node_rows.h"
 #include "node/script_rows.h"
 #include "node/service_tokens.h"
+#include "node/slow_rows.h"
 #include "server/session_rows.h"
 #include "workflow/rows.h"
 
@@ -20,7 +21,7 @@ std::unique_ptr<CommandTable> make_command_table() {
       string_rows(), hash_rows(), set_rows(), key_rows(), version_rows(), id_rows(),
       keyspace_rows(), member_rows(), service_rows(), function_rows(), function::call_rows(),
       function::script_rows(), workflow::rows(), script_rows(), service_token_rows(),
-      server::session_rows(), node_rows(), explain_rows()});
+      server::session_rows(), node_rows(), explain_rows(), slow_rows()});
 }
 
 }  // namespace holdfast::node

@@ -13,7 +13,10 @@ namespace holdfast::node {
 class Fronts final : public ReplySink {
  public:
   Fronts(std::unique_ptr<server::Front> resp, std::unique_ptr<server::Front> http)
-      : resp_(std::move(resp)), http_(std::move(http)) {}
+      : resp_(std::move(resp)), http_(std::move(http)), everyone_(*this) {
+    if (http_ == nullptr) return;  // RESP's are all there are
+    each([&](server::Front& front) { front.set_clients(everyone_); });
+  }
 
   server::Front& resp() { return *resp_; }
   /// nullptr: there is none.
@@ -44,6 +47,18 @@ class Fronts final : public ReplySink {
   void set_connections_max(std::size_t connections) {
     each([&](server::Front& front) { front.set_connections_max(connections); });
   }
+  /// HOST:PORT and name of who asked; empty: he has gone.
+  std::pair<std::string, std::string> client_of(Ticket ticket) {
+    std::pair<std::string, std::string> found;
+    each([&](server::Front& front) {
+      if (front.clients() == nullptr) return;
+      front.clients()->for_each([&](server::Session& session) {
+        if (session.ticket_connection() == ticket.connection)
+          found = {session.peer().address, session.labels().name};
+      });
+    });
+    return found;
+  }
   std::size_t unsent_bytes() const {
     return resp_->unsent_bytes() + (http_ ? http_->unsent_bytes() : 0);
   }
@@ -53,6 +68,22 @@ class Fronts final : public ReplySink {
   }
 
  private:
+  /// The clients of both ports.
+  class Everyone final : public server::Clients {
+   public:
+    explicit Everyone(Fronts& fronts) : fronts_(fronts) {}
+    void for_each(absl::FunctionRef<void(server::Session&)> each) override {
+      fronts_.each([&](server::Front& front) { front.clients()->for_each(each); });
+    }
+    void kill(server::Session& session) override {
+      const bool http = server::is_http({session.ticket_connection(), 0});
+      (http ? *fronts_.http_ : *fronts_.resp_).clients()->kill(session);
+    }
+
+   private:
+    Fronts& fronts_;
+  };
+
   template <typename Act>
   void each(Act act) {
     act(*resp_);
@@ -61,6 +92,7 @@ class Fronts final : public ReplySink {
 
   std::unique_ptr<server::Front> resp_;
   std::unique_ptr<server::Front> http_;
+  Everyone everyone_;
 };
 
 }  // namespace holdfast::node

@@ -200,7 +200,9 @@ KeyspaceFacts KeyspaceStates::facts(KeyspaceId keyspace) {
     facts.memory_bytes = state->table.memory_bytes();
     facts.ids = state->ids.size();
     facts.ids_bytes = state->ids.total_bytes();
-    facts.replayed = state->replayed;
+    facts.replayed = state->ids.counters.replayed;
+    facts.reused = state->ids.counters.reused;
+    facts.expired = state->ids.counters.expired;
   }
   return facts;
 }

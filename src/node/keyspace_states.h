@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "catalog/catalog.h"
 #include "catalog/keyspace_rows.h"
+#include "command/call_watch.h"
 #include "command/table.h"
 #include "dedup/id_table.h"
 #include "eventual/replica.h"
@@ -36,7 +37,7 @@ struct KeyspaceState {
   strong::State strong;
   eventual::State eventual;
   EventualSide::Durable durable;
-  std::uint64_t replayed = 0;  // answers that were a first try's, given again
+  std::uint64_t commands = 0;  // asked of it here
 };
 
 /// The state of every keyspace that the catalog knows; what the machine, the
@@ -113,7 +114,11 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
     hear_runs();
   }
 
+  /// Hears of what commands this node's own clients had run, and how long.
+  void set_watch(CallWatch* watch) { watch_ = watch; }
+
   // strong::Host
+  CallWatch* watch() override { return watch_; }
   strong::State* strong_state(KeyspaceId keyspace) override;
   bool holds(KeyspaceId keyspace, std::string_view key) override {
     return keyspace != catalog_.default_keyspace().id || catalog_.of_key(key).id == keyspace;
@@ -132,6 +137,9 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   IdTable& catalog_ids() override { return catalog_ids_; }
 
   // eventual::Host
+  void on_called(ServiceId caller, std::string_view function, bool failed) override {
+    if (watch_ != nullptr) watch_->called(caller, function, failed);
+  }
   eventual::State* eventual_state(KeyspaceId keyspace) override;
   bool knows_up_to(KeyspaceId keyspace) const override {
     return declarations_ || catalog_.has_given(keyspace);
@@ -187,6 +195,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::function<void(const workflow::RunName&)> on_run_;
   std::function<NodeFacts()> node_facts_;
   std::function<void()> members_changed_;
+  CallWatch* watch_ = nullptr;
 };
 
 }  // namespace holdfast::node

@@ -56,6 +56,7 @@ Status Node::run() {
   environment_->on_renew([this] { renew(credentials_); });
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
+    requests_->forget_time();  // a flush may have asked
     environment_->wait(std::min({tick_at_, gather_until_, drive_at_}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
@@ -69,6 +70,7 @@ Status Node::run() {
 }
 
 void Node::turn() {
+  const Monotonic began = requests_->monotonic();
   for (const auto& [ticket, reply] : std::exchange(late_, {}))
     replies_->complete(ticket, reply, Replay::none);
   if (membership_) membership_->turn(requests_->monotonic());
@@ -82,6 +84,7 @@ void Node::turn() {
     if (!has_replica_) settle_replica();
     mesh_->turn(requests_->now(), requests_->monotonic());
   }
+  watch_->turn_ended(began);
   if (checkpointer_->step()) environment_->wake();
   // Between ticks a fast writer adds tens of megabytes.
   if (log_bytes() - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();

@@ -21,6 +21,7 @@
 #include "node/fronts.h"
 #include "node/inquiries.h"
 #include "node/keyspace_states.h"
+#include "node/live_state.h"
 #include "node/membership.h"
 #include "node/memory.h"
 #include "node/mesh_side.h"
@@ -140,6 +141,7 @@ class Node {
   Environment& environment() { return *environment_; }
   MemoryWatch& memory() { return memory_; }
   Settings& settings() { return settings_; }
+  CommandWatch& watch() { return *watch_; }
   const NodeWorkflows* workflows() const { return workflows_.get(); }
   const Options& options() const { return options_; }
   Instant now() const { return requests_->now(); }
@@ -168,6 +170,7 @@ class Node {
   Status find_out_who_runs();
   Status replay_origin_log(Position after);
   void make_sequencer();
+  void make_watch();
   void append_own(const CatalogOperation& operation, std::function<void(std::string_view)> done);
   NodeFacts facts() const;
   Status watch_cluster();
@@ -214,6 +217,7 @@ class Node {
   std::unique_ptr<DiskLog> origin_log_;
   std::unique_ptr<strong::Machine> machine_;
   std::unique_ptr<eventual::Replica> replica_;
+  std::unique_ptr<CommandWatch> watch_;
   std::unique_ptr<Replies> replies_;
   std::unique_ptr<strong::Sequencer> sequencer_;
   std::unique_ptr<EventualSide> eventual_;
@@ -225,6 +229,7 @@ class Node {
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<Fronts> fronts_;
   Inquiries inquiries_;
+  std::unique_ptr<LiveState> live_state_;
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now
   bool deferred_ = false;

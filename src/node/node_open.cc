@@ -228,9 +228,9 @@ Status Node::recover() {
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
     answer_questions();
   }
-  requests_ = std::make_unique<Requests>(Requests::Parts{*this, *environment_, catalog_,
-                                                         *keyspaces_, *sequencer_, *eventual_,
-                                                         *commands_, options_.request_timeout});
+  requests_ = std::make_unique<Requests>(
+      Requests::Parts{*this, *environment_, catalog_, *keyspaces_, *sequencer_, *eventual_,
+                      *commands_, *watch_, options_.request_timeout});
   requests_->refresh_time();
   // From now on it knows what time is too far ahead: before any peer can tell one.
   replica_->tidy(requests_->now());
@@ -315,14 +315,20 @@ void Node::make_sequencer() {
   const server::Front::Options front{.connections_max = options_.connections_max,
                                      .output_bytes_max = options_.output_bytes_max,
                                      .idle_timeout = options_.idle_timeout,
+                                     .last_id = std::make_shared<std::uint64_t>(0),
                                      .tls = credentials_.clients};
   const auto pages = [this](const server::PageRequest& page) { return answer_page(*this, page); };
   fronts_ = std::make_unique<Fronts>(
       environment_->make_front(*commands_, front),
       environment_->make_http(
           *commands_, front,
-          {.pages = pages, .files = console_files, .trusts_network = options_.trust_network}));
+          {.pages = pages,
+           .state = [this](ServiceId caller) { return live_state_->json(caller); },
+           .files = console_files,
+           .trusts_network = options_.trust_network}));
+  make_watch();
   replies_ = std::make_unique<Replies>(*fronts_);
+  replies_->set_watch(*watch_);
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,
       strong::Sequencer::Options{
@@ -331,6 +337,25 @@ void Node::make_sequencer() {
               engine_.shared() ? small_shared_appends_max : std::size_t{8},
           .gather_max = engine_.shared() ? shared_gather_max : std::chrono::microseconds(0),
           .request_timeout = options_.request_timeout});
+}
+
+void Node::make_watch() {
+  live_state_ = std::make_unique<LiveState>(*this);
+  const auto wall = [this] { return requests_->now(); };
+  watch_ = std::make_unique<CommandWatch>(
+      *environment_, wall, [this](Ticket ticket) { return fronts_->client_of(ticket); });
+  watch_->set_keyspace_of([this](const Row& row, Args args) -> std::string {
+    if (row.access == Access::function && (row.flags & flag_script) == 0)
+      return std::string(function::parse_name(args[1]).keyspace);
+    std::string name;
+    for_each_key(row, args, [&](std::string_view key) {
+      if (name.empty()) name = catalog_.of_key(key).name;
+    });
+    return name;
+  });
+  watch_->slow().set_slower_than(options_.slow_log_slower_than);
+  watch_->slow().set_max_len(options_.slow_log_max_len);
+  keyspaces_->set_watch(watch_.get());
 }
 
 // Until what was acknowledged before now is applied here and the id is this

@@ -32,6 +32,23 @@ Status set_idle_timeout(Node& node, std::string_view text) {
   return {};
 }
 
+Status set_slower_than(Node& node, std::string_view text) {
+  const auto us = parse_integer(text);
+  if (!us || *us < -1) return fail(Code::err, "argument must be microseconds, or -1 for none");
+  node.watch().slow().set_slower_than(std::chrono::microseconds(*us));
+  return {};
+}
+
+Status set_slow_log_len(Node& node, std::string_view text) {
+  const auto entries = parse_integer(text);
+  if (!entries || *entries < 0 || static_cast<std::size_t>(*entries) > limits::slow_log_len_max) {
+    return fail(Code::err, fmt::format("argument must be between 0 and {} inclusive",
+                                       limits::slow_log_len_max));
+  }
+  node.watch().slow().set_max_len(static_cast<std::size_t>(*entries));
+  return {};
+}
+
 Status set_log_level(std::string_view text, const Options& options) {
   const auto level = logging::parse_level(text);
   if (!level) return fail(Code::err, "argument must be one of debug, info, warning, error");
@@ -68,6 +85,13 @@ void register_settings(Node& node) {
         name, [&node] { return fmt::to_string(node.front().connections_max()); },
         [&node](std::string_view text) { return set_connections_max(node, text); });
   }
+  settings.add(
+      "slowlog-log-slower-than",
+      [&node] { return fmt::to_string(node.watch().slow().slower_than().count()); },
+      [&node](std::string_view text) { return set_slower_than(node, text); });
+  settings.add(
+      "slowlog-max-len", [&node] { return fmt::to_string(node.watch().slow().max_len()); },
+      [&node](std::string_view text) { return set_slow_log_len(node, text); });
   settings.add(
       "timeout",
       [&node] {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/ticket.h"
+#include "node/command_watch.h"
 
 namespace holdfast::node {
 
@@ -16,6 +17,9 @@ namespace holdfast::node {
 class Replies final : public ReplySink {
  public:
   explicit Replies(ReplySink& next) : next_(next) {}
+
+  /// Who hears which tickets are answered.
+  void set_watch(CommandWatch& watch) { watch_ = &watch; }
 
   /// Tickets for `parts` requests of the node's own. When all have been
   /// answered, `ticket` gets the first error among them, or `reply`.
@@ -42,6 +46,7 @@ class Replies final : public ReplySink {
   }
 
   void complete(Ticket ticket, std::string_view reply, Replay replay) override {
+    if (watch_ != nullptr) watch_->replied(ticket);
     if (ticket.connection != own_connection) return next_.complete(ticket, reply, replay);
     if (auto own = own_.extract(ticket.sequence); !own.empty()) return own.mapped()(reply);
     const auto found = groups_.find(ticket.sequence);
@@ -62,6 +67,7 @@ class Replies final : public ReplySink {
   static constexpr std::uint64_t own_connection = ~std::uint64_t{0};  // no connection's number
 
   ReplySink& next_;
+  CommandWatch* watch_ = nullptr;
   std::uint64_t last_group_ = 0;
   std::unordered_map<std::uint64_t, Group> groups_;
   std::unordered_map<std::uint64_t, std::function<void(std::string_view)>> own_;

@@ -170,6 +170,7 @@ Result<Path> Requests::route(const Request& request) {
     parts_.node.audit().refused(now(), parts_.node.name_of(request.caller), request.from,
                                 request.row->name, path.error().message);
   }
+  if (!path && request.row->access == Access::function) count_refused(request);
   return path;
 }
 
@@ -255,6 +256,15 @@ Result<Path> Requests::decide(const Request& request) {
 }
 
 bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& reply) {
+  CommandWatch& watch = parts_.watch;
+  if (!watch.times(*request.row)) return submit_now(request, ticket, path, reply);
+  const Monotonic began = watch.clock();
+  const bool done = submit_now(request, ticket, path, reply);
+  watch.ran(*request.row, request.args, request.caller, ticket, began);
+  return done;
+}
+
+bool Requests::submit_now(const Request& request, Ticket ticket, Path path, Reply& reply) {
   if (request.row->access == Access::function && (request.row->flags & flag_script) != 0)
     return submit_script(request, ticket, path, reply);
   return submit_own(request, ticket, path, reply);
@@ -285,6 +295,10 @@ bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Repl
   if (keyspace == nullptr && of_keyspace) {
     reply.error(keyspace_dropped());  // since it was routed
     return true;
+  }
+  if (keyspace != nullptr) {
+    if (KeyspaceState* state = parts_.keyspaces.find(keyspace->id); state != nullptr)
+      state->commands += std::max<std::size_t>(request.transaction.size(), 1);
   }
   const auto grows = [](const Row& row) { return (row.flags & flag_denyoom) != 0; };
   if (over_memory_ &&
@@ -332,15 +346,19 @@ bool Requests::declare(const Request& request, Ticket ticket, Reply& reply) {
 }
 
 void Requests::run_catalog(const Row& row, ServiceId caller, Args args, Reply& reply) {
-  if (!parts_.node.has_strong()) parts_.node.follow_mesh();
-  CatalogContext context{parts_.catalog,
-                         parts_.keyspaces.members(),
-                         parts_.keyspaces.services(),
-                         parts_.keyspaces.libraries(),
-                         parts_.keyspaces,
-                         caller,
-                         std::max(now(), parts_.node.strong_time())};
+  CatalogContext context = catalog_for(caller);
   row.catalog(context, args, reply);
+}
+
+CatalogContext Requests::catalog_for(ServiceId caller) {
+  if (!parts_.node.has_strong()) parts_.node.follow_mesh();
+  return {parts_.catalog,
+          parts_.keyspaces.members(),
+          parts_.keyspaces.services(),
+          parts_.keyspaces.libraries(),
+          parts_.keyspaces,
+          caller,
+          std::max(now(), parts_.node.strong_time())};
 }
 
 bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durability durability,

@@ -9,6 +9,7 @@
 
 #include "catalog/catalog.h"
 #include "function/scripts.h"
+#include "node/command_watch.h"
 #include "node/eventual_side.h"
 #include "node/failed_sign_ins.h"
 #include "node/keyspace_states.h"
@@ -33,6 +34,7 @@ class Requests final : public server::Backend {
     strong::Sequencer& sequencer;
     EventualSide& eventual;
     const CommandTable& commands;
+    CommandWatch& watch;
     Millis request_timeout{5000};
   };
   explicit Requests(Parts parts);
@@ -72,6 +74,9 @@ class Requests final : public server::Backend {
   void refresh_time() const;
   void forget_time() { time_is_fresh_ = false; }
 
+  /// What a catalog's row that only shows has to say, of this node's catalog as it is.
+  CatalogContext catalog_for(ServiceId caller);
+
   function::ScriptTexts& script_texts() { return script_texts_; }
 
   struct Counters {
@@ -89,12 +94,14 @@ class Requests final : public server::Backend {
   Error not_the_owner(const Keyspace& keyspace, ServiceId caller) const;
   /// Of FCALL and EVAL: the keyspace of the function, or of the script's keys, which is one.
   Result<const Keyspace*> keyspace_of_function(const Row& row, Args args) const;
+  void count_refused(const server::Request& request);
   Status admit_function(const Keyspace& keyspace, const server::Request& request) const;
   /// Whether it goes the way of reads.
   bool only_reads(const server::Request& request, const Keyspace& keyspace) const;
   std::optional<function::Functions::Found> function_of(const Keyspace& keyspace, Args args) const;
   void read_by_function(const Row& row, KeyspaceState& state, ServiceId caller, Instant time,
                         Args args, Reply& reply);
+  bool submit_now(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
   bool submit_script(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
   bool submit_own(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
 

@@ -76,6 +76,14 @@ Status Requests::admit_function(const Keyspace& keyspace, const Request& request
   return {};
 }
 
+// Of those that there are only: what callers make up is not to be remembered.
+void Requests::count_refused(const Request& request) {
+  if ((request.row->flags & flag_script) != 0) return;
+  const auto keyspace = keyspace_of_function(*request.row, request.args);
+  if (keyspace && function_of(**keyspace, request.args))
+    parts_.watch.calls().refused(request.caller, request.args[1]);
+}
+
 void Requests::read_by_function(const Row& row, KeyspaceState& state, ServiceId caller,
                                 Instant time, Args args, Reply& reply) {
   function::Surroundings on{
@@ -89,7 +97,11 @@ void Requests::read_by_function(const Row& row, KeyspaceState& state, ServiceId 
                 id = state.id](std::string_view key) { return parts_.keyspaces.is_of(id, key); },
       .write = nullptr};
   if ((row.flags & flag_script) != 0) return function::eval(scripts_, std::move(on), args, reply);
+  const std::size_t start = reply.written().size();
   function::call(*state.strong.functions, std::move(on), args, reply);
+  const std::string_view name = function::parse_name(args[1]).function;
+  if (state.strong.functions->find(name))
+    parts_.watch.called(caller, args[1], reply.written().substr(start).starts_with('-'));
 }
 
 // What goes on is the script itself: the log does not know what this node remembers.

@@ -30,8 +30,6 @@ Settings::Settings()
              {"repl-diskless-sync", "yes"},
              {"save", ""},
              {"set-max-intset-entries", "512"},
-             {"slowlog-log-slower-than", "10000"},
-             {"slowlog-max-len", "128"},
              {"tcp-keepalive", "300"},
              {"zset-max-listpack-entries", "128"},
              {"zset-max-listpack-value", "64"}} {}

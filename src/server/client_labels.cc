@@ -58,7 +58,7 @@ std::string client_line(const Session& session, Instant now) {
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub=0 psub=0 ssub=0 "
       "multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp=0 obl={} oll={} omem={} "
-      "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+      "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} protocol={}",
       session.peer().id, session.peer().address, session.peer().local_address,
       session.peer().descriptor, labels.name, seconds_since(facts.since),
       seconds_since(facts.last_active), session.in_transaction() ? "x" : "N",
@@ -66,7 +66,8 @@ std::string client_line(const Session& session, Instant now) {
       facts.input_bytes, facts.input_room, facts.queued_bytes, facts.output_memory,
       facts.output_bytes, facts.replies_owed, facts.output_memory, memory,
       facts.last_command == nullptr ? "NULL" : command::redis_name(facts.last_command->name),
-      session.form() == Form::resp3 ? 3 : 2, labels.library_name, labels.library_version);
+      session.form() == Form::resp3 ? 3 : 2, labels.library_name, labels.library_version,
+      session.is_http() ? "http" : "resp");
 }
 
 }  // namespace holdfast::server

@@ -9,11 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/latencies.h"
 #include "base/ticket.h"
+#include "base/units.h"
 
 namespace holdfast::server {
 
 class Backend;
+class Clients;
 
 /// Who is at the other end.
 struct Peer {
@@ -66,6 +69,11 @@ class Conversation {
   virtual void complete(std::uint64_t sequence, std::string_view canonical_reply,
                         Replay replay) = 0;
 
+  /// Whether requests have been answered since note_answered().
+  virtual bool has_answered() const = 0;
+  /// Their answers are given to the socket now; counts how long each took from its arrival.
+  virtual void note_answered(Monotonic now, Latencies& into) = 0;
+
   /// A second has passed: cuts off who sends a request, or takes replies, too slowly.
   virtual void tick() = 0;
 
@@ -111,6 +119,11 @@ class Protocol {
   /// A second has passed.
   virtual void tick() {}
   virtual std::uint64_t commands_run() const = 0;
+  /// Of those, answered with an error before anything was done.
+  virtual std::uint64_t commands_refused() const = 0;
+  virtual Clients& clients() = 0;
+  /// Whom commands about clients are to show.
+  virtual void set_clients(Clients& clients) = 0;
 };
 
 }  // namespace holdfast::server

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/latencies.h"
 #include "base/limits.h"
 #include "base/ticket.h"
 #include "base/units.h"
@@ -16,6 +17,7 @@
 namespace holdfast::server {
 
 class Backend;
+class Clients;
 
 /// From where a listener may be reached. Where nobody has to sign in, who reaches it
 /// may do everything (3-contract section 6): beyond loopback only where whoever runs
@@ -32,6 +34,8 @@ class Front : public ReplySink {
     std::size_t connections_max = limits::connections_max_default;
     std::size_t output_bytes_max = limits::output_bytes_max_default;
     Millis idle_timeout{0};  // of a connection that says nothing; 0: none
+    /// The last CLIENT ID given, of all fronts that share it; null: of this one alone.
+    std::shared_ptr<std::uint64_t> last_id;
     /// Clients speak TLS, and nothing else; null: nothing but plain.
     std::shared_ptr<const tls::RenewableIdentity> tls;
   };
@@ -43,6 +47,7 @@ class Front : public ReplySink {
     std::uint64_t cut_off = 0;     // evicted readers and others: slow requests, HTTP, idle, killed
     std::uint64_t tls_failed = 0;  // clients with whom TLS was not agreed
     std::uint64_t commands = 0;
+    std::uint64_t refused = 0;  // of them, before anything was done
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
   };
@@ -80,6 +85,17 @@ class Front : public ReplySink {
   virtual Millis idle_timeout() const = 0;
   virtual void set_idle_timeout(Millis timeout) = 0;
   virtual Counters counters() const = 0;
+  /// How long requests took that were answered so far: from their arrival to when the socket was
+  /// given the reply.
+  virtual const Latencies& latencies() const {
+    static const Latencies none;
+    return none;
+  }
+
+  /// Those who are connected here; null: that is not told.
+  virtual Clients* clients() { return nullptr; }
+  /// Whom commands about clients are to show: others' fronts, too.
+  virtual void set_clients(Clients& clients) { static_cast<void>(clients); }
 };
 
 }  // namespace holdfast::server

@@ -18,6 +18,7 @@ struct HttpAnswer {
 };
 
 inline constexpr std::string_view json_type = "application/json";
+inline constexpr std::string_view event_stream_type = "text/event-stream";
 inline constexpr std::string_view problem_type = "application/problem+json";
 
 /// RFC 9457's application/problem+json. What it says stands there once more as `error`, in the

@@ -20,12 +20,26 @@ bool HttpConversation::wants_input() const {
 
 void HttpConversation::received(std::size_t n) {
   input_.filled(n);
-  run_input();
+  arrived_at_ = context_.sessions.backend->monotonic();
+  run_arrived();
 }
 
 void HttpConversation::end_of_input() {
   input_ended_ = true;
+  run_arrived();
+}
+
+void HttpConversation::run_arrived() {
   run_input();
+  arrivals_.took(taken_, arrived_at_);
+}
+
+void HttpConversation::stop() {
+  stopped_ = true;
+  if (!stream_) return;
+  // Who is behind with a stream misses one picture more: a stopping node does not wait for it.
+  if (left_ > 0) return cut({});
+  end_stream();
 }
 
 bool HttpConversation::can_resume() const {
@@ -50,7 +64,7 @@ bool HttpConversation::can_resume() const {
 
 void HttpConversation::resume() {
   if (session_.can_resume() || session_.waits_for_node()) session_.resume();
-  run_input();
+  run_arrived();
 }
 
 bool HttpConversation::wait_for(Wait what) {
@@ -171,6 +185,7 @@ bool HttpConversation::take(std::string_view bytes) {
   }
   if (routed.route->answering == Answering::page || routed.route->answering == Answering::file)
     return show_page(*routed.route, manner);
+  if (routed.route->answering == Answering::stream) return begin_stream(manner);
   return ask(*routed.route, std::move(routed.names), manner);
 }
 
@@ -201,10 +216,8 @@ bool HttpConversation::ask(const Route& route, std::vector<std::string> names,
   };
   if (auto refused = refuse_foreign(request_, !must_sign_in && !context_.trusts_network))
     return refuse_with(std::move(*refused));
-  const auto caller = who_asks();
+  const auto caller = admit();
   if (!caller) return refuse_with(problem(caller.error()));
-  if (must_sign_in && caller->value == 0)
-    return refuse_with(problem(Error{Code::no_auth, "Authentication required."}));
   if (route.takes_json) {
     const bool by_token = must_sign_in && request_.header(http::Header::authorization);
     if (auto refused = refuse_other_types(request_, by_token))
@@ -241,8 +254,61 @@ bool HttpConversation::ask(const Route& route, std::vector<std::string> names,
   if (!mine.keep_alive) ended_ = true;
   exchanges_.emplace_back(mine, route, style, tells_token, commands_.count(),
                           std::move(asking.note));
+  ++taken_;
   answered_ = true;
   return true;
+}
+
+/// Who asks, where that is enough to be answered.
+Result<ServiceId> HttpConversation::admit() {
+  const auto caller = who_asks();
+  if (caller && caller->value == 0 && context_.sessions.backend->must_sign_in())
+    return fail(Code::no_auth, "Authentication required.");
+  return caller;
+}
+
+bool HttpConversation::begin_stream(const HttpManner& manner) {
+  const auto answer_with = [&](HttpAnswer told) {
+    answer(std::move(told), manner);
+    return true;
+  };
+  const bool checks_host = !context_.sessions.backend->must_sign_in() && !context_.trusts_network;
+  if (auto refused = refuse_foreign(request_, checks_host)) return answer_with(std::move(*refused));
+  const auto caller = admit();
+  if (!caller) return answer_with(problem(caller.error()));
+  if (manner.is_head) return answer_with({200, std::string(event_stream_type), {}, {}});
+  if (!exchanges_.empty()) return wait_for(Wait::quiet);
+  if (context_.pages_left <= 0) return wait_for(Wait::pages);
+  --context_.pages_left;
+  if (context_.events.is_full())
+    return answer_with(problem({Code::busy, "as many streams are open as there can be"}));
+  session_.sign_in(*caller);
+  HttpManner mine = manner;
+  mine.keep_alive = false;
+  stream_.emplace(Stream{HttpEvents::Seat(context_.events), mine, *caller});
+  ended_ = answered_ = true;
+  ++taken_;
+  ++given_;
+  // A proxy between us must hand on each event, not gather them.
+  append_head_of_chunks(
+      output_, {200, std::string(event_stream_type), {}, "X-Accel-Buffering: no\r\n"}, mine);
+  append_chunk(output_, "retry: 1000\n\n", mine);
+  append_chunk(output_, context_.events.event_for(*caller), mine);
+  return true;
+}
+
+/// The next event; none to a peer who has not taken the last: a newer one will do.
+void HttpConversation::go_on_streaming() {
+  const Backend& backend = *context_.sessions.backend;
+  // It was dropped, or now everybody must sign in.
+  if (backend.must_sign_in() && backend.service(stream_->caller) == nullptr) return end_stream();
+  if (left_ > 0 || !output_.empty()) return;
+  append_chunk(output_, context_.events.event_for(stream_->caller), stream_->manner);
+}
+
+void HttpConversation::end_stream() {
+  append_last_chunk(output_, stream_->manner);
+  stream_.reset();
 }
 
 Result<ServiceId> HttpConversation::who_asks() {
@@ -256,6 +322,7 @@ void HttpConversation::answer(HttpAnswer ready, const HttpManner& manner) {
   answered_ = true;
   held_ += ready.body.size();
   exchanges_.emplace_back(manner, std::move(ready));
+  ++taken_;
   emit();
 }
 
@@ -283,6 +350,7 @@ void HttpConversation::emit() {
     first.finish(output_, first.tells_token() ? context_.sessions.backend->token() : std::string());
     if (!first.keeps_alive()) ended_ = true;
     exchanges_.pop_front();
+    ++given_;
   }
 }
 
@@ -294,7 +362,7 @@ void HttpConversation::sent(std::size_t taken, std::size_t left) {
 
 HttpConversation::Pace HttpConversation::pace() const {
   if (left_ > 0 || !output_.empty()) return Pace::answer;
-  if (!exchanges_.empty() || wait_ != Wait::nothing) return Pace::working;
+  if (!exchanges_.empty() || wait_ != Wait::nothing || stream_) return Pace::working;
   // A connection is opened to ask something: the first request is due at once.
   if (input_.unread().empty() && answered_) return Pace::idle;
   return reader_.in_body() ? Pace::body : Pace::head;
@@ -302,6 +370,7 @@ HttpConversation::Pace HttpConversation::pace() const {
 
 void HttpConversation::tick() {
   session_.tick();
+  if (stream_ && !session_.cut_off()) go_on_streaming();
   if (const Pace now = pace(); now != pace_) {
     pace_ = now;
     seconds_ = 0;

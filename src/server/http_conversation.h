@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "server/arrivals.h"
 #include "server/conversation.h"
+#include "server/http_events.h"
 #include "server/http_exchange.h"
 #include "server/http_gate.h"
 #include "server/http_reader.h"
@@ -30,6 +32,7 @@ struct HttpContext {
 
   SessionContext sessions;
   HttpPages pages;
+  HttpEvents events;
   std::span<const StaticFile> files;                   // the console
   int pages_left = limits::http_pages_per_second_max;  // in this second, of all connections
   bool trusts_network = false;  // whoever reaches the port may be meant by any name
@@ -49,7 +52,7 @@ class HttpConversation final : public Conversation, public ReplyReader {
   std::span<char> room() override { return input_.room(); }
   void received(std::size_t n) override;
   void end_of_input() override;
-  void stop() override { stopped_ = true; }
+  void stop() override;
 
   bool can_resume() const override;
   bool waits_for_node() const override { return session_.waits_for_node(); }
@@ -65,15 +68,20 @@ class HttpConversation final : public Conversation, public ReplyReader {
   void complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) override {
     session_.complete(sequence, canonical_reply, replay);
   }
+  bool has_answered() const override { return arrivals_.are_due(given_); }
+  void note_answered(Monotonic now, Latencies& into) override { arrivals_.gave(given_, now, into); }
   void tick() override;
 
   void cut(std::string_view why) override { session_.cut(why); }
   void evict(std::string_view why) override { session_.evict(why); }
-  bool finished() const override { return ended_ && exchanges_.empty(); }
+  bool finished() const override { return ended_ && exchanges_.empty() && !stream_; }
   bool cut_off() const override { return session_.cut_off(); }
   std::string_view why_cut() const override { return session_.why_cut(); }
   bool is_slow_reader() const override { return session_.is_slow_reader(); }
   void set_certified_name(std::string name) override { certified_name_ = std::move(name); }
+
+  /// What its requests run in.
+  Session& session() { return session_; }
 
   // ReplyReader, for the session.
   void replied(std::string_view canonical, const Shape& shape, Replay replay) override;
@@ -90,12 +98,24 @@ class HttpConversation final : public Conversation, public ReplyReader {
   };
   enum class Pace : std::uint8_t { idle, head, body, working, answer };
 
+  /// An answer that goes on: nothing else is answered on the connection any more.
+  struct Stream {
+    HttpEvents::Seat seat;
+    HttpManner manner;
+    ServiceId caller;
+  };
+
   void run_input();
+  void run_arrived();
   bool feed();
   bool read_request();
   bool look_at_partial();
   bool take(std::string_view bytes);
   bool ask(const Route& route, std::vector<std::string> names, const HttpManner& manner);
+  Result<ServiceId> admit();
+  bool begin_stream(const HttpManner& manner);
+  void go_on_streaming();
+  void end_stream();
   bool show_page(const Route& route, const HttpManner& manner);
   Result<ServiceId> who_asks();
   void answer(HttpAnswer ready, const HttpManner& manner);
@@ -113,6 +133,11 @@ class HttpConversation final : public Conversation, public ReplyReader {
   EncodedCommands commands_;  // its
   std::size_t fed_ = 0;       // of their bytes
   std::deque<HttpExchange> exchanges_;
+  std::optional<Stream> stream_;
+  std::uint64_t taken_ = 0;  // exchanges, ever
+  std::uint64_t given_ = 0;  // of them, to the output
+  Arrivals arrivals_;
+  Monotonic arrived_at_;  // when bytes came last
   std::size_t held_ = 0;  // bytes of answers that are not whole, or wait for earlier ones
   std::string output_;
   std::size_t left_ = 0;  // that the peer has not taken, of what was sent

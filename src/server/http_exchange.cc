@@ -35,6 +35,7 @@ void HttpExchange::replied(std::string_view canonical, const Shape& shape, Repla
       return resource(canonical);
     case Answering::page:
     case Answering::file:
+    case Answering::stream:
       break;
   }
   HF_ASSERT(false);

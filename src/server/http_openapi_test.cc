@@ -28,8 +28,9 @@ TEST(OpenApi, TellsOfEveryRouteAndNoOther) {
     for (char& c : method) c = static_cast<char>(std::tolower(c));
     EXPECT_TRUE(served.insert(method + " " + std::string(route.path)).second) << route.path;
     EXPECT_FALSE(route.summary.empty()) << route.path;
-    EXPECT_EQ(route.ask == nullptr,
-              route.answering == Answering::page || route.answering == Answering::file)
+    EXPECT_EQ(route.ask == nullptr, route.answering == Answering::page ||
+                                        route.answering == Answering::file ||
+                                        route.answering == Answering::stream)
         << route.path;
     EXPECT_EQ(route.tell != nullptr, route.answering == Answering::resource) << route.path;
     EXPECT_FALSE(route.takes_json && route.body.empty()) << route.path;

@@ -20,6 +20,7 @@ std::span<const Route> catalog_routes();  // keyspaces, services, nodes, request
 std::span<const Route> function_routes();
 std::span<const Route> value_routes();
 std::span<const Route> workflow_routes();
+std::span<const Route> watch_routes();  // what goes on
 
 /// The command with what the request's headers put before it.
 void send(Asking& asking, std::span<const std::string> words);

@@ -74,7 +74,7 @@ std::span<const Route> routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> joined;
     for (const auto family : {command_routes(), value_routes(), catalog_routes(), function_routes(),
-                              workflow_routes(), std::span<const Route>(pages)})
+                              workflow_routes(), watch_routes(), std::span<const Route>(pages)})
       joined.insert(joined.end(), family.begin(), family.end());
     return joined;
   }();

@@ -20,6 +20,7 @@ class Backend;
 enum class Answering : std::uint8_t {
   page,         // there are none: the node has the page
   file,         // likewise: it is compiled in
+  stream,       // likewise: it goes on until the client has enough
   command,      // {"result": …} or {"error": …}
   commands,     // an array of those
   transaction,  // MULTI, commands, EXEC: the same

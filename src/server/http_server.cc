@@ -5,10 +5,22 @@ namespace holdfast::server {
 
 HttpProtocol::HttpProtocol(const CommandTable& commands, Options options)
     : context_(commands, std::move(options.pages)) {
+  context_.events.set_state(std::move(options.state));
   context_.files = options.files;
   context_.trusts_network = options.trusts_network;
   context_.sessions.clients = this;
   context_.sessions.output_bytes_max = options.output_bytes_max;
+}
+
+void HttpProtocol::for_each(absl::FunctionRef<void(Session&)> each) {
+  // There are no others at this port.
+  host_->for_each(
+      [&](Conversation& talk) { each(static_cast<HttpConversation&>(talk).session()); });
+}
+
+void HttpProtocol::kill(Session& session) {
+  session.cut("CLIENT KILL");
+  host_->touch(session);  // its ticket's connection is the conversation's
 }
 
 std::unique_ptr<Conversation> HttpProtocol::converse(Peer peer, std::uint64_t ticket_connection) {

@@ -17,6 +17,7 @@ class HttpProtocol final : public Protocol, public Clients {
  public:
   struct Options {
     HttpPages pages;
+    HttpEvents::State state;            // for streams; null: there is none to tell
     std::span<const StaticFile> files;  // at "/"
     std::size_t output_bytes_max = limits::output_bytes_max_default;
     bool trusts_network = false;  // see HttpContext
@@ -29,15 +30,23 @@ class HttpProtocol final : public Protocol, public Clients {
   std::string_view too_many() const override { return {}; }
   // HTTP has limits of its own.
   void set_idle_seconds_max(int) override {}
-  void tick() override { context_.pages_left = limits::http_pages_per_second_max; }
+  void tick() override {
+    context_.pages_left = limits::http_pages_per_second_max;
+    context_.events.tick();
+  }
   std::uint64_t commands_run() const override { return context_.sessions.commands_run; }
+  std::uint64_t commands_refused() const override { return context_.sessions.commands_refused; }
+  Clients& clients() override { return *this; }
+  void set_clients(Clients& clients) override { context_.sessions.clients = &clients; }
 
-  // What is about clients is RESP's.
-  void for_each(absl::FunctionRef<void(Session&)>) override {}
-  void kill(Session& session) override { session.cut("CLIENT KILL"); }
+  void set_host(ConversationHost& host) override { host_ = &host; }
+  // Clients: the sessions inside.
+  void for_each(absl::FunctionRef<void(Session&)> each) override;
+  void kill(Session& session) override;
 
  private:
   HttpContext context_;
+  ConversationHost* host_ = nullptr;
 };
 
 /// The HTTP port.

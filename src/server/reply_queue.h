@@ -42,6 +42,8 @@ class ReplyQueue {
   bool quiet() const { return head_ == next_; }
   /// Requests taken whose replies have not gone out.
   std::size_t owed() const { return static_cast<std::size_t>(next_ - head_); }
+  /// Requests whose replies have gone out, ever.
+  std::uint64_t answered() const { return head_; }
   /// The number of the next request; its ticket's sequence.
   std::uint64_t next_sequence() const { return next_; }
 

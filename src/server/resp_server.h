@@ -17,6 +17,9 @@ class RespProtocol final : public Protocol, public Clients {
   std::string_view too_many() const override { return "-ERR max number of clients reached\r\n"; }
   void set_idle_seconds_max(int seconds) override { context_.idle_seconds_max = seconds; }
   std::uint64_t commands_run() const override { return context_.commands_run; }
+  std::uint64_t commands_refused() const override { return context_.commands_refused; }
+  Clients& clients() override { return *this; }
+  void set_clients(Clients& clients) override { context_.clients = &clients; }
 
   void for_each(absl::FunctionRef<void(Session&)> each) override;
   void kill(Session& session) override;

@@ -23,7 +23,7 @@ bool arity_fits(const Row& row, std::size_t arguments) {
 
 // A browser made to send a form here, or a service tricked into it, starts so.
 // Nothing after it may run as a command.
-bool is_http(std::string_view name) {
+bool begins_http(std::string_view name) {
   return command::equals_nocase(name, "POST") || command::equals_nocase(name, "HOST:");
 }
 
@@ -77,7 +77,14 @@ void Session::received(std::size_t n) {
   input_.filled(n);
   idle_seconds_ = 0;
   last_active_ = context_.backend->now();
+  arrived_at_ = context_.backend->monotonic();
+  run_arrived();
+}
+
+void Session::run_arrived() {
   run_input();
+  // Of HTTP the conversation counts whole requests.
+  if (reader_ == nullptr) arrivals_.took(replies_.next_sequence(), arrived_at_);
 }
 
 void Session::end_of_input() {
@@ -104,7 +111,7 @@ bool Session::can_resume() const {
 void Session::resume() {
   HF_ASSERT(can_resume() || waits_for_node());
   wait_ = Wait::nothing;
-  run_input();
+  run_arrived();
 }
 
 void Session::run_input() {
@@ -183,7 +190,7 @@ bool Session::run(Args args) {
   if (!plain || !arity_fits(*row, args.size())) {
     const auto found = look_up(context_.commands, args);
     if (!found) {
-      if (reader_ == nullptr && is_http(args[0])) {
+      if (reader_ == nullptr && begins_http(args[0])) {
         cut("HTTP was sent to the RESP port");
         return true;
       }
@@ -288,6 +295,7 @@ bool Session::refuse(const Error& error) {
 }
 
 bool Session::answer(const Error& error) {
+  ++context_.commands_refused;
   Reply(replies_.open()).error(error);
   replies_.close(Shape{.silent = silent()});
   return true;

@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "command/table.h"
+#include "server/arrivals.h"
 #include "server/backend.h"
 #include "server/conversation.h"
 #include "server/input_buffer.h"
@@ -45,6 +46,7 @@ struct SessionContext {
   const Row* exec;
   const Row* watch;
   std::uint64_t commands_run = 0;
+  std::uint64_t commands_refused = 0;  // of them, before anything was done
 };
 
 /// One connection's conversation: bytes in, requests to the backend, replies
@@ -83,6 +85,11 @@ class Session final : public Conversation {
 
   void complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) override;
 
+  bool has_answered() const override { return arrivals_.are_due(replies_.answered()); }
+  void note_answered(Monotonic now, Latencies& into) override {
+    arrivals_.gave(replies_.answered(), now, into);
+  }
+
   void tick() override;
 
   bool finished() const override { return end_ == End::after_replies && replies_.quiet(); }
@@ -93,6 +100,8 @@ class Session final : public Conversation {
   // -- For the commands about the connection.
 
   SessionContext& context() { return context_; }
+  /// Whether it runs what HTTP requests come to.
+  bool is_http() const { return reader_ != nullptr; }
   std::uint64_t ticket_connection() const override { return ticket_connection_; }
   const Peer& peer() const override { return peer_; }
   Form form() const { return replies_.form(); }
@@ -169,6 +178,7 @@ class Session final : public Conversation {
   };
 
   void run_input();
+  void run_arrived();
   void announce();
   bool read_request();
   bool must_wait();
@@ -227,6 +237,9 @@ class Session final : public Conversation {
   ServiceId caller_;
   bool must_sign_in_ = false;
   std::uint64_t services_seen_ = 0;  // the version that the two go by
+
+  Arrivals arrivals_;
+  Monotonic arrived_at_;  // when bytes came last
 
   Labels labels_;
   Instant since_;

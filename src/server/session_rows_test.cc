@@ -119,7 +119,7 @@ TEST(Client, NamesAndLabels) {
   const std::string info = talk.line("CLIENT INFO");
   EXPECT_THAT(info, HasSubstr("id=1 addr=127.0.0.1:10001 laddr=127.0.0.1:7379 fd=7 name= "));
   EXPECT_THAT(info, HasSubstr(" cmd=client|info "));
-  EXPECT_THAT(info, HasSubstr(" lib-name=x lib-ver=1.2\n"));
+  EXPECT_THAT(info, HasSubstr(" lib-name=x lib-ver=1.2 protocol=resp\n"));
 }
 
 TEST(Client, ListShowsWhoIsAskedFor) {

@@ -29,6 +29,7 @@ SocketServer::SocketServer(boost::asio::io_context& io, std::unique_ptr<Protocol
       acceptor_(io.get_executor()),
       timer_(io.get_executor()) {
   protocol_->set_host(*this);
+  if (options_.last_id == nullptr) options_.last_id = std::make_shared<std::uint64_t>(0);
   set_idle_timeout(options_.idle_timeout);
 }
 
@@ -109,7 +110,7 @@ void SocketServer::add(Socket socket, const Endpoint& peer) {
   Slot& slot = slots_[index];
   if (++slot.generation == 0) ++slot.generation;  // 0 is nobody's
   error_code ignored;
-  Peer who{.id = ++last_id_,
+  Peer who{.id = ++*options_.last_id,
            .address = text_of(peer),
            .local_address = text_of(socket.local_endpoint(ignored)),
            .descriptor = socket.native_handle()};
@@ -135,6 +136,8 @@ void SocketServer::flush() {
 void SocketServer::settle(Connection& connection) {
   const std::uint64_t ticket_connection = connection.talk().ticket_connection();
   if (connection.talk().cut_off() && !connection.closed()) note_cut(connection.talk());
+  if (connection.talk().has_answered())
+    connection.talk().note_answered(std::chrono::steady_clock::now(), latencies_);
   connection.settle();
   Connection* const open = find(ticket_connection);
   if (open == nullptr) return;
@@ -239,8 +242,8 @@ void SocketServer::tick() {
   for (const Slot& slot : slots_) {
     if (slot.connection == nullptr || slot.connection->closed()) continue;
     slot.connection->tick();
-    const Conversation& talk = slot.connection->talk();
-    if (talk.cut_off() || talk.can_resume()) touch(*slot.connection);
+    Conversation& talk = slot.connection->talk();
+    if (talk.cut_off() || talk.can_resume() || talk.has_output()) touch(*slot.connection);
   }
   cut_largest_readers();
 }
@@ -268,7 +271,10 @@ void SocketServer::stop_accepting() {
 }
 
 void SocketServer::stop_reading() {
-  for_each([](Conversation& talk) { talk.stop(); });
+  for_each([this](Conversation& talk) {
+    talk.stop();
+    touch(talk);  // a stream has its last word
+  });
 }
 
 std::size_t SocketServer::unsent_bytes() const {
@@ -299,6 +305,7 @@ void SocketServer::abort_all() {
 SocketServer::Counters SocketServer::counters() const {
   Counters counters = counters_;
   counters.commands = protocol_->commands_run();
+  counters.refused = protocol_->commands_refused();
   counters.tls_failed = tls_failures_.count();
   return counters;
 }

@@ -47,6 +47,9 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
   Millis idle_timeout() const override { return options_.idle_timeout; }
   void set_idle_timeout(Millis timeout) override;
   Counters counters() const override;
+  const Latencies& latencies() const override { return latencies_; }
+  Clients* clients() override { return &protocol_->clients(); }
+  void set_clients(Clients& clients) override { protocol_->set_clients(clients); }
 
   // ConversationHost, for the protocol.
   void for_each(absl::FunctionRef<void(Conversation&)> each) override;
@@ -93,7 +96,7 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
   std::vector<Connection*> settling_;
   std::vector<std::uint64_t> resumable_;  // tickets' connections
   std::vector<std::uint64_t> for_node_;   // likewise, of those that wait for the node
-  std::uint64_t last_id_ = 0;
+  Latencies latencies_;
   int lines_logged_ = 0;  // in this second
   TlsFailures tls_failures_;
   Counters counters_;

@@ -88,7 +88,7 @@ struct Machine::Impl final : workflow::Functions {
   std::optional<Error> refuse_function(const Slot& slot);
   void execute(const Slot& slot, std::uint64_t version);
   void transact(const Operation& operation, State& state, std::uint64_t version);
-  void call(const Call& call, State& state, std::uint64_t seed, Reply& reply);
+  void call(const Call& call, ServiceId caller, State& state, std::uint64_t seed, Reply& reply);
   void call_function(const Operation& operation, State& state, std::uint64_t seed, Reply& reply);
   void change_workflows(const Operation& operation, std::uint64_t version, Reply& reply);
   std::optional<workflow::Outcome> call(ServiceId service, const workflow::FunctionRequest& request,
@@ -119,6 +119,7 @@ struct Machine::Impl final : workflow::Functions {
   State* last_state = nullptr;
   IdBudget* last_budget = nullptr;
   std::uint64_t step_version = 0;  // of the workflow operation at hand
+  CallWatch* watch = nullptr;
 };
 
 Status Machine::Impl::read_through(EntryReader reader) {
@@ -170,6 +171,7 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
     return tl::unexpected<Error>(std::move(whole.error()));
 
   applied = position;
+  watch = observer == nullptr ? nullptr : host.watch();
   log_bytes += payload.size();
   if (!appenders.is_new(reader->name())) return false;
   time = std::max(time, reader->time());
@@ -259,13 +261,16 @@ Replay Machine::Impl::run_once(const Slot& slot, std::uint64_t version) {
       return Replay::none;
     }
     if (outcome->fingerprint != operation.fingerprint) {
+      ++ids.counters.reused;
       reply.error({Code::id_reused, "the request id was used for another operation"});
       return Replay::none;
     }
+    ++ids.counters.replayed;
     reply_bytes.append(outcome->reply);
     return Replay::reply;
   }
   if (const auto refused = refuse_by_time(operation.request_id, time, time - retain)) {
+    ++ids.counters.expired;
     reply.error(*refused);
     return Replay::none;
   }
@@ -346,7 +351,7 @@ void Machine::Impl::execute(const Slot& slot, std::uint64_t version) {
   } else if (is_function(operation)) {
     call_function(operation, *slot.state, mix(version), reply);
   } else {
-    call(operation.calls[0], *slot.state, mix(version), reply);
+    call(operation.calls[0], operation.caller, *slot.state, mix(version), reply);
   }
 }
 
@@ -362,17 +367,20 @@ void Machine::Impl::transact(const Operation& operation, State& state, std::uint
   for (const Call& each : operation.calls) {
     seed = mix(seed);
     Reply element(reply_bytes);
-    call(each, state, seed, element);
+    call(each, operation.caller, state, seed, element);
   }
 }
 
-void Machine::Impl::call(const Call& call, State& state, std::uint64_t seed, Reply& reply) {
+void Machine::Impl::call(const Call& call, ServiceId caller, State& state, std::uint64_t seed,
+                         Reply& reply) {
+  const bool watched = watch != nullptr && watch->begins(*call.row);
   if (call.row->access == Access::read) {
     call.row->read(state.table, time, call.args, reply);
-    return;
+  } else {
+    Context context{state.table, time, seed};
+    call.row->strong(context, call.args, reply);
   }
-  Context context{state.table, time, seed};
-  call.row->strong(context, call.args, reply);
+  if (watched) watch->ended(*call.row, call.args, caller);
 }
 
 void Machine::Impl::call_function(const Operation& operation, State& state, std::uint64_t seed,
@@ -386,9 +394,15 @@ void Machine::Impl::call_function(const Operation& operation, State& state, std:
                             .caller = host.service_name(operation.caller),
                             .holds = holds,
                             .write = nullptr};
-  if ((call.row->flags & flag_script) != 0)
-    return function::eval(scripts, std::move(on), call.args, reply);
-  function::call(*state.functions, std::move(on), call.args, reply);
+  const bool watched = watch != nullptr && watch->begins(*call.row);
+  const bool script = (call.row->flags & flag_script) != 0;
+  if (script) {
+    function::eval(scripts, std::move(on), call.args, reply);
+  } else {
+    function::call(*state.functions, std::move(on), call.args, reply);
+  }
+  if (watched) watch->ended(*call.row, call.args, operation.caller);
+  if (watch != nullptr && !script) watch->called(operation.caller, call.args[1], reply.is_error());
 }
 
 void Machine::Impl::change_workflows(const Operation& operation, std::uint64_t version,

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/ticket.h"
 #include "base/units.h"
+#include "command/call_watch.h"
 #include "command/table.h"
 #include "dedup/id_table.h"
 #include "function/functions.h"
@@ -67,6 +68,8 @@ class Host {
   /// What the catalog remembers of request ids, for
   /// remembered_for(retain_ids_ms_default).
   virtual IdTable& catalog_ids() = 0;
+  /// Who is told what runs, of entries that somebody here waits for; null: nobody.
+  virtual CallWatch* watch() { return nullptr; }
 };
 
 /// The deterministic function that applies the entries of the strong log.

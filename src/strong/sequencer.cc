@@ -85,6 +85,7 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   ReplySink& replies;
   const Options options;
   Counters counters;
+  Latencies append_latencies;
   Status broken;  // why everything is refused: an entry of the log is none
 
   std::deque<Entry> entries;  // appended ones first; the last takes more unless appended
@@ -222,6 +223,7 @@ void Sequencer::Impl::on_entry(const LogEntry& delivered) {
                                   [&](const Entry& e) { return e.sequence == sequence; });
   const auto i = static_cast<std::size_t>(entry - entries.begin());
   if (*applied) {
+    append_latencies.record(turn_at - entries[i].appended_at);
     expect_callers(entries[i]);
     remove(i);
   } else {
@@ -455,6 +457,10 @@ bool Sequencer::idle() const {
 
 const Sequencer::Counters& Sequencer::counters() const {
   return impl_->counters;
+}
+
+const Latencies& Sequencer::append_latencies() const {
+  return impl_->append_latencies;
 }
 
 }  // namespace holdfast::strong

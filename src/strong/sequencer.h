@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/latencies.h"
 #include "base/reply.h"
 #include "base/ticket.h"
 #include "base/units.h"
@@ -101,6 +102,8 @@ class Sequencer {
     std::uint64_t timeouts = 0;    // writes and reads not answered in time
   };
   const Counters& counters() const;
+  /// From an entry's append to its delivery, as exact as turns are long.
+  const Latencies& append_latencies() const;
 
  private:
   struct Impl;
