@@ -8,8 +8,9 @@ export const samples_max = 300;
 
 export interface Sample {
   at_ms: number;
-  commands: number;
-  refused: number;
+  /** Null: not counted yet, in the first second that somebody listens. */
+  commands: number | null;
+  refused: number | null;
   p50_us: number | null;
   p95_us: number | null;
   p99_us: number | null;
@@ -36,11 +37,14 @@ export interface Live {
 export function sample_of(state: State): Sample {
   const busy = (state.latency?.count ?? 0) > 0;
   const keyspaces: Record<string, number> = {};
-  for (const k of state.keyspaces ?? []) keyspaces[k.name] = k["commands-a-second"] ?? 0;
+  for (const k of state.keyspaces ?? []) {
+    const rate = k["commands-a-second"];
+    if (rate !== undefined) keyspaces[k.name] = rate;
+  }
   return {
     at_ms: state["at-ms"],
-    commands: state.load?.["commands-a-second"] ?? 0,
-    refused: state.load?.["refused-a-second"] ?? 0,
+    commands: state.load?.["commands-a-second"] ?? null,
+    refused: state.load?.["refused-a-second"] ?? null,
     p50_us: busy ? (state.latency?.["p50-us"] ?? null) : null,
     p95_us: busy ? (state.latency?.["p95-us"] ?? null) : null,
     p99_us: busy ? (state.latency?.["p99-us"] ?? null) : null,

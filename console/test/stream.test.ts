@@ -70,3 +70,9 @@ test("a chart shows a minute at least and five at most", () => {
   live = with_state(live, state(9_000_000));
   assert.equal(span_of(live).from_ms, 9_000_000 - samples_max * 1000);
 });
+
+test("the first second that somebody listens has no rates: no zero is drawn for it", () => {
+  let live: Live = { status: { is: "connecting" }, state: null, samples: [], tick: 0 };
+  live = with_state(live, { ...state(1), load: { requests: 9 } });
+  assert.deepEqual([live.samples[0]?.commands, live.samples[0]?.refused], [null, null]);
+});
