@@ -88,7 +88,7 @@ export async function request<T>(method: string, path: string, asking: Asking = 
     text = await response.text();
   } catch (reason) {
     const late = reason instanceof DOMException && reason.name === "TimeoutError";
-    const why = late ? `no answer in ${patience_ms / 1000} s` : "the node does not answer";
+    const why = late ? `No answer in ${patience_ms / 1000} s.` : "The node does not answer.";
     return { ok: false, error: { kind: "unreachable", status: 0, code: "", text: why } };
   }
   let body: unknown = text;

@@ -111,7 +111,7 @@ function of_runs(state: State): Trouble[] {
     {
       level: "bad",
       what: `${plural(stuck, "workflow run is", "workflow runs are")} stuck: an undo failed for good.`,
-      next: "Each says which step and why. Mend the cause, then retry it.",
+      next: "Each tells the service that began it which step and why. Mend the cause, then retry it.",
       href: link(["workflows"], { state: "stuck" }),
       href_says: "Show stuck runs",
     },

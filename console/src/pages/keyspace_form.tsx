@@ -90,7 +90,7 @@ export function CreateKeyspace({ close, engine }: { close: () => void; engine: b
         set={set_guarantee}
         options={[
           ["strong", "strong: every read returns the most recent write"],
-          ["eventual", "eventual: every node answers at once, also cut off; replicas converge"],
+          ["eventual", "eventual: every node answers at once; replicas converge"],
         ]}
       />
       <SettingsFields of={settings} set={set} />

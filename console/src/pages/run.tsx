@@ -200,7 +200,7 @@ export function RunPage({ run: name }: { run: string }) {
               <a href={link(["workflows"], { workflow: run.workflow })}>{`${run.workflow}, version ${run.version}`}</a>,
             ],
             ["began", moment(run["started-ms"])],
-            [ended ? "took" : "goes on for", duration((run["ended-ms"] ?? now_ms) - run["started-ms"])],
+            [ended ? "took" : "running for", duration((run["ended-ms"] ?? now_ms) - run["started-ms"])],
             ["deadline", run["deadline-ms"] === null ? "none" : moment(run["deadline-ms"])],
           ]}
         />
