@@ -1,73 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The console, as a person meets it: real nodes, and Debian's chromium driven from tests/browser/.
+"""The console, as a person meets it: real nodes, and a browser.
 
     console_test.py [CASE …]
-
-Pictures of every page go to the folder that HOLDFAST_SCREENSHOTS names, else to screenshots/ of the build.
 """
-import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 
 import holdfast
+from browser import SECONDS, drive, tools
 from cluster import Cluster
 from holdfast import Server, check, run_cases, skip
-
-FOLDER = holdfast.ROOT / "tests" / "browser"
-SCREENSHOTS = os.environ.get("HOLDFAST_SCREENSHOTS", str(holdfast.BUILD / "screenshots"))
-BANK = holdfast.ROOT / "examples" / "bank" / "accounts.lua"
-SECONDS = 300
-
-
-def tools():
-    """node and npm, or the case is skipped."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        skip("node or npm is not installed")
-    return node, npm
-
-
-def installed(npm):
-    lock, mark = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    if not mark.exists() or mark.stat().st_mtime < lock.stat().st_mtime:
-        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=FOLDER, capture_output=True,
-                              text=True, timeout=300, check=False)
-        check(done.returncode == 0, f"npm ci: {done.stderr[-2000:]}")
-
-
-def drive(script, case, nodes, actions):
-    """Runs a case of a script of tests/browser/. A line "@what" of it asks for an action here; "done" answers."""
-    node, npm = tools()
-    chromium = shutil.which("chromium")
-    if not chromium:
-        skip("chromium is not installed (./dev deps all), or cannot be on this machine")
-    installed(npm)
-    told = {"nodes": [n.http_port for n in nodes], "chromium": chromium, "screenshots": SCREENSHOTS}
-    process = subprocess.Popen([node, script, case, json.dumps(told)], cwd=FOLDER, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True, env={**os.environ, "HOLDFAST_BANK": str(BANK)})
-    try:
-        for line in process.stdout:
-            if not line.startswith("@"):
-                print(line, end="", flush=True)
-                continue
-            what, *numbers = line[1:].split()
-            actions[what](*map(int, numbers))
-            process.stdin.write("done\n")
-            process.stdin.flush()
-        code = process.wait(SECONDS)
-    finally:
-        process.kill()
-    check(code == 0, f"{script} {case} ended with {code}")
 
 
 def one_node(script, case):
     def test():
         with Server() as server:
-            drive(script, case, [server], {
+            drive(script, case, [server.http_port], {
                 "kill": lambda _: server.kill(),
                 "stop": lambda _: check(server.stop() == 0, "it ends well"),
                 "start": lambda _: server.start(),
@@ -106,13 +57,13 @@ def three_nodes_with_etcd():
     if not shutil.which("etcd"):
         skip("etcd is not installed")
     with Cluster().start() as cluster:
-        drive("cluster.mjs", "three_nodes_with_etcd", cluster.nodes, actions_of(cluster))
+        drive("cluster.mjs", "three_nodes_with_etcd", [n.http_port for n in cluster.nodes], actions_of(cluster))
 
 
 def three_nodes_without_an_engine():
     tools()
     with Cluster(etcd=0).start() as cluster:
-        drive("cluster.mjs", "three_nodes_without_an_engine", cluster.nodes, actions_of(cluster))
+        drive("cluster.mjs", "three_nodes_without_an_engine", [n.http_port for n in cluster.nodes], actions_of(cluster))
 
 
 def what_it_decides():

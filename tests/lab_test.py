@@ -16,6 +16,7 @@ from pathlib import Path
 
 import jsonschema
 
+import browser
 import holdfast
 from holdfast import check, equal, run_cases, wait_until
 
@@ -275,6 +276,17 @@ def the_page():
         equal(page.live()["processes"]["node2"], "running", "all is mended at the end")
 
 
+def in_a_browser(case, *flags):
+    def test():
+        browser.tools()
+        with Page(*flags) as page:
+            browser.drive("lab.mjs", case, [page.port])
+    test.__name__ = case
+    return test
+
+
 if __name__ == "__main__":
     run_cases({f.__name__: f for f in (likes_cut_and_healed, accounts_cut_off, retry_counts_double_only_without_ids,
-                                       links_and_processes, without_etcd, likes_of_a_file, scenario_errors, what_is_ended_leaves_nothing, the_page)})
+                                       links_and_processes, without_etcd, likes_of_a_file, scenario_errors, what_is_ended_leaves_nothing, the_page,
+                                       in_a_browser("every_scene"), in_a_browser("broken_by_hand", "--etcd", "none"),
+                                       in_a_browser("narrow_and_dark", "--etcd", "none"))})

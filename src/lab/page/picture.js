@@ -105,7 +105,7 @@ class Picture {
     flows[1].setAttribute('transform', `translate(${-2 * aside[0]} ${-2 * aside[1]})`);
     // Off the middle: there several links cross, and some run behind a box.
     const share = link.second.startsWith('etcd') && link.first.startsWith('node') ? .26 : .42;
-    const label = svg('text', {x: a[0] + (b[0] - a[0]) * share, y: a[1] + (b[1] - a[1]) * share + 4, 'text-anchor': 'middle', 'aria-hidden': 'true'});
+    const label = svg('text', {x: a[0] + (b[0] - a[0]) * share, y: a[1] + (b[1] - a[1]) * share + 4, 'text-anchor': 'middle'});
     const thing = this.thing(link.name);
     thing.append(line('hit', a, b, 0), line('wire', a, b, 0), ...flows, label);
     this.parts.set(link.name, {thing, flows, label});
@@ -113,9 +113,9 @@ class Picture {
   }
   drawProcess(name, [x, y]) {
     const thing = this.thing(name), wide = 84, high = 40;
-    const state = svg('text', {x, y: y + 13, 'text-anchor': 'middle', class: 'state dim', 'aria-hidden': 'true'});
+    const state = svg('text', {x, y: y + 13, 'text-anchor': 'middle', class: 'state dim'});
     thing.append(svg('rect', {class: 'box', x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: name.startsWith('etcd') ? 20 : 6}),
-      svg('text', {x, y: y - 2, 'text-anchor': 'middle', 'font-weight': 600, 'aria-hidden': 'true'}, name), state);
+      svg('text', {x, y: y - 2, 'text-anchor': 'middle', 'font-weight': 600}, `${name} `), state);
     this.parts.set(name, {thing, state});
     return thing;
   }
@@ -134,7 +134,7 @@ class Picture {
     for (const [name, is] of Object.entries(this.state.processes)) {
       const {thing, state} = this.parts.get(name);
       thing.setAttribute('class', `thing ${is === 'running' ? '' : is} ${this.chosen === name ? 'chosen' : ''}`);
-      thing.setAttribute('aria-label', `${name}, ${is}: actions`);
+      thing.setAttribute('aria-label', `${name} ${is}: actions`);  // what is seen, and more
       state.textContent = is;
     }
   }
