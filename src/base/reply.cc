@@ -8,6 +8,17 @@
 namespace holdfast {
 namespace {
 
+constexpr std::size_t real_bytes_max = 32;
+
+std::string_view real_text(double value, char (&room)[real_bytes_max]) {
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (std::isnan(value)) return "nan";
+  constexpr int digits = 17;  // that many tell any two doubles apart
+  const auto end =
+      std::to_chars(room, room + sizeof(room), value, std::chars_format::general, digits).ptr;
+  return {room, static_cast<std::size_t>(end - room)};
+}
+
 // A line's text must not hold a line break: it would end the reply early and
 // let a caller's bytes be read as a second one.
 void append_line_text(std::string& out, std::string_view text) {
@@ -66,17 +77,15 @@ void Reply::boolean(bool value) {
 }
 
 void Reply::real(double value) {
+  char room[real_bytes_max];
   out_.push_back(',');
-  if (std::isinf(value)) {
-    out_.append(value > 0 ? "inf" : "-inf");
-  } else if (std::isnan(value)) {
-    out_.append("nan");
-  } else {
-    char text[32];
-    const auto end = std::to_chars(text, text + sizeof(text), value).ptr;
-    out_.append(text, static_cast<std::size_t>(end - text));
-  }
+  out_.append(real_text(value, room));
   out_.append("\r\n", 2);
+}
+
+void Reply::bulk_real(double value) {
+  char room[real_bytes_max];
+  bulk(real_text(value, room));
 }
 
 void Reply::verbatim_text(std::string_view text) {

@@ -28,7 +28,10 @@ class Reply {
   void null();
   void null_array();
   void boolean(bool value);
+  /// The decimal that Redis 7.0 writes: 17 digits, the shortest for what is whole.
   void real(double value);
+  /// The same text as a bulk string.
+  void bulk_real(double value);
   void verbatim_text(std::string_view text);
   /// `n` replies follow (2n for a map).
   void array(std::size_t n);

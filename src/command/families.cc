@@ -33,6 +33,13 @@ std::span<const Row> set_rows() {
   return rows;
 }
 
+std::span<const Row> sorted_set_rows() {
+  static const std::vector<Row> rows =
+      joined({command::score_rows(), command::score_range_rows(), command::score_end_rows(),
+              command::score_algebra_rows()});
+  return rows;
+}
+
 std::span<const Row> key_rows() {
   static const std::vector<Row> rows =
       joined({command::keyword_rows(), command::expiry_rows(), command::object_rows()});

@@ -11,6 +11,7 @@
 #include "table/table.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 /// Finding a key's value as the type that a command is about. All give nothing
 /// when the key holds another type, WRONGTYPE written; a null pointer when
@@ -48,6 +49,13 @@ inline std::optional<const Set*> find_set(Table& table, std::string_view key, In
   return *value == nullptr ? nullptr : &(*value)->as_set();
 }
 
+inline std::optional<const SortedSet*> find_sorted_set(Table& table, std::string_view key,
+                                                       Instant now, Reply& reply) {
+  const auto value = internal::typed(table.find(key, now), Type::sorted_set, reply);
+  if (!value) return std::nullopt;
+  return *value == nullptr ? nullptr : &(*value)->as_sorted_set();
+}
+
 inline std::optional<Value*> change_string(Context& context, std::string_view key, Reply& reply) {
   return internal::typed(context.table.change(key, context.now), Type::string, reply);
 }
@@ -65,6 +73,14 @@ inline Set* set_to_fill(Context& context, std::string_view key, Reply& reply) {
   if (!value) return nullptr;
   if (*value != nullptr) return &(*value)->as_set();
   return &context.table.put(key, Value::set(std::make_unique<Set>())).as_set();
+}
+
+inline SortedSet* sorted_set_to_fill(Context& context, std::string_view key, Reply& reply) {
+  const auto value =
+      internal::typed(context.table.change(key, context.now), Type::sorted_set, reply);
+  if (!value) return nullptr;
+  if (*value != nullptr) return &(*value)->as_sorted_set();
+  return &context.table.put(key, Value::sorted_set(std::make_unique<SortedSet>())).as_sorted_set();
 }
 
 /// put() keeps an expiry; this is for the commands that do not. Asks for the

@@ -41,6 +41,14 @@ std::string_view encoding_of(const Value& value) {
       }
       return "intset";
     }
+    case Type::sorted_set: {
+      const SortedSet& set = value.as_sorted_set();
+      if (set.size() > listpack_entries_max) return "skiplist";
+      for (std::size_t i = 0; i < set.size(); ++i) {
+        if (set.member_at(i).size() > listpack_element_bytes_max) return "skiplist";
+      }
+      return "listpack";
+    }
   }
   return "unknown";
 }

@@ -72,20 +72,37 @@ std::optional<std::int64_t> signed_count_argument(std::string_view text, Reply& 
   return std::nullopt;
 }
 
+namespace {
+
 // strtold, not from_chars: Redis takes what strtold takes, hexadecimal too.
-std::optional<long double> parse_real(std::string_view text) {
+template <typename Real>
+std::optional<Real> read_real(std::string_view text, Real (*read)(const char*, char**)) {
   if (text.empty() || text.size() >= real_bytes_max) return std::nullopt;
   if (std::isspace(static_cast<unsigned char>(text.front())) != 0) return std::nullopt;
   const std::string terminated(text);
   char* end = nullptr;
   errno = 0;
-  const long double value = std::strtold(terminated.c_str(), &end);
+  const Real value = read(terminated.c_str(), &end);
   if (end != terminated.c_str() + terminated.size()) return std::nullopt;
   if (errno == ERANGE && (std::isinf(value) || std::fpclassify(value) == FP_ZERO)) {
     return std::nullopt;
   }
   if (std::isnan(value)) return std::nullopt;
   return value;
+}
+
+}  // namespace
+
+std::optional<long double> parse_real(std::string_view text) {
+  return read_real<long double>(text, std::strtold);
+}
+
+// Most scores are whole: those need no copy and no strtod.
+std::optional<double> parse_score(std::string_view text) {
+  constexpr std::int64_t exact_max = std::int64_t{1} << std::numeric_limits<double>::digits;
+  const auto number = parse_integer(text);
+  if (number && *number >= -exact_max && *number <= exact_max) return static_cast<double>(*number);
+  return read_real<double>(text, std::strtod);
 }
 
 std::string real_text(long double value) {

@@ -45,6 +45,9 @@ std::optional<std::int64_t> signed_count_argument(std::string_view text, Reply& 
 /// A decimal number in Redis' long double. Nothing for what is none, NaN included.
 std::optional<long double> parse_real(std::string_view text);
 
+/// The same in double, as scores are.
+std::optional<double> parse_score(std::string_view text);
+
 /// 17 digits after the point, trailing zeros gone; as INCRBYFLOAT writes it.
 std::string real_text(long double value);
 

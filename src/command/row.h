@@ -76,7 +76,8 @@ enum class Access : std::uint8_t {
 
 /// Where the keys are among the arguments, as Redis counts: the name is 0,
 /// a negative last counts from the end. first 0: no keys, unless count_at says
-/// which argument is the number of keys that follow it (SINTERCARD).
+/// which argument is the number of keys that follow it (SINTERCARD); with both,
+/// `first` is one key more (ZUNIONSTORE's destination).
 struct KeySpec {
   int first = 0;
   int last = 0;
@@ -89,6 +90,7 @@ inline constexpr KeySpec all_keys{1, -1, 1};
 inline constexpr KeySpec every_other_key{1, -1, 2};
 inline constexpr KeySpec second_key{2, 2, 1};  // a subcommand's
 inline constexpr KeySpec counted_keys{0, 0, 0, 1};
+inline constexpr KeySpec one_and_counted_keys{1, 1, 1, 2};
 
 /// Redis' command flags that clients read.
 enum Flags : std::uint32_t {

@@ -36,7 +36,9 @@ RC_GTEST_PROP(Strong, WhatHasExpiredIsAsIfItHadNeverBeen, ()) {
   for (const char* key : {"t:s1", "t:s2", "t:s3"}) with.strong({"SET", key, "77"}, start);
   for (const char* key : {"t:h1", "t:h2"}) with.strong({"HSET", key, "a", "7"}, start);
   for (const char* key : {"t:m1", "t:m2", "t:m3"}) with.strong({"SADD", key, "a", "b"}, start);
-  for (const char* key : {"t:s1", "t:s2", "t:s3", "t:h1", "t:h2", "t:m1", "t:m2", "t:m3"}) {
+  for (const char* key : {"t:z1", "t:z2", "t:z3"}) with.strong({"ZADD", key, "1", "a"}, start);
+  for (const char* key :
+       {"t:s1", "t:s2", "t:s3", "t:h1", "t:h2", "t:m1", "t:m2", "t:m3", "t:z1", "t:z2", "t:z3"}) {
     with.strong({"PEXPIRE", key, "10"}, start);
   }
   const Instant now = start + Millis(10);
@@ -65,18 +67,38 @@ TEST(Strong, WritesThatChangeNothingLeaveTheVersion) {
   world.strong({"SADD", "s", "a"}, start);
   world.strong({"HSET", "h", "f", "v"}, start);
   world.strong({"SET", "k", "v"}, start);
+  world.strong({"ZADD", "z", "1", "a", "inf", "b"}, start);
   const auto versions = [&] {
-    return std::vector{world.table().read("s", start).version,
-                       world.table().read("h", start).version,
-                       world.table().read("k", start).version};
+    return std::vector{
+        world.table().read("s", start).version, world.table().read("h", start).version,
+        world.table().read("k", start).version, world.table().read("z", start).version};
   };
   const auto before = versions();
-  for (const Line& line :
-       {Line{"SADD", "s", "a"}, Line{"SREM", "s", "x"}, Line{"HDEL", "h", "x"},
-        Line{"HSETNX", "h", "f", "w"}, Line{"SETNX", "k", "w"}, Line{"SET", "k", "w", "NX"},
-        Line{"SMOVE", "s", "t", "x"}, Line{"SPOP", "s", "0"}, Line{"PERSIST", "k"},
-        Line{"RENAMENX", "k", "s"}, Line{"COPY", "k", "s"}, Line{"SETRANGE", "k", "0", ""},
-        Line{"GETEX", "k"}, Line{"MSETNX", "x", "1", "k", "1"}}) {
+  for (const Line& line : {Line{"SADD", "s", "a"},
+                           Line{"SREM", "s", "x"},
+                           Line{"HDEL", "h", "x"},
+                           Line{"HSETNX", "h", "f", "w"},
+                           Line{"SETNX", "k", "w"},
+                           Line{"SET", "k", "w", "NX"},
+                           Line{"SMOVE", "s", "t", "x"},
+                           Line{"SPOP", "s", "0"},
+                           Line{"PERSIST", "k"},
+                           Line{"RENAMENX", "k", "s"},
+                           Line{"COPY", "k", "s"},
+                           Line{"SETRANGE", "k", "0", ""},
+                           Line{"GETEX", "k"},
+                           Line{"MSETNX", "x", "1", "k", "1"},
+                           Line{"ZADD", "z", "1", "a"},
+                           Line{"ZADD", "z", "GT", "CH", "0", "a", "5", "b"},
+                           Line{"ZADD", "z", "NX", "7", "a"},
+                           Line{"ZADD", "z", "XX", "7", "c"},
+                           Line{"ZADD", "z", "INCR", "LT", "2", "a"},
+                           Line{"ZINCRBY", "z", "0", "a"},
+                           Line{"ZINCRBY", "z", "-inf", "b"},
+                           Line{"ZREM", "z", "c"},
+                           Line{"ZREMRANGEBYSCORE", "z", "2", "3"},
+                           Line{"ZPOPMIN", "z", "0"},
+                           Line{"ZRANGESTORE", "k", "z", "x", "y"}}) {
     world.strong(line, start);
     EXPECT_EQ(versions(), before) << line[0];
   }
@@ -197,6 +219,8 @@ TEST(Strong, EncodingIsWhatRedisWouldChoose) {
   EXPECT_EQ(encoding({"SADD", "k", "1", "2"}), "$6\r\nintset\r\n");
   EXPECT_EQ(encoding({"SADD", "k", "1", "x"}), "$9\r\nhashtable\r\n");
   EXPECT_EQ(encoding({"HSET", "k", "f", "v"}), "$8\r\nlistpack\r\n");
+  EXPECT_EQ(encoding({"ZADD", "k", "1", "a"}), "$8\r\nlistpack\r\n");
+  EXPECT_EQ(encoding({"ZADD", "k", "1", std::string(65, 'x')}), "$8\r\nskiplist\r\n");
   EXPECT_EQ(encoding({"HSET", "k", "f", std::string(65, 'x')}), "$9\r\nhashtable\r\n");
   EXPECT_EQ(encoding({"DEL", "k"}), "$-1\r\n");
 }
@@ -217,17 +241,21 @@ TEST(Strong, MemoryUsageGrowsWithWhatIsHeld) {
 
 // -- A walk that goes on while the set changes
 
-RC_GTEST_PROP(Scan, MeetsEveryMemberThatStays, ()) {
+// Over sorted sets too, where scores and with them ranks change all the time.
+RC_GTEST_PROP(Scan, MeetsEveryMemberThatStays, (bool sorted)) {
   World world;
-  Line add{"SADD", "s"};
-  for (int i = 100; i < 200; ++i) add.push_back(std::to_string(i));
-  world.strong(add, start);
   Random random(*rc::gen::arbitrary<std::uint64_t>());
+  const auto add_line = [&](const std::string& member) {
+    return sorted ? Line{"ZADD", "s", "0." + std::to_string(random.below(90)), member}
+                  : Line{"SADD", "s", member};
+  };
+  for (int i = 100; i < 200; ++i) world.strong(add_line(std::to_string(i)), start);
   std::set<std::string> gone;
   std::set<std::string> met;
   std::string cursor = "0";
   do {
-    const std::string reply = world.strong({"SSCAN", "s", cursor, "COUNT", "7"}, start);
+    const std::string reply =
+        world.strong({sorted ? "ZSCAN" : "SSCAN", "s", cursor, "COUNT", "7"}, start);
     const std::size_t at = reply.find("\r\n", 4) + 2;
     cursor = reply.substr(at, reply.find("\r\n", at) - at);
     for (std::size_t i = reply.find("$3", at); i != std::string::npos;
@@ -237,10 +265,10 @@ RC_GTEST_PROP(Scan, MeetsEveryMemberThatStays, ()) {
     for (int i = 0; i < 5; ++i) {
       const std::string member = std::to_string(100 + random.below(100));
       if (random.below(2) == 0) {
-        world.strong({"SREM", "s", member}, start);
+        world.strong({sorted ? "ZREM" : "SREM", "s", member}, start);
         gone.insert(member);
       } else {
-        world.strong({"SADD", "s", member}, start);
+        world.strong(add_line(member), start);
       }
     }
   } while (cursor != "0");

@@ -196,19 +196,22 @@ KeyRange key_range(const Row& row, Args args) {
   const KeySpec& spec = row.keys;
   if (spec.count_at > 0) {
     const std::int64_t first = spec.count_at + 1;
-    if (n <= first) return {};
+    KeyRange range{.alone = n > spec.first ? static_cast<std::size_t>(spec.first) : 0};
+    if (n <= first) return range;
     const std::int64_t count =
         parse_integer(args[static_cast<std::size_t>(spec.count_at)]).value_or(0);
-    if (count <= 0) return {};
-    return {static_cast<std::size_t>(first),
-            static_cast<std::size_t>(first + std::min(count, n - first)), 1};
+    if (count <= 0) return range;
+    range.first = static_cast<std::size_t>(first);
+    range.end = static_cast<std::size_t>(first + std::min(count, n - first));
+    return range;
   }
   if (spec.first == 0) return {};
   const std::int64_t last =
       std::min<std::int64_t>(spec.last < 0 ? n + spec.last : spec.last, n - 1);
   if (last < spec.first) return {};
-  return {static_cast<std::size_t>(spec.first), static_cast<std::size_t>(last + 1),
-          static_cast<std::size_t>(spec.step)};
+  return {.first = static_cast<std::size_t>(spec.first),
+          .end = static_cast<std::size_t>(last + 1),
+          .step = static_cast<std::size_t>(spec.step)};
 }
 
 std::vector<std::string_view> keys_of(const Row& row, Args args) {

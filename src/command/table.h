@@ -43,8 +43,10 @@ class CommandTable {
 /// kErr with Redis' wording when the count of arguments is wrong.
 Status check_arity(const Row& row, Args args);
 
-/// Where the keys are among these arguments: first, first + step, … before end.
+/// Where the keys are among these arguments: `alone`, unless that is 0, and
+/// first, first + step, … before end.
 struct KeyRange {
+  std::size_t alone = 0;
   std::size_t first = 0;
   std::size_t end = 0;
   std::size_t step = 1;
@@ -56,6 +58,7 @@ KeyRange key_range(const Row& row, Args args);
 template <typename Each>
 void for_each_key(const Row& row, Args args, Each&& each) {
   const KeyRange range = key_range(row, args);
+  if (range.alone != 0) each(args[range.alone]);
   for (std::size_t i = range.first; i < range.end; i += range.step) each(args[i]);
 }
 
@@ -80,6 +83,7 @@ std::span<const Row> string_rows();
 std::span<const Row> version_rows();  // not a part of Redis
 std::span<const Row> hash_rows();
 std::span<const Row> set_rows();
+std::span<const Row> sorted_set_rows();
 std::span<const Row> key_rows();  // DEL, EXISTS, TYPE, expiry, OBJECT, MEMORY USAGE
 std::span<const Row> id_rows();   // OUTCOME, VOID
 

@@ -13,7 +13,8 @@ namespace holdfast {
 namespace {
 
 const CommandTable& table() {
-  static const CommandTable commands{string_rows(), hash_rows(), set_rows(), key_rows(), id_rows()};
+  static const CommandTable commands{string_rows(),     hash_rows(), set_rows(),
+                                     sorted_set_rows(), key_rows(),  id_rows()};
   return commands;
 }
 
@@ -108,17 +109,59 @@ TEST(CommandTable, CodesLeadBackToTheirRows) {
 
 // Codes are in logs that exist. A change here is a change of format.
 TEST(CommandTable, CodesOfWritesNeverChange) {
-  const std::pair<std::string_view, int> codes[] = {
-      {"SET", 101},        {"MSET", 103},     {"MSETNX", 104},       {"SETNX", 105},
-      {"SETEX", 106},      {"PSETEX", 107},   {"GETSET", 108},       {"GETDEL", 109},
-      {"GETEX", 110},      {"INCR", 120},     {"DECR", 121},         {"INCRBY", 122},
-      {"DECRBY", 123},     {"APPEND", 143},   {"INCRBYFLOAT", 124},  {"SETRANGE", 144},
-      {"HSET", 200},       {"HSETNX", 201},   {"HMSET", 202},        {"HDEL", 207},
-      {"HINCRBY", 208},    {"SADD", 300},     {"HINCRBYFLOAT", 209}, {"SREM", 301},
-      {"SPOP", 306},       {"SMOVE", 308},    {"SINTERSTORE", 322},  {"SUNIONSTORE", 324},
-      {"SDIFFSTORE", 326}, {"DEL", 400},      {"UNLINK", 401},       {"COPY", 405},
-      {"RENAME", 406},     {"RENAMENX", 407}, {"EXPIRE", 420},       {"PEXPIRE", 421},
-      {"EXPIREAT", 422},   {"PERSIST", 424},  {"PEXPIREAT", 423},    {"VOID", 901}};
+  const std::pair<std::string_view, int> codes[] = {{"SET", 101},
+                                                    {"MSET", 103},
+                                                    {"MSETNX", 104},
+                                                    {"SETNX", 105},
+                                                    {"SETEX", 106},
+                                                    {"PSETEX", 107},
+                                                    {"GETSET", 108},
+                                                    {"GETDEL", 109},
+                                                    {"GETEX", 110},
+                                                    {"INCR", 120},
+                                                    {"DECR", 121},
+                                                    {"INCRBY", 122},
+                                                    {"DECRBY", 123},
+                                                    {"APPEND", 143},
+                                                    {"INCRBYFLOAT", 124},
+                                                    {"SETRANGE", 144},
+                                                    {"HSET", 200},
+                                                    {"HSETNX", 201},
+                                                    {"HMSET", 202},
+                                                    {"HDEL", 207},
+                                                    {"HINCRBY", 208},
+                                                    {"SADD", 300},
+                                                    {"HINCRBYFLOAT", 209},
+                                                    {"SREM", 301},
+                                                    {"SPOP", 306},
+                                                    {"SMOVE", 308},
+                                                    {"SINTERSTORE", 322},
+                                                    {"SUNIONSTORE", 324},
+                                                    {"SDIFFSTORE", 326},
+                                                    {"ZADD", 340},
+                                                    {"ZINCRBY", 341},
+                                                    {"ZREM", 342},
+                                                    {"ZRANGESTORE", 360},
+                                                    {"ZREMRANGEBYRANK", 361},
+                                                    {"ZREMRANGEBYSCORE", 362},
+                                                    {"ZREMRANGEBYLEX", 363},
+                                                    {"ZPOPMIN", 370},
+                                                    {"ZPOPMAX", 371},
+                                                    {"ZMPOP", 372},
+                                                    {"ZUNIONSTORE", 384},
+                                                    {"ZINTERSTORE", 385},
+                                                    {"ZDIFFSTORE", 386},
+                                                    {"DEL", 400},
+                                                    {"UNLINK", 401},
+                                                    {"COPY", 405},
+                                                    {"RENAME", 406},
+                                                    {"RENAMENX", 407},
+                                                    {"EXPIRE", 420},
+                                                    {"PEXPIRE", 421},
+                                                    {"EXPIREAT", 422},
+                                                    {"PERSIST", 424},
+                                                    {"PEXPIREAT", 423},
+                                                    {"VOID", 901}};
   std::set<std::string_view> named;
   for (const auto& [name, code] : codes) {
     named.insert(name);
@@ -214,6 +257,14 @@ TEST(Keys, AreCountedWhereAnArgumentCountsThem) {
   EXPECT_EQ(keys("SINTERCARD -1 a"), Keys{});
   EXPECT_EQ(keys("SINTERCARD x a"), Keys{});
   EXPECT_EQ(keys("SINTERCARD 1"), Keys{});
+}
+
+TEST(Keys, MayBeOneByItselfAndCountedOnes) {
+  EXPECT_EQ(keys("ZUNIONSTORE d 2 a b WEIGHTS 1 2"), (Keys{"d", "a", "b"}));
+  EXPECT_EQ(keys("ZUNIONSTORE d 9 a b"), (Keys{"d", "a", "b"}));
+  EXPECT_EQ(keys("ZUNIONSTORE d 0 a b"), (Keys{"d"}));
+  EXPECT_EQ(keys("ZUNIONSTORE d"), (Keys{"d"}));
+  EXPECT_EQ(keys("ZUNIONSTORE"), Keys{});
 }
 
 TEST(Keys, AreOnlyThoseThatAreThereWhenArgumentsAreMissing) {

@@ -26,6 +26,8 @@ class LineMaker {
 
   Line make(const Row& row) {
     group_ = row.group;
+    by_bytes_ = row.syntax.find("lex-") != std::string_view::npos;
+    one_score_ = false;
     Line line;
     std::string_view name = row.name;
     for (std::size_t space; (space = name.find(' ')) != std::string_view::npos;) {
@@ -47,11 +49,11 @@ class LineMaker {
     return std::string(from[random_.below(n)]);
   }
 
-  // -- The syntax: a | b, [optional], words, and "..." after a repeated part.
+  // -- The syntax: a | b, [optional], <one of | these>, words, and "..." after a repeated part.
 
   void next() {
     while (rest_.starts_with(' ')) rest_.remove_prefix(1);
-    std::size_t size = rest_.find_first_of(" []|");
+    std::size_t size = rest_.find_first_of(" []<>|");
     if (size == 0) size = 1;
     token_ = rest_.substr(0, size);
     rest_.remove_prefix(token_.size());
@@ -74,9 +76,13 @@ class LineMaker {
   }
 
   void sequence(Line* out) {
-    while (!token_.empty() && token_ != "]" && token_ != "|") {
+    while (!token_.empty() && token_ != "]" && token_ != ">" && token_ != "|") {
       if (token_ == "[") {
         optional(out);
+      } else if (token_ == "<") {
+        next();
+        alternatives(out);
+        next();  // the bracket
       } else if (token_ == "numkeys") {
         next();
         counted_keys_of(out);
@@ -91,7 +97,7 @@ class LineMaker {
     next();
     const std::string_view token = token_;
     const std::string_view rest = rest_;
-    const bool repeats = rest.substr(0, rest.find(']')).ends_with("...");
+    const bool repeats = inside(rest).ends_with("...");
     std::size_t times = repeats ? random_.below(4) : random_.below(2);
     do {
       token_ = token;
@@ -102,6 +108,16 @@ class LineMaker {
       if (times > 0) out->insert(out->end(), part.begin(), part.end());
     } while (times-- > 1);
     next();  // the bracket
+  }
+
+  // Up to the bracket that closes what `rest` is in.
+  static std::string_view inside(std::string_view rest) {
+    int open = 1;
+    std::size_t end = 0;
+    for (; end < rest.size() && open > 0; ++end) {
+      open += rest[end] == '[' ? 1 : rest[end] == ']' ? -1 : 0;
+    }
+    return rest.substr(0, end - (open == 0 ? 1 : 0));
   }
 
   // numkeys key [key ...]
@@ -128,6 +144,12 @@ class LineMaker {
     if (name == "unix-time-seconds") return unix_time(true);
     if (name == "unix-time-milliseconds") return unix_time(false);
     if (name == "start" || name == "end") return place();
+    if (name == "score" || name == "weight") return score();
+    if (name == "min" || name == "max") return score_end();
+    if (name == "lex-min" || name == "lex-max") return bytes_end();
+    if (name == "range-start" || name == "range-stop") {
+      return chance(2) ? place() : chance(2) ? score_end() : bytes_end();
+    }
     if (name == "offset") return chance(3) ? place() : std::to_string(random_.below(30));
     if (name == "cursor") return cursor();
     if (name == "pattern") return pattern();
@@ -146,11 +168,42 @@ class LineMaker {
     static constexpr std::array<std::string_view, 3> strings{"t:s1", "t:s2", "t:s3"};
     static constexpr std::array<std::string_view, 2> hashes{"t:h1", "t:h2"};
     static constexpr std::array<std::string_view, 3> sets{"t:m1", "t:m2", "t:m3"};
-    const std::size_t any = random_.below(3);
+    const std::size_t any = random_.below(4);
     const bool other = group_ == "generic" || chance(12);
     if (other ? any == 0 : group_ == "string") return pick(strings);
     if (other ? any == 1 : group_ == "hash") return pick(hashes);
+    if (other ? any == 2 : group_ == "sorted-set") return sorted_set();
     return pick(sets);
+  }
+  // Ranges by bytes mean something only where all scores are equal: two keys are given
+  // one score only, where it is not computed.
+  std::string sorted_set() {
+    static constexpr std::array<std::string_view, 4> all{"t:z1", "t:z2", "t:z3", "t:z4"};
+    const std::size_t any = by_bytes_ ? 2 + random_.below(2) : random_.below(all.size());
+    one_score_ = any >= 2;
+    return std::string(all[any]);
+  }
+  std::string score() {
+    using namespace std::string_view_literals;
+    static constexpr std::array odd{
+        "inf"sv,  "-inf"sv, "+inf"sv,   "nan"sv,  "-0"sv,     "1e400"sv,   "x"sv,
+        ""sv,     " 1"sv,   "0.1"sv,    "0x10"sv, "1e17"sv,   "-1.5"sv,    "3.0e2"sv,
+        "1e-5"sv, "1e21"sv, "1e-400"sv, "2.5"sv,  "infini"sv, "100000"sv,  "9007199254740993"sv,
+        ".5"sv,   "5."sv,   "1e5"sv,    "+3"sv,   "(1"sv,     "-1e-320"sv, "123456789.125"sv};
+    if (one_score_ && !chance(40)) return "0";
+    if (chance(4)) return pick(odd);
+    return std::to_string(static_cast<int>(random_.below(8)) - 2);
+  }
+  std::string score_end() {
+    one_score_ = false;
+    if (chance(6)) return chance(2) ? "-inf" : "+inf";
+    return (chance(3) ? "(" : "") + score();
+  }
+  std::string bytes_end() {
+    using namespace std::string_view_literals;
+    static constexpr std::array odd{"-"sv, "+"sv, "a"sv, ""sv, "-x"sv, "["sv, "("sv, "-"sv, "+"sv};
+    if (chance(3)) return pick(odd);
+    return (chance(2) ? "(" : "[") + element();
   }
   std::string element() {
     static constexpr std::array<std::string_view, 9> few{
@@ -281,6 +334,8 @@ class LineMaker {
 
   Random random_;
   bool short_times_;
+  bool by_bytes_ = false;   // the row's ranges are
+  bool one_score_ = false;  // the key that was drawn last is given one score only
   std::string_view group_, rest_, token_;
 };
 

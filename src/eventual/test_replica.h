@@ -197,6 +197,12 @@ inline ModelState state_of(Table& table, Instant now) {
         for (std::size_t i = 0; i < value.as_set().size(); ++i)
           out.members.emplace(value.as_set().at(i));
         break;
+      case Type::sorted_set:
+        for (std::size_t i = 0; i < value.as_sorted_set().size(); ++i) {
+          out.fields.emplace(value.as_sorted_set().member_at(i),
+                             std::to_string(value.as_sorted_set().score_at(i)));
+        }
+        break;
     }
   });
   for (const std::string& key : keys) {

@@ -9,6 +9,7 @@
 #include "function/functions.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 /// Commands for this folder's tests, whose effects the tests choose.
 namespace holdfast::eventual::testing {
@@ -110,8 +111,9 @@ inline constexpr Row test_rows[] = {
 };
 
 inline const CommandTable& commands() {
-  static const CommandTable table{string_rows(), hash_rows(),           set_rows(),
-                                  key_rows(),    function::call_rows(), test_rows};
+  static const CommandTable table{string_rows(),     hash_rows(), set_rows(),
+                                  sorted_set_rows(), key_rows(),  function::call_rows(),
+                                  test_rows};
   return table;
 }
 

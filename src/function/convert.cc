@@ -185,9 +185,27 @@ class Writer {
 
 }  // namespace
 
-void push_reply(lua_State* L, std::string_view canonical) {
+void push_reply(lua_State* L, std::string_view canonical, bool flat_pairs) {
   ReplyTokens in(canonical);
-  push_value(L, in);
+  if (!flat_pairs || !canonical.starts_with('*')) return push_value(L, in);
+  const ReplyToken outer = in.next();
+  if (outer.null) return lua_pushboolean(L, 0);
+  luaL_checkstack(L, 4, "reply");
+  lua_createtable(L, static_cast<int>(2 * outer.children), 0);
+  int size = 0;
+  for (std::size_t i = 0; i < outer.children; ++i) {
+    const std::size_t at = in.position();
+    std::size_t of_pair = 1;
+    if (const ReplyToken element = in.next(); element.kind == '*' && !element.null) {
+      of_pair = element.children;
+    } else {
+      in.move_to(at);
+    }
+    for (std::size_t j = 0; j < of_pair; ++j) {
+      push_value(L, in);
+      lua_rawseti(L, -2, ++size);
+    }
+  }
 }
 
 void take_reply(lua_State* L, Reply& reply) {

@@ -11,8 +11,9 @@
 /// `ok` or `err`; what RESP2 does not know is as RESP2 has it.
 namespace holdfast::function {
 
-/// Pushes the one reply that `canonical` holds.
-void push_reply(lua_State* L, std::string_view canonical);
+/// Pushes the one reply that `canonical` holds; with `flat_pairs` an array of pairs as one flat
+/// array, as RESP2 has it.
+void push_reply(lua_State* L, std::string_view canonical, bool flat_pairs);
 
 /// Writes the value on top of the stack, and takes it off: a number as an integer, its fraction cut
 /// off; true as 1, false and nil as null; a table by its field ok, err, double, map or set, else as

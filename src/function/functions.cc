@@ -13,9 +13,18 @@ class OwnKeyspace final : public Commands {
  public:
   explicit OwnKeyspace(const Surroundings& on) : on_(on), seeds_(on.seed) {}
 
-  void call(Args args, Reply& reply) override {
-    const Row* const row =
-        args.size() > 1 ? on_.commands.find(args[0], args[1]) : on_.commands.find(args[0]);
+  bool call(Args args, Reply& reply) override {
+    const Row* const row = row_of(args);
+    run(row, args, reply);
+    return row != nullptr && (row->flags & flag_flat_pairs) != 0;
+  }
+
+ private:
+  const Row* row_of(Args args) const {
+    return args.size() > 1 ? on_.commands.find(args[0], args[1]) : on_.commands.find(args[0]);
+  }
+
+  void run(const Row* row, Args args, Reply& reply) {
     if (row == nullptr) return reply.raw_error("ERR Unknown Redis command called from script");
     const bool writes = row->access == Access::write;
     if ((!writes && row->access != Access::read) || (row->flags & flag_noscript) != 0)
@@ -37,7 +46,6 @@ class OwnKeyspace final : public Commands {
     row->strong(context, args, reply);
   }
 
- private:
   const Surroundings& on_;
   command::Random seeds_;
 };

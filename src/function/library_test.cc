@@ -18,7 +18,7 @@ using testing::StartsWith;
 /// GET, SET and a command that fails, over a map.
 class Few : public Commands {
  public:
-  void call(Args args, Reply& reply) override {
+  bool call(Args args, Reply& reply) override {
     calls.emplace_back(args.begin(), args.end());
     if (args[0] == "GET" && args.size() == 2) {
       const auto found = values.find(std::string(args[1]));
@@ -34,6 +34,7 @@ class Few : public Commands {
     } else {
       reply.raw_error("WRONGTYPE no");
     }
+    return false;
   }
   std::map<std::string, std::string> values;
   std::vector<std::vector<std::string>> calls;

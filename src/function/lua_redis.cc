@@ -44,9 +44,9 @@ void run_command(lua_State* L) {
   running.charge_bytes(L, bytes);
   std::string out;
   Reply reply(out);
-  running.commands()->call(args, reply);
+  const bool flat_pairs = running.commands()->call(args, reply);
   lua_settop(L, 0);
-  push_reply(L, out);
+  push_reply(L, out, flat_pairs);
 }
 
 bool is_error(lua_State* L) {

@@ -20,7 +20,8 @@ struct Loading;
 class Commands {
  public:
   virtual ~Commands() = default;
-  virtual void call(Args args, Reply& reply) = 0;
+  /// True: what RESP2 sees of the reply's array of pairs is one flat array.
+  virtual bool call(Args args, Reply& reply) = 0;
 };
 
 enum class Passed : std::uint8_t { nothing, work, memory };

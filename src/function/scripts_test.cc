@@ -44,6 +44,18 @@ TEST_F(ScriptsTest, SeeTheirKeysAndArguments) {
   EXPECT_EQ(eval({"return redis.call('GET', 'k')", "0"}), "$1\r\nv\r\n");
 }
 
+// As RESP2 has them. Pairs were tables of their own, for HRANDFIELD.
+TEST_F(ScriptsTest, SeePairsInOneFlatTable) {
+  eval({"redis.call('HSET', 'h', 'f', 'v') redis.call('ZADD', 'z', 1, 'a', 2.5, 'b')", "0"});
+  EXPECT_EQ(eval({"return redis.call('HRANDFIELD', 'h', 1, 'WITHVALUES')", "0"}),
+            "*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+  EXPECT_EQ(eval({"return redis.call('ZRANGE', 'z', 0, -1, 'WITHSCORES')", "0"}),
+            "*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$3\r\n2.5\r\n");
+  EXPECT_EQ(eval({"return redis.call('ZRANGE', 'z', 0, -1)", "0"}), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+  EXPECT_EQ(eval({"return redis.call('ZPOPMIN', 'z')", "0"}), "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
+  EXPECT_EQ(eval({"return redis.call('ZRANDMEMBER', 'none')", "0"}), "$-1\r\n");
+}
+
 TEST_F(ScriptsTest, ShareNothing) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(eval({"x = (x or 0) + 1 return x", "0"}), ":1\r\n");
 }

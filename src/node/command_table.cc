@@ -17,11 +17,27 @@
 namespace holdfast::node {
 
 std::unique_ptr<CommandTable> make_command_table() {
-  return std::make_unique<CommandTable>(std::initializer_list<std::span<const Row>>{
-      string_rows(), hash_rows(), set_rows(), key_rows(), version_rows(), id_rows(),
-      keyspace_rows(), member_rows(), service_rows(), function_rows(), function::call_rows(),
-      function::script_rows(), workflow::rows(), script_rows(), service_token_rows(),
-      server::session_rows(), node_rows(), slow_rows(), explain_rows()});
+  return std::make_unique<CommandTable>(
+      std::initializer_list<std::span<const Row>>{string_rows(),
+                                                  hash_rows(),
+                                                  set_rows(),
+                                                  sorted_set_rows(),
+                                                  key_rows(),
+                                                  version_rows(),
+                                                  id_rows(),
+                                                  keyspace_rows(),
+                                                  member_rows(),
+                                                  service_rows(),
+                                                  function_rows(),
+                                                  function::call_rows(),
+                                                  function::script_rows(),
+                                                  workflow::rows(),
+                                                  script_rows(),
+                                                  service_token_rows(),
+                                                  server::session_rows(),
+                                                  node_rows(),
+                                                  slow_rows(),
+                                                  explain_rows()});
 }
 
 }  // namespace holdfast::node

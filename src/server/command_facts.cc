@@ -66,10 +66,7 @@ void write_words(const std::vector<std::string_view>& words, Reply& reply) {
 }
 
 // Redis' key specification: where to begin, how to go on.
-void write_key_specs(const Row& row, Reply& reply) {
-  const bool counted = row.keys.count_at != 0;
-  if (row.keys.first == 0 && !counted) return reply.array(0);
-  reply.array(1);
+void write_key_spec(const Row& row, bool counted, Reply& reply) {
   reply.map(3);
   reply.bulk("flags");
   write_words(key_flags(row), reply);
@@ -102,6 +99,14 @@ void write_key_specs(const Row& row, Reply& reply) {
   reply.integer(row.keys.step);
   reply.bulk("limit");
   reply.integer(0);
+}
+
+void write_key_specs(const Row& row, Reply& reply) {
+  const bool counted = row.keys.count_at != 0;
+  const bool listed = row.keys.first != 0;
+  reply.array((listed ? 1 : 0) + (counted ? 1 : 0));
+  if (listed) write_key_spec(row, false, reply);
+  if (counted) write_key_spec(row, true, reply);
 }
 
 // A command that only has subcommands, as Redis describes one.

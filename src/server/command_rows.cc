@@ -125,7 +125,7 @@ std::optional<Unwrapped> command_with_keys(Session& session, Args args, Reply& r
     return std::nullopt;
   }
   const KeyRange range = key_range(*command->row, command->args);
-  if (range.first == 0 || range.first >= range.end) {
+  if (range.alone == 0 && (range.first == 0 || range.first >= range.end)) {
     reply.error({Code::err, "The command has no key arguments"});
     return std::nullopt;
   }

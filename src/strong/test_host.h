@@ -50,6 +50,7 @@ inline const CommandTable& commands() {
   static const CommandTable table{string_rows(),
                                   hash_rows(),
                                   set_rows(),
+                                  sorted_set_rows(),
                                   key_rows(),
                                   id_rows(),
                                   function::call_rows(),

@@ -11,6 +11,7 @@
 #include "table/undo.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast {
 
@@ -43,6 +44,14 @@ std::size_t heap_estimate(const Value& value) {
     item_bytes = 2 * sizeof(SmallString);
     for (; sampled < std::min(items, sampled_items); ++sampled) {
       sampled_bytes += outside(hash.field_at(sampled)) + outside(hash.value_at(sampled));
+    }
+  } else if (value.type() == Type::sorted_set) {
+    const SortedSet& set = value.as_sorted_set();
+    items = set.size();
+    // Its order is in nodes that are two thirds full, about.
+    item_bytes = sizeof(Scored) + sizeof(ScoreOrder::Entry);
+    for (; sampled < std::min(items, sampled_items); ++sampled) {
+      sampled_bytes += outside(set.member_at(sampled));
     }
   } else {
     const Set& set = value.as_set();

@@ -8,6 +8,7 @@
 #include "table/table.h"
 #include "table/test_table.h"
 #include "value/hash.h"
+#include "value/sorted_set.h"
 
 namespace holdfast {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 constexpr KeyspaceId keyspace{7};
 const Instant start = instant_from_ms(1'000'000);
 
-/// What a table is compared with: texts, and hashes as "field=value;…" of their
-/// fields in order.
+/// What a table is compared with: texts, hashes as "field=value;…" of their
+/// fields in order, and sorted sets likewise, followed by their order.
 struct Model {
   struct Kept {
     std::string text;
@@ -33,6 +34,14 @@ struct Model {
 std::string shown(const Value& value) {
   if (value.type() == Type::string) return text_of(value);
   std::string text;
+  if (value.type() == Type::sorted_set) {
+    const SortedSet& set = value.as_sorted_set();
+    for (std::size_t i = 0; i < set.size(); ++i) {
+      text.append(set.member_at(i)).append("@").append(std::to_string(set.score_at(i))).append(";");
+    }
+    for (const auto place : set.slice(0, set.size())) text.append("<").append(set.member_at(place));
+    return text;
+  }
   const Hash& hash = value.as_hash();
   for (std::size_t i = 0; i < hash.size(); ++i) {
     text.append(hash.field_at(i)).append("=").append(hash.value_at(i)).append(";");
@@ -128,6 +137,11 @@ class History {
       hash->put("f", "0");
       kept.text = "f=0;";
       table_->put(key, Value::hash(std::move(hash)));
+    } else if (draw(3) == 0) {
+      auto set = std::make_unique<SortedSet>();
+      for (int i = 0; i < 10; ++i) set->put("m" + std::to_string(i), i % 3);
+      const Value& put = table_->put(key, Value::sorted_set(std::move(set)));
+      kept.text = shown(put);
     } else {
       kept.text = draw(2) == 0 ? std::to_string(random_()) : std::string(draw(40), 'x');
       table_->put(key, Value::string(kept.text));
@@ -146,6 +160,12 @@ class History {
       for (std::uint32_t i = draw(4); i > 0; --i) {
         const std::string field = "g" + std::to_string(draw(12));
         draw(3) == 0 ? hash.erase(field) : hash.put(field, std::to_string(number));
+      }
+    } else if (value->type() == Type::sorted_set) {
+      SortedSet& set = value->as_sorted_set();
+      for (std::uint32_t i = draw(6); i > 0; --i) {
+        const std::string member = "m" + std::to_string(draw(14));
+        draw(3) == 0 && set.size() > 1 ? set.erase(member) : set.put(member, draw(5));
       }
     } else {
       *value = Value::integer(number);

@@ -5,6 +5,7 @@
 #include "table/table_impl.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast {
 
@@ -34,6 +35,7 @@ void Table::Undo::giving(std::string_view key, std::uint64_t version, const Valu
   changing(key, version, std::nullopt, expiry);
   if (value.type() == Type::hash) given_ = &value.as_hash();
   if (value.type() == Type::set) given_ = &value.as_set();
+  if (value.type() == Type::sorted_set) given_ = &value.as_sorted_set();
 }
 
 void Table::Undo::moved(std::string_view from, std::string_view to, std::uint64_t version) {
@@ -61,6 +63,17 @@ void Table::Undo::member_inserted(Set& set, std::string_view member) {
 void Table::Undo::member_erased(Set& set, std::size_t place) {
   if (&set != given_) return;
   steps_.emplace_back(MemberErased{owner_, &set, place, std::string(set.at(place))});
+}
+
+void Table::Undo::score_put(SortedSet& set, std::string_view member, std::optional<double> old) {
+  if (&set != given_) return;
+  steps_.emplace_back(ScorePut{owner_, &set, std::string(member), old});
+}
+
+void Table::Undo::score_erased(SortedSet& set, std::size_t place) {
+  if (&set != given_) return;
+  steps_.emplace_back(
+      ScoreErased{owner_, &set, place, std::string(set.member_at(place)), set.score_at(place)});
 }
 
 void Table::Undo::take_back() {
@@ -125,6 +138,16 @@ void Table::Undo::take_back(MemberInserted& step) {
 void Table::Undo::take_back(MemberErased& step) {
   own(step.owner);
   step.set->restore(step.place, step.member);
+}
+
+void Table::Undo::take_back(ScorePut& step) {
+  own(step.owner);
+  step.old ? step.set->put(step.member, *step.old) : step.set->erase(step.member);
+}
+
+void Table::Undo::take_back(ScoreErased& step) {
+  own(step.owner);
+  step.set->restore(step.place, step.member, step.score);
 }
 
 void Table::begin_undo() {

@@ -35,6 +35,8 @@ class Table::Undo final : public Recorder {
   void field_erased(Hash& hash, std::size_t place) override;
   void member_inserted(Set& set, std::string_view member) override;
   void member_erased(Set& set, std::size_t place) override;
+  void score_put(SortedSet& set, std::string_view member, std::optional<double> old) override;
+  void score_erased(SortedSet& set, std::size_t place) override;
 
   void take_back();
 
@@ -78,8 +80,21 @@ class Table::Undo final : public Recorder {
     std::size_t place;
     std::string member;
   };
-  using Step =
-      std::variant<Added, Changed, Moved, FieldPut, FieldErased, MemberInserted, MemberErased>;
+  struct ScorePut {
+    std::size_t owner;
+    SortedSet* set;
+    std::string member;
+    std::optional<double> old;
+  };
+  struct ScoreErased {
+    std::size_t owner;
+    SortedSet* set;
+    std::size_t place;
+    std::string member;
+    double score;
+  };
+  using Step = std::variant<Added, Changed, Moved, FieldPut, FieldErased, MemberInserted,
+                            MemberErased, ScorePut, ScoreErased>;
 
   void take_back(Added& step);
   void take_back(Changed& step);
@@ -88,6 +103,8 @@ class Table::Undo final : public Recorder {
   void take_back(FieldErased& step);
   void take_back(MemberInserted& step);
   void take_back(MemberErased& step);
+  void take_back(ScorePut& step);
+  void take_back(ScoreErased& step);
   /// Has the table count the owner's value again.
   void own(std::size_t owner);
 

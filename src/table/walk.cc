@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 
 #include "base/checksum.h"
 #include "table/table_impl.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast {
 
@@ -37,6 +39,15 @@ std::uint64_t content_digest(const Value& value) {
       const Set& set = value.as_set();
       std::uint64_t sum = 3;
       for (std::size_t i = 0; i < set.size(); ++i) sum += checksum(set.at(i), 3);
+      return sum;
+    }
+    case Type::sorted_set: {
+      const SortedSet& set = value.as_sorted_set();
+      std::uint64_t sum = 4;
+      for (std::size_t i = 0; i < set.size(); ++i) {
+        const auto bits = std::bit_cast<std::array<char, sizeof(double)>>(set.score_at(i));
+        sum += checksum(set.member_at(i), checksum({bits.data(), bits.size()}, 4));
+      }
       return sum;
     }
   }

@@ -9,6 +9,7 @@ namespace holdfast {
 
 class Hash;
 class Set;
+class SortedSet;
 
 /// Told what collections lose, before they lose it, so that it can be given back
 /// (Table::begin_undo). Views are of the collection as it is.
@@ -21,6 +22,9 @@ class Recorder {
   virtual void field_erased(Hash& hash, std::size_t place) = 0;
   virtual void member_inserted(Set& set, std::string_view member) = 0;
   virtual void member_erased(Set& set, std::size_t place) = 0;
+  /// The member will have another score, or be there where it was not.
+  virtual void score_put(SortedSet& set, std::string_view member, std::optional<double> old) = 0;
+  virtual void score_erased(SortedSet& set, std::size_t place) = 0;
 
   /// The one that this thread's collections tell; null: none.
   static inline thread_local Recorder* of_thread = nullptr;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "value/value.h"
 
+#include <bit>
+#include <cmath>
 #include <utility>
 
 #include "base/assert.h"
@@ -8,13 +10,14 @@
 #include "base/wire.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast {
 namespace {
 
 // Forms of a stored value: docs/formats/value.md. A type has one form, but for
 // strings, whose integers are stored as such.
-enum class Form : std::uint8_t { text = 1, hash = 2, set = 3, integer = 4 };
+enum class Form : std::uint8_t { text = 1, hash = 2, set = 3, integer = 4, sorted_set = 5 };
 
 std::string_view to_text(std::int64_t number, IntegerText& room) {
   const auto end = std::to_chars(room.bytes, room.bytes + sizeof(room.bytes), number).ptr;
@@ -46,6 +49,20 @@ Result<Value> decode_set(wire::Reader& in) {
   return Value::set(std::move(members));
 }
 
+Result<Value> decode_sorted_set(wire::Reader& in) {
+  std::vector<Scored> members;
+  for (std::uint64_t left = in.varint(); left > 0; --left) {
+    const std::string_view member = in.bytes();
+    const auto score = std::bit_cast<double>(in.u64());
+    if (!in.ok() || std::isnan(score)) return damaged();
+    members.push_back({SmallString(member), score});
+  }
+  if (members.empty()) return damaged();
+  auto set = SortedSet::of(std::move(members));
+  if (set == nullptr) return damaged();
+  return Value::sorted_set(std::move(set));
+}
+
 }  // namespace
 
 std::string_view type_name(Type type) {
@@ -56,6 +73,8 @@ std::string_view type_name(Type type) {
       return "hash";
     case Type::set:
       return "set";
+    case Type::sorted_set:
+      return "zset";
   }
   return "none";
 }
@@ -90,6 +109,10 @@ Value Value::set(std::unique_ptr<Set> members) {
   HF_ASSERT(members != nullptr);
   return Value(Held(std::move(members)));
 }
+Value Value::sorted_set(std::unique_ptr<SortedSet> members) {
+  HF_ASSERT(members != nullptr);
+  return Value(Held(std::move(members)));
+}
 
 Type Value::type() const {
   switch (held_.index()) {
@@ -97,6 +120,8 @@ Type Value::type() const {
       return Type::hash;
     case 3:
       return Type::set;
+    case 4:
+      return Type::sorted_set;
     default:
       return Type::string;
   }
@@ -114,11 +139,20 @@ Value Value::clone() const {
       for (std::size_t i = 0; i < from.size(); ++i) copy->put(from.field_at(i), from.value_at(i));
       return hash(std::move(copy));
     }
-    default: {
+    case 3: {
       auto copy = std::make_unique<Set>();
       const Set& from = as_set();
       for (std::size_t i = 0; i < from.size(); ++i) copy->insert(from.at(i));
       return set(std::move(copy));
+    }
+    default: {
+      const SortedSet& from = as_sorted_set();
+      std::vector<Scored> members;
+      members.reserve(from.size());
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        members.push_back({SmallString(from.member_at(i)), from.score_at(i)});
+      }
+      return sorted_set(SortedSet::of(std::move(members)));
     }
   }
 }
@@ -157,6 +191,14 @@ Set& Value::as_set() {
 const Set& Value::as_set() const {
   return const_cast<Value*>(this)->as_set();
 }
+SortedSet& Value::as_sorted_set() {
+  auto* held = std::get_if<std::unique_ptr<SortedSet>>(&held_);
+  HF_ASSERT(held != nullptr);
+  return **held;
+}
+const SortedSet& Value::as_sorted_set() const {
+  return const_cast<Value*>(this)->as_sorted_set();
+}
 
 std::size_t Value::heap_bytes() const {
   switch (held_.index()) {
@@ -166,8 +208,10 @@ std::size_t Value::heap_bytes() const {
       return std::get<1>(held_).heap_bytes();
     case 2:
       return sizeof(Hash) + as_hash().heap_bytes();
-    default:
+    case 3:
       return sizeof(Set) + as_set().heap_bytes();
+    default:
+      return sizeof(SortedSet) + as_sorted_set().heap_bytes();
   }
 }
 
@@ -200,6 +244,16 @@ void encode(const Value& value, std::string& out) {
       for (std::size_t i = 0; i < set.size(); ++i) wire::put_bytes(out, set.at(i));
       return;
     }
+    case Type::sorted_set: {
+      const SortedSet& set = value.as_sorted_set();
+      wire::put_u8(out, static_cast<std::uint8_t>(Form::sorted_set));
+      wire::put_varint(out, set.size());
+      for (std::size_t i = 0; i < set.size(); ++i) {
+        wire::put_bytes(out, set.member_at(i));
+        wire::put_u64(out, std::bit_cast<std::uint64_t>(set.score_at(i)));
+      }
+      return;
+    }
   }
 }
 
@@ -222,6 +276,8 @@ Result<Value> decode_value(std::string_view bytes) {
         return decode_hash(in);
       case Form::set:
         return decode_set(in);
+      case Form::sorted_set:
+        return decode_sorted_set(in);
     }
     return damaged();
   };

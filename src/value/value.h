@@ -16,9 +16,10 @@ namespace holdfast {
 
 class Hash;
 class Set;
+class SortedSet;
 
 /// The types a key can have. Numbers are stable: they are in checkpoints.
-enum class Type : std::uint8_t { string = 1, hash = 2, set = 3 };
+enum class Type : std::uint8_t { string = 1, hash = 2, set = 3, sorted_set = 4 };
 
 /// As Redis' TYPE names it.
 std::string_view type_name(Type type);
@@ -41,6 +42,7 @@ class Value {
   static Value integer(std::int64_t number);
   static Value hash(std::unique_ptr<Hash> fields);
   static Value set(std::unique_ptr<Set> members);
+  static Value sorted_set(std::unique_ptr<SortedSet> members);
   Value(Value&&) noexcept;
   Value& operator=(Value&&) noexcept;
   ~Value();
@@ -59,12 +61,15 @@ class Value {
   const Hash& as_hash() const;
   Set& as_set();
   const Set& as_set() const;
+  SortedSet& as_sorted_set();
+  const SortedSet& as_sorted_set() const;
 
   /// Bytes on the heap, roughly. O(1) for strings, O(n) for collections.
   std::size_t heap_bytes() const;
 
  private:
-  using Held = std::variant<std::int64_t, SmallString, std::unique_ptr<Hash>, std::unique_ptr<Set>>;
+  using Held = std::variant<std::int64_t, SmallString, std::unique_ptr<Hash>, std::unique_ptr<Set>,
+                            std::unique_ptr<SortedSet>>;
   explicit Value(Held held);
   Held held_;
 };

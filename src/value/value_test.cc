@@ -10,6 +10,7 @@
 
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast {
 namespace {
@@ -119,6 +120,14 @@ TEST(ValueFormat, IsAsItsPageSays) {  // docs/formats/value.md
   EXPECT_EQ(stored(Value::set(std::move(set))), std::string("\x03\x01\x01"
                                                             "a",
                                                             4));
+  auto sorted = std::make_unique<SortedSet>();
+  sorted->put("b", 2);
+  sorted->put("a", -0.5);
+  EXPECT_EQ(stored(Value::sorted_set(std::move(sorted))),
+            std::string("\x05\x02\x01"
+                        "b\x00\x00\x00\x00\x00\x00\x00\x40\x01"
+                        "a\x00\x00\x00\x00\x00\x00\xE0\xBF",
+                        22));
 }
 
 TEST(ValueFormat, WhatIsNoStoredValueIsCorrupt) {
@@ -135,7 +144,15 @@ TEST(ValueFormat, WhatIsNoStoredValueIsCorrupt) {
       std::string("\x03\x02\x01"
                   "a\x01"
                   "a",
-                  6),                                                   // a member twice
+                  6),              // a member twice
+      std::string("\x05\x00", 2),  // nor is an empty sorted set
+      std::string("\x05\x01\x01"
+                  "a\x00\x00\x00\x00\x00\x00\xF8\x7F",
+                  12),  // a score that is no number
+      std::string("\x05\x02\x01"
+                  "a\x00\x00\x00\x00\x00\x00\x00\x40\x01"
+                  "a\x00\x00\x00\x00\x00\x00\x08\x40",
+                  22),                                                  // a member twice
       std::string("\x03\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 11),  // a count without end
   };
   for (const std::string& bytes : cases) {
@@ -159,12 +176,15 @@ std::vector<Value> some_values() {
   for (const int size : {1, 8, 9, 200}) {
     auto hash = std::make_unique<Hash>();
     auto set = std::make_unique<Set>();
+    auto sorted = std::make_unique<SortedSet>();
     for (int i = 0; i < size; ++i) {
+      sorted->put("member " + std::to_string(i), i * 37 % 100);
       hash->put("field " + std::to_string(i), std::string(static_cast<std::size_t>(i), 'v'));
       set->insert("member " + std::to_string(i));
     }
     values.push_back(Value::hash(std::move(hash)));
     values.push_back(Value::set(std::move(set)));
+    values.push_back(Value::sorted_set(std::move(sorted)));
   }
   return values;
 }
@@ -202,6 +222,7 @@ TEST(Value, AMovedOrClonedValueIsTheSameAndACloneIsItsOwn) {
     EXPECT_EQ(stored(clone), before);
     EXPECT_EQ(clone.type(), value.type());
     if (clone.type() == Type::set) clone.as_set().insert("more");
+    if (clone.type() == Type::sorted_set) clone.as_sorted_set().put("more", 1);
     if (clone.type() == Type::hash) clone.as_hash().put("more", "");
     const Value moved = std::move(value);
     EXPECT_EQ(stored(moved), before);
