@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "eventual/saying.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "base/limits.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast::eventual {
 namespace {
@@ -48,6 +52,14 @@ std::string short_set(const Set& set) {
   return out;
 }
 
+std::string short_sorted_set(const SortedSet& set) {
+  std::string out;
+  for (const std::uint32_t place : set.slice(0, std::min(set.size(), limits::explained_items_max)))
+    add_item(out, fmt::format("{}: {}", in_short(set.member_at(place)), set.score_at(place)));
+  if (set.size() > limits::explained_items_max) add_item(out, std::string(ellipsis));
+  return out;
+}
+
 }  // namespace
 
 std::string in_short(std::string_view text) {
@@ -78,6 +90,10 @@ Saying say(Table& table, std::string_view key, Instant now) {
     case Type::set:
       saying.size = value->as_set().size();
       saying.value = short_set(value->as_set());
+      break;
+    case Type::sorted_set:
+      saying.size = value->as_sorted_set().size();
+      saying.value = short_sorted_set(value->as_sorted_set());
       break;
   }
   saying.digest = table.digest_of(key, now);
