@@ -342,8 +342,9 @@ void Node::make_sequencer() {
 void Node::make_watch() {
   live_state_ = std::make_unique<LiveState>(*this);
   const auto wall = [this] { return requests_->now(); };
+  const auto clock = [this] { return environment_->now(); };
   watch_ = std::make_unique<CommandWatch>(
-      *environment_, wall, [this](Ticket ticket) { return fronts_->client_of(ticket); });
+      clock, wall, [this](Ticket ticket) { return fronts_->client_of(ticket); });
   watch_->set_keyspace_of([this](const Row& row, Args args) -> std::string {
     if (row.access == Access::function && (row.flags & flag_script) == 0)
       return std::string(function::parse_name(args[1]).keyspace);

@@ -51,7 +51,7 @@ TEST(HttpEvents, TellsAtOnceAndThenEachSecond) {
 TEST(HttpEvents, EachEventIsAChunk) {
   Listener listener;
   listener.browser.say(ask);
-  EXPECT_EQ(listener.second(), "2a\r\nevent: state\ndata: {\"caller\":0,\"n\":2}\n\n\r\n");
+  EXPECT_EQ(listener.second(), "27\r\nevent: state\ndata: {\"caller\":0,\"n\":2}\n\n\r\n");
 }
 
 TEST(HttpEvents, ToHttp10TheBytesAreAsTheyAre) {

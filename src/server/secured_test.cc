@@ -313,7 +313,7 @@ TEST(Secured, PagesAreServed) {
   ASSERT_TRUE(web.server.listen("127.0.0.1:0"));
   Client client(web.server.port(), nobody(web.shop));
   // Two requests in one record, then one byte by byte, each in its own.
-  client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.say("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n");
   web.until(client, [&] { return client.heard().find("404 Not Found") != std::string::npos; });
   EXPECT_THAT(client.heard(), StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_GT(client.heard().size(), 1'000'000U);
