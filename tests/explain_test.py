@@ -45,6 +45,10 @@ def peers(count):
     return Cluster(count, flags=NODE_FLAGS, etcd=0)
 
 
+def all_answer(node):
+    return all(r["answered"] for r in explain(node, "likes:none")["replicas"])
+
+
 def refusal(client, *command):
     try:
         raise AssertionError(f"{command} answered {client(*command)}")
@@ -77,7 +81,9 @@ def two_nodes():
         check(replicas(told)["node2"]["why"], "why is told")
 
         second.launch()
+        second.wait_ready()
         meet(cluster, ["likes:1"], [b"7"])
+        wait_until(lambda: all_answer(first) and all_answer(second), MEET_S, "all are connected")
         wait_until(lambda: not origins(explain(first, "likes:1"))["node1"]["effects"], MEET_S, "folded")
         told = explain(second, "likes:1")
         equal(told["stable"]["sum"], 7)
@@ -120,6 +126,8 @@ def a_retry_at_two_nodes_counts_once():
         first.wait_ready()
         for node in (first, second):
             wait_until(lambda n=node: explain(n, "likes:42")["value"] == "11", MEET_S, "merged")
+        for node, other in ((first, "node2"), (second, "node1")):
+            wait_until(lambda n=node, o=other: replicas(explain(n, "likes:42"))[o]["answered"], MEET_S, "connected")
             told = explain(node, "likes:42", "ID", "anna:42")
             equal(told["ids"], [{"id": "anna:42", "merged-from": ["node1", "node2"] if node is first else ["node2", "node1"],
                                  "counted-from": "node1", "suppressed": 1, "answered-differently": False}])
@@ -127,7 +135,9 @@ def a_retry_at_two_nodes_counts_once():
             said = replicas(told)
             equal({n: said[n]["value"] for n in ("node1", "node2")}, {"node1": "11", "node2": "11"})
             equal(said["node3"]["answered"], False)
+            check(said["node3"]["why"] != "it is not known where it is", "the trouble with its address is told")
         third.launch()
+        third.wait_ready()
         meet(cluster, ["likes:42"], [b"11"])
         wait_until(lambda: explain(third, "likes:42")["ids"] == [], MEET_S, "once every node has it, no longer told apart")
 
@@ -140,7 +150,7 @@ def one_that_is_silent_is_waited_for_a_second():
         first, _, third = cluster.nodes
         write(first, "SET", "likes:a", "x")
         meet(cluster, ["likes:a"], [b"x"])
-        wait_until(lambda: all(r["answered"] for r in explain(first, "likes:a")["replicas"]), MEET_S, "all are connected")
+        wait_until(lambda: all_answer(first), MEET_S, "all are connected")
         third.process.send_signal(signal.SIGSTOP)
         try:
             with first.client(protocol=3) as client:

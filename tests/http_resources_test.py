@@ -205,6 +205,11 @@ def values(call):
     check("etag" not in call.api.headers, "of an eventual keyspace")
     status, problem = call("PUT", "/v1/values/likes:v", raw="y", headers={**id, "If-Match": '"1"'})
     equal((status, problem["code"], "strong keyspace" in problem["detail"]), (400, "UNSUPPORTED", True))
+    equal(call("GET", "/v1/explain/likes:v?id=likes-1")[1]["stable"]["value"], '"x"')
+    strong = call("GET", "/v1/explain/accounts:v")[1]
+    equal((strong["guarantee"], strong["type"], strong["size"]), ("strong", "string", 2))
+    equal(call("GET", "/v1/explain/likes:none")[1]["type"], "none")
+    equal(call("GET", "/v1/explain/likes:v?id=two%20words")[0], 400)
     equal(call("DELETE", "/v1/values/likes:v", headers={"Idempotency-Key": "likes-2"})[0], 204)
 
 

@@ -165,6 +165,17 @@ TEST(CommandTable, RefusesAnIncompleteRow) {
                                    .since = "0.1",
                                    .summary = "two"}};
   EXPECT_DEATH(CommandTable{twice}, "adjacent_find");
+  // What the node answers, later perhaps, can be no part of what runs as one.
+  static constexpr auto explains = [](node::Node&, ServiceId, Args, Reply&) {};
+  static constexpr Row waits[] = {{.name = "A",
+                                   .arity = 2,
+                                   .access = Access::read,
+                                   .flags = flag_no_multi,
+                                   .node = explains,
+                                   .group = "test",
+                                   .since = "0.1",
+                                   .summary = "one"}};
+  EXPECT_DEATH(CommandTable{waits}, "complete");
 }
 
 TEST(Arity, CountsTheNameAndTakesNegativesAsAtLeast) {

@@ -403,12 +403,10 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
 
 Status Mesh::ask(const std::string& node, const Question& question) {
   std::string why = "it is not known where it is";
+  const std::string told_address = options_.where ? options_.where->address_of(node) : "";
   for (const auto& [address, peer] : dialed_) {
-    if (peer->node != node) continue;
-    if (!peer->begun) {
-      why = peer->trouble;
-      continue;
-    }
+    if (!peer->begun && (peer->node == node || address == told_address)) why = peer->trouble;
+    if (!peer->begun || peer->node != node) continue;
     if (peer->version < protocol_version_questions)
       return fail(Code::unavailable, "it runs an older version, which cannot be asked");
     if (peer->unanswered == limits::mesh_questions_max)

@@ -4,6 +4,8 @@
 #include <absl/strings/match.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "base/request_id.h"
 #include "node/explain_reply.h"
@@ -115,7 +117,7 @@ constexpr Row rows[] = {
      .syntax = "key [ID id [id ...]]",
      .summary = "Why a key has its value: what came from which node, which of it counts, and what "
                 "each node says",
-     .complexity = "O(what is kept of the key), and up to a second for the other nodes",
+     .complexity = "O(the value), and up to a second for the other nodes",
      .on_eventual = "Tells of this replica's own bookkeeping, and asks the other nodes what they "
                     "say. In a strong keyspace: the version, and the log's position."},
 };

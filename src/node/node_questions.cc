@@ -74,11 +74,8 @@ void Node::answer_questions() {
   mesh_->mesh().set_questions(
       {.asked = [this](const mesh::Question& question,
                        const mesh::Mesh::Respond& respond) { asked(question, respond); },
-       .answered =
-           [this](const std::string& node, const mesh::Answer& answer) {
-             inquiries_.answered(node, answer);
-             environment_->wake();
-           }});
+       .answered = [this](const std::string& node,
+                          const mesh::Answer& answer) { inquiries_.answered(node, answer); }});
 }
 
 }  // namespace holdfast::node

@@ -28,6 +28,15 @@ inline std::span<const Row> node_rows() {
        .group = "server",
        .since = "0.1",
        .summary = "The number of keys"},
+      {.name = "EXPLAIN",
+       .arity = -2,
+       .keys = first_key,
+       .access = Access::read,
+       .flags = flag_no_multi | flag_noscript,
+       .node = node_row,
+       .group = "consistency",
+       .since = "0.1",
+       .summary = "A read that may wait"},
   };
   return rows;
 }

@@ -38,8 +38,9 @@ TEST(Transaction, OnceAndAfterCoverTheWholeOfIt) {
 }
 
 TEST(Transaction, WhatCannotBeQueuedSpoilsIt) {
-  for (const char* line : {"NOSUCH", "GET", "ONCE id INCR k", "LOCAL GET k", "PING", "DBSIZE",
-                           "CLIENT ID", "HELLO 3", "OUTCOME id ks", "UNWATCH", "COMMAND COUNT"}) {
+  for (const char* line :
+       {"NOSUCH", "GET", "ONCE id INCR k", "LOCAL GET k", "PING", "DBSIZE", "CLIENT ID", "HELLO 3",
+        "OUTCOME id ks", "UNWATCH", "COMMAND COUNT", "EXPLAIN k"}) {
     Talk talk;
     talk.line("MULTI");
     EXPECT_THAT(talk.line(line), StartsWith("-ERR ")) << line;
