@@ -222,6 +222,10 @@ def commands(call):
     for path in ("/", "/healthz", "/readyz", "/metrics", "/openapi.json"):
         equal(call("GET", path)[0], 200)
     equal(call("GET", "/console/none.js")[0], 404)
+    status, slow = call("GET", "/v1/slow?count=5")
+    equal((status, type(slow)), (200, list))
+    # What it tells is tests/http_events_test.py's: a stream has no end to read to.
+    equal(call("GET", "/v1/events", headers={"Origin": "http://evil.example"})[0], 403)
 
 
 def services(call):

@@ -76,7 +76,15 @@ async function run(): Promise<void> {
   const wait = waits_ms[Math.min(failures++, waits_ms.length - 1)] ?? 5_000;
   const was = live.get();
   const since_ms = was.status.is === "lost" ? was.status.since_ms : Date.now();
-  live.set({ ...was, status: { is: "lost", since_ms, again_ms: Date.now() + wait, why: typeof end === "string" ? reasons[end] : end.refused } });
+  live.set({
+    ...was,
+    status: {
+      is: "lost",
+      since_ms,
+      again_ms: Date.now() + wait,
+      why: typeof end === "string" ? reasons[end] : end.refused,
+    },
+  });
   timer = window.setTimeout(run, wait);
 }
 

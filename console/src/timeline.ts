@@ -7,6 +7,8 @@ import type { Attempt, Definition, RunStatus, StepDefinition } from "./types";
 export interface Mark {
   /** 0 to 1 along the axis. */
   at: number;
+  /** How many marks of the lane stand so near before it that it has to move aside. */
+  aside: number;
   attempt: Attempt;
 }
 
@@ -29,6 +31,8 @@ export interface Timeline {
   lanes: Lane[];
 }
 
+/** Of the axis; a mark is about as wide. */
+const near = 0.03;
 const begun = (state: string) => state !== "waiting" && state !== "skipped";
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** "200ms", "10m": as definitions write durations. */
@@ -107,9 +111,11 @@ export function lay_out(run: RunStatus, history: Attempt[], definition: Definiti
   }
 
   const lanes = run.steps.map((step): Lane => {
-    const marks = history
-      .filter((a) => a.step === step.step)
-      .map((attempt) => ({ at: at(attempt["ended-ms"]), attempt }));
+    const marks: Mark[] = [];
+    for (const attempt of history.filter((a) => a.step === step.step).sort((a, b) => a["ended-ms"] - b["ended-ms"])) {
+      const here = at(attempt["ended-ms"]);
+      marks.push({ at: here, aside: marks.filter((m) => here - m.at < near).length, attempt });
+    }
     const shown = { step: step.step, state: step.state, does: does(definition_of(definition, step.step)), marks };
     if (!begun(step.state)) return { ...shown, from: null, to: null, open: false };
     const { begin, end } = spans.get(step.step) ?? { begin: from_ms, end: null };

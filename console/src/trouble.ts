@@ -59,12 +59,13 @@ function of_nodes(state: State): Trouble[] {
       next: "The log no longer waits for it. It loads another node's checkpoint when it is back; nothing is to be done but to start it.",
     });
   const here = state.node.here;
-  if (here !== undefined && here !== "ok")
+  // Without its engine it is not ready either: that is said already.
+  if (here !== undefined && here !== "ok" && of_engine(state).length === 0)
     found.push({
       level: "bad",
       what: `This node is not ready: ${here}.`,
       next: "What it waits for is told at /readyz.",
-      command: "curl -s localhost:7380/readyz",
+      command: `curl -s ${state.node.http || "localhost:7380"}/readyz`,
     });
   return found;
 }

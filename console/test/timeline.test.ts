@@ -220,3 +220,20 @@ test("what a step does, in words", () => {
   assert.equal(does({ name: "a", wait: { signal: "paid", for: "1d" } }), "waits for signal paid, 1d at most");
   assert.equal(does(undefined), "");
 });
+
+test("marks at one moment stand side by side, in their order", () => {
+  const history = [
+    attempt("a", 1000),
+    attempt("a", 1000, { call: "undo" }),
+    attempt("a", 2000, { call: "undo", attempt: 2 }),
+  ];
+  const at = lay_out(run([["a", "undone"]], { "ended-ms": 2000 }), history, null, 0);
+  assert.deepEqual(
+    at.lanes[0]?.marks.map((m) => [m.at, m.aside, m.attempt.call]),
+    [
+      [0, 0, "do"],
+      [0, 1, "undo"],
+      [1, 0, "undo"],
+    ],
+  );
+});

@@ -77,6 +77,7 @@ test("two away are told together, in the plural", () => {
 test("what is bad stands before what only warns", () => {
   const found = troubles({
     ...well,
+    node: node("1", { here: "strong keyspaces: etcd is out of reach" }),
     engine: { name: "etcd", reachable: false },
     runs: { running: 0, undoing: 0, stuck: 2 },
     load: { "commands-a-second": 0, "memory-bytes": 91, "memory-limit-bytes": 100, "refused-a-second": 5 },
@@ -112,4 +113,10 @@ test("request ids near their bound, and a replica behind although it is connecte
   assert.equal(found.length, 2);
   assert.equal(found[0]?.href, "#/keyspaces/likes");
   assert.match(found[1]?.what ?? "", /60 s behind node 2/);
+});
+
+test("a node that is not ready for another reason than its engine says so", () => {
+  const [found] = troubles({ ...well, node: node("1", { here: "it waits for node 2", http: "10.0.0.1:7380" }) });
+  assert.match(found?.what ?? "", /not ready: it waits for node 2/);
+  assert.equal(found?.command, "curl -s 10.0.0.1:7380/readyz");
 });

@@ -4,6 +4,8 @@
 #include <absl/strings/match.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "base/request_id.h"
 #include "node/explain_reply.h"

@@ -108,16 +108,21 @@ async function by_keys_alone() {
   assert.match((await focus(page)).name, /^Skip to the page/);
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
+  await go(page, "settings");
+  await page.waitForTimeout(600);
   for (const address of Object.values(pages)) {
     await go(page, address);
     await page.waitForTimeout(600);
     // Another page: the focus is at its heading.
     assert.equal((await focus(page)).tag, "H1", address);
-    const wanted = await page
-      .locator("main :is(a[href], button:not(:disabled), input, select, textarea, [tabindex='0'])")
-      .evaluateAll(
-        (all) => all.filter((e) => !(e instanceof HTMLInputElement && e.type === "radio" && !e.checked)).length,
+    // What lies behind the heading and takes the focus; of radio buttons the chosen one.
+    const wanted = await page.evaluate(() => {
+      const all = document.querySelectorAll(
+        "main :is(a[href], button:not(:disabled), input, select, textarea, [tabindex='0'])",
       );
+      const behind = (e) => document.querySelector("h1").compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING;
+      return [...all].filter((e) => behind(e) && !(e.type === "radio" && !e.checked)).length;
+    });
     let met = 0;
     for (let i = 0; i < wanted; i++) {
       await page.keyboard.press("Tab");

@@ -78,6 +78,7 @@ function Load({ live, of }: { live: Live; of: Keyspace }) {
       <Chart
         title="Load at this node"
         {...span_of(live)}
+        least={10}
         format={rate}
         series={[
           {

@@ -78,6 +78,7 @@ function Charts({ live }: { live: Live }) {
         <Chart
           title="Load"
           {...shared}
+          least={10}
           format={rate}
           series={[
             { name: "commands a second", points: of((s) => s.commands), look: 1, filled: true },
@@ -89,6 +90,7 @@ function Charts({ live }: { live: Live }) {
         <Chart
           title="Latency, from arrival to reply"
           {...shared}
+          least={100}
           format={micros}
           series={[
             { name: "median", points: of((s) => s.p50_us), look: 1 },
@@ -179,7 +181,12 @@ function Figures({ state }: { state: State }) {
               ),
             ],
             ["position", count(engine?.position ?? state.node["applied-position"] ?? 0)],
-            ["append, median / 99 of 100", `${time(engine?.["append-p50-us"])} / ${time(engine?.["append-p99-us"])}`],
+            [
+              "append, median / 99 of 100",
+              engine?.["append-p50-us"] === undefined
+                ? "–"
+                : `${time(engine["append-p50-us"])} / ${time(engine["append-p99-us"])}`,
+            ],
           ]}
         />
       </Card>
@@ -225,7 +232,8 @@ export function Overview() {
     <Page title="Overview">
       {live.state ? (
         <>
-          <Now state={live.state} />
+          {/* A node that does not answer may be anything but well. */}
+          {live.status.is === "live" && <Now state={live.state} />}
           <Charts live={live} />
           <Figures state={live.state} />
           <Nodes state={live.state} />

@@ -59,11 +59,11 @@ function LaneRow({ lane }: { lane: Lane }) {
             style={{ left: part(lane.from), width: part(Math.max(0, lane.to - lane.from)) }}
           />
         )}
-        {lane.marks.map(({ at, attempt }, i) => (
+        {lane.marks.map(({ at, aside, attempt }, i) => (
           <span
             key={i}
             class={`mark ${attempt.call} ${good(attempt.outcome) ? "good" : "bad"}`}
-            style={{ left: part(at) }}
+            style={{ left: part(at), marginLeft: `${20 * aside - 4}px` }}
             title={`${attempt.call} ${attempt.attempt}: ${attempt.outcome}${attempt.error ? `, ${attempt.error}` : ""}`}
           >
             {attempt.call === "undo" ? "↶" : good(attempt.outcome) ? "✓" : "✕"}

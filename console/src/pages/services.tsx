@@ -5,7 +5,7 @@ import { api, type Outcome } from "../api";
 import { moment } from "../format";
 import { useAsked, useLive, useLogPosition } from "../hooks";
 import { Badge, Empty, Failed, Loading } from "../parts/notes";
-import { Card, Page } from "../parts/page";
+import { Card, Moment, Page } from "../parts/page";
 import { Table } from "../parts/table";
 import { link } from "../route";
 import type { Service } from "../types";
@@ -81,7 +81,7 @@ export function Services() {
                   ))
                 ),
             },
-            { name: "created", cell: (s) => moment(s["created-ms"]) },
+            { name: "created", cell: (s) => <Moment ms={s["created-ms"]} /> },
             {
               name: "former token counts until",
               cell: (s) => (s["former-token-until-ms"] === null ? "–" : moment(s["former-token-until-ms"])),

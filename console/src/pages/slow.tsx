@@ -2,11 +2,11 @@
 import { useState } from "preact/hooks";
 
 import { api, command } from "../api";
-import { micros, moment, plural } from "../format";
+import { micros, plural } from "../format";
 import { useAsked, useLive } from "../hooks";
 import { ChangeDialog } from "../parts/form";
 import { Empty, Failed, Loading } from "../parts/notes";
-import { Page } from "../parts/page";
+import { Moment, Page } from "../parts/page";
 import { Table } from "../parts/table";
 
 const count = 128;
@@ -49,7 +49,7 @@ export function SlowPage() {
             key_of={(s) => String(s.id)}
             class="card"
             columns={[
-              { name: "when", cell: (s) => moment(s["at-ms"]) },
+              { name: "when", cell: (s) => <Moment ms={s["at-ms"]} /> },
               { name: "took", number: true, cell: (s) => micros(s["took-us"]) },
               { name: "command", cell: (s) => <code class="cell">{s.command.join(" ")}</code> },
               { name: "service", cell: (s) => s.service || "–" },

@@ -2,11 +2,11 @@
 import { useState } from "preact/hooks";
 
 import { api } from "../api";
-import { duration, moment, plural } from "../format";
+import { duration, plural } from "../format";
 import { useAsked, useLive, useLogPosition } from "../hooks";
 import { Field } from "../parts/form";
 import { Badge, Empty, Failed, Loading } from "../parts/notes";
-import { Card, Page } from "../parts/page";
+import { Card, Moment, Page } from "../parts/page";
 import { Table } from "../parts/table";
 import { go, link } from "../route";
 import { does } from "../timeline";
@@ -150,7 +150,7 @@ export function Workflows({ query }: { query: URLSearchParams }) {
                 { name: "run", cell: (r) => <a href={link(["run", r.run])}>{r.run}</a> },
                 { name: "workflow", cell: (r) => `${r.workflow} v${r.version}` },
                 { name: "state", cell: (r) => <RunBadge state={r.state} /> },
-                { name: "began", cell: (r) => moment(r["started-ms"]) },
+                { name: "began", cell: (r) => <Moment ms={r["started-ms"]} /> },
                 {
                   name: "took",
                   number: true,

@@ -15,6 +15,8 @@ interface Props {
   series: Series[];
   from_ms: number;
   to_ms: number;
+  /** The axis reaches so far at least. */
+  least: number;
   format: (n: number) => string;
 }
 
@@ -22,8 +24,8 @@ const width = 600;
 const height = 150;
 
 /** Lines over time. The numbers of the last moment stand beside it as text, for everybody. */
-export function Chart({ title, series, from_ms, to_ms, format }: Props) {
-  const top = nice_top(Math.max(0, ...series.flatMap((s) => s.points.map((p) => p.y ?? 0))));
+export function Chart({ title, series, from_ms, to_ms, least, format }: Props) {
+  const top = nice_top(Math.max(least, ...series.flatMap((s) => s.points.map((p) => p.y ?? 0))));
   const box = { width, height, from_ms, to_ms, top };
   const now = series.map((s) => ({ ...s, last: s.points[s.points.length - 1]?.y ?? null }));
   return (

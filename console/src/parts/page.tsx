@@ -2,6 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
+import { moment } from "../format";
+
 interface Props {
   title: string;
   /** Above the title: where this page lies. */
@@ -64,6 +66,15 @@ export function Card({
       )}
       {children}
     </section>
+  );
+}
+
+/** A date and time, in one piece. */
+export function Moment({ ms }: { ms: number }) {
+  return (
+    <time class="nowrap" dateTime={new Date(ms).toISOString()}>
+      {moment(ms)}
+    </time>
   );
 }
 
