@@ -29,10 +29,7 @@ void CommandWatch::ended(const Row& row, Args args, ServiceId caller) {
 
 void CommandWatch::name_clients(Ticket ticket) {
   const auto [address, name] = client_(ticket);
-  for (SlowLog::Entry& entry : slow_.newest(std::exchange(unnamed_, 0))) {
-    entry.client = address;
-    entry.client_name = name;
-  }
+  slow_.name_newest(std::exchange(unnamed_, 0), address, name);
 }
 
 void CommandWatch::turn_ended(Monotonic began) {
