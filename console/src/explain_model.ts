@@ -43,6 +43,7 @@ export interface Stable {
   "expires-at-ms"?: number | null;
   fields?: Settled[];
   members?: Settled[];
+  scores?: Settled[];
   "left-out"?: number;
   note?: string;
 }
@@ -147,6 +148,7 @@ export function settled_parts(stable: Stable | undefined): SettledPart[] {
       words: `${f.field}: ${f.value ?? ""}${f.value !== undefined && f.sum !== undefined ? " + " : ""}${f.sum ?? ""}`,
       why: why(f),
     });
+  for (const s of stable.scores ?? []) found.push({ words: `${s.member}: ${s.value ?? s.sum ?? ""}`, why: why(s) });
   for (const m of stable.members ?? []) found.push({ words: String(m.member), why: why(m) });
   return found;
 }

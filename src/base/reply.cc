@@ -8,17 +8,6 @@
 namespace holdfast {
 namespace {
 
-constexpr std::size_t real_bytes_max = 32;
-
-std::string_view real_text(double value, char (&room)[real_bytes_max]) {
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  if (std::isnan(value)) return "nan";
-  constexpr int digits = 17;  // that many tell any two doubles apart
-  const auto end =
-      std::to_chars(room, room + sizeof(room), value, std::chars_format::general, digits).ptr;
-  return {room, static_cast<std::size_t>(end - room)};
-}
-
 // A line's text must not hold a line break: it would end the reply early and
 // let a caller's bytes be read as a second one.
 void append_line_text(std::string& out, std::string_view text) {
@@ -26,6 +15,16 @@ void append_line_text(std::string& out, std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view double_text(double value, DoubleText& room) {
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (std::isnan(value)) return "nan";
+  constexpr int digits = 17;  // that many tell any two doubles apart
+  const auto end = std::to_chars(room.bytes, room.bytes + sizeof(room.bytes), value,
+                                 std::chars_format::general, digits)
+                       .ptr;
+  return {room.bytes, static_cast<std::size_t>(end - room.bytes)};
+}
 
 void Reply::header(char kind, std::int64_t n) {
   char line[24];
@@ -77,15 +76,15 @@ void Reply::boolean(bool value) {
 }
 
 void Reply::real(double value) {
-  char room[real_bytes_max];
+  DoubleText room;
   out_.push_back(',');
-  out_.append(real_text(value, room));
+  out_.append(double_text(value, room));
   out_.append("\r\n", 2);
 }
 
 void Reply::bulk_real(double value) {
-  char room[real_bytes_max];
-  bulk(real_text(value, room));
+  DoubleText room;
+  bulk(double_text(value, room));
 }
 
 void Reply::verbatim_text(std::string_view text) {

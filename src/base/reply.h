@@ -9,6 +9,14 @@
 
 namespace holdfast {
 
+/// Room for what double_text() writes.
+struct DoubleText {
+  char bytes[32];
+};
+/// A number's decimal as Redis 7.0 writes it, 17 digits at most: whole ones below 10^17 as integers
+/// are. Reading it gives the number again. Lives as long as `room`.
+std::string_view double_text(double value, DoubleText& room);
+
 /// Appends a reply in its canonical form, which is RESP3 with RESP2's two
 /// nulls (`$-1` and `*-1`) kept apart. Commands write this one form; the
 /// server sends it as it is, or turns it into RESP2 or JSON, and a request id
@@ -28,7 +36,6 @@ class Reply {
   void null();
   void null_array();
   void boolean(bool value);
-  /// The decimal that Redis 7.0 writes: 17 digits, the shortest for what is whole.
   void real(double value);
   /// The same text as a bulk string.
   void bulk_real(double value);

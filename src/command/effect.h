@@ -25,12 +25,15 @@ enum class EffectKind : std::uint8_t {
   remove_member = 8,  // key, element
   expire = 9,         // key, number: milliseconds since 1970; the last writer wins
   persist = 10,       // key: as expire, but never
+  put_score = 11,     // key, element, text: double_text() of the score. As put_field.
+  add_score = 12,     // key, element, number
+  remove_score = 13,  // key, element
 };
 
 struct Effect {
   EffectKind kind{};
   std::string_view key;
-  std::string_view element;  // field or member
+  std::string_view element;  // field or member, of a set or a sorted one
   std::string_view text;
   std::int64_t number = 0;
   bool keep_expiry = false;  // put_string: SET … KEEPTTL, INCRBY's sibling commands never need it

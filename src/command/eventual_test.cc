@@ -43,6 +43,9 @@ TEST(LoneReplica, TakesEveryCommandOfEventualKeyspaces) {
       world.eventual({"HSET", "t:h1", "a", "5"}, start);
       world.eventual({"SADD", "t:m1", "a", "b", "c", "1"}, start);
       world.eventual({"PEXPIRE", "t:m1", "9999"}, start);
+      for (const char* key : {"t:z1", "t:z2", "t:z3", "t:z4"}) {
+        world.eventual({"ZADD", key, "0", "a", "0", "b", "0", "1"}, start);
+      }
       world.forget_effects();
       const std::string reply = world.eventual(LineMaker(seed, true).make(*row), start);
       taken = taken || reply[0] != '-';
@@ -109,14 +112,43 @@ TEST(Effects, SetWithAConditionNeedsStrong) {
   EXPECT_EQ(run({"SET", "k", "v", "NX", "XX"}), "-ERR syntax error\r\n");
 }
 
+TEST(Effects, ScoresArePutAddedToAndRemoved) {
+  Case run;
+  EXPECT_EQ(run({"ZADD", "z", "1.5", "a", "-0", "b"}), ":2\r\n");
+  EXPECT_EQ(run.effects(), (Seen{{EffectKind::put_score, "z", "a", "1.5", 0, false},
+                                 {EffectKind::put_score, "z", "b", "0", 0, false}}));
+  EXPECT_EQ(run({"ZADD", "z", "CH", "0", "b"}), ":0\r\n");
+  EXPECT_EQ(run.effects(), (Seen{{EffectKind::put_score, "z", "b", "0", 0, false}}))
+      << "a concurrent remove must not win over it";
+  EXPECT_EQ(run({"ZINCRBY", "z", "3", "b"}), ",3\r\n");
+  EXPECT_EQ(run.effects(), (Seen{{EffectKind::add_score, "z", "b", "", 3, false}}));
+  EXPECT_EQ(run({"ZREM", "z", "b", "x"}), ":1\r\n");
+  EXPECT_EQ(run.effects(), (Seen{{EffectKind::remove_score, "z", "b", "", 0, false}}));
+  EXPECT_EQ(run({"ZREMRANGEBYSCORE", "z", "1", "2"}), ":1\r\n");
+  EXPECT_EQ(run.effects(), (Seen{{EffectKind::remove_score, "z", "a", "", 0, false}}));
+}
+
+TEST(Effects, ScoresWithConditionsOrSumsThatAreNotExactNeedStrong) {
+  Case run;
+  run({"ZADD", "z", "0.5", "half", "9007199254740991", "most"});
+  for (const Line& line :
+       {Line{"ZADD", "z", "NX", "1", "a"}, Line{"ZADD", "z", "GT", "1", "a"},
+        Line{"ZINCRBY", "z", "0.5", "a"}, Line{"ZINCRBY", "z", "1", "half"},
+        Line{"ZINCRBY", "z", "1", "most"}, Line{"ZADD", "z", "INCR", "inf", "a"}}) {
+    EXPECT_TRUE(run(line).starts_with("-UNSUPPORTED Z")) << line[3];
+    EXPECT_TRUE(run.effects().empty());
+  }
+}
+
 TEST(Effects, CommandsThatPromiseMoreNeedStrong) {
   Case run;
   for (const Line& line :
        {Line{"SETNX", "k", "v"}, Line{"MSETNX", "k", "v"}, Line{"HSETNX", "k", "f", "v"},
         Line{"GETSET", "k", "v"}, Line{"GETDEL", "k"}, Line{"SPOP", "k"},
-        Line{"SMOVE", "k", "l", "m"}, Line{"RENAME", "k", "l"}, Line{"RENAMENX", "k", "l"},
-        Line{"COPY", "k", "l"}, Line{"APPEND", "k", "v"}, Line{"SETRANGE", "k", "0", "v"},
-        Line{"INCRBYFLOAT", "k", "1"}, Line{"HINCRBYFLOAT", "k", "f", "1"}}) {
+        Line{"SMOVE", "k", "l", "m"}, Line{"ZPOPMIN", "k"}, Line{"ZMPOP", "1", "k", "MIN"},
+        Line{"RENAME", "k", "l"}, Line{"RENAMENX", "k", "l"}, Line{"COPY", "k", "l"},
+        Line{"APPEND", "k", "v"}, Line{"SETRANGE", "k", "0", "v"}, Line{"INCRBYFLOAT", "k", "1"},
+        Line{"HINCRBYFLOAT", "k", "f", "1"}}) {
     const std::string reply = run(line);
     EXPECT_TRUE(reply.starts_with("-UNSUPPORTED " + line[0] + " needs a strong keyspace: "))
         << reply;

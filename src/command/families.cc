@@ -35,8 +35,8 @@ std::span<const Row> set_rows() {
 
 std::span<const Row> sorted_set_rows() {
   static const std::vector<Row> rows =
-      joined({command::score_rows(), command::score_range_rows(), command::score_end_rows(),
-              command::score_algebra_rows()});
+      joined({command::score_rows(), command::score_walk_rows(), command::score_range_rows(),
+              command::score_end_rows(), command::score_algebra_rows()});
   return rows;
 }
 

@@ -116,4 +116,21 @@ void store_members(Context& ctx, std::string_view key, std::vector<Scored> membe
   reply.integer(static_cast<std::int64_t>(size));
 }
 
+void emit_score(EventualContext& ctx, std::string_view key, std::string_view member, double score) {
+  DoubleText room;
+  ctx.effects.emit({.kind = EffectKind::put_score,
+                    .key = key,
+                    .element = member,
+                    .text = double_text(kept_score(score), room)});
+}
+
+void store_members(EventualContext& ctx, std::string_view key, const std::vector<Scored>& members,
+                   Reply& reply) {
+  if (ctx.table.find(key, ctx.now) != nullptr) {
+    ctx.effects.emit({.kind = EffectKind::clear, .key = key});
+  }
+  for (const Scored& member : members) emit_score(ctx, key, member.key.view(), member.score);
+  reply.integer(static_cast<std::int64_t>(members.size()));
+}
+
 }  // namespace holdfast::command

@@ -62,5 +62,11 @@ void reply_members(const SortedSet& set, const std::vector<std::uint32_t>& place
 
 /// Replaces whatever the key held; none leaves no key. Replies how many. No member twice.
 void store_members(Context& ctx, std::string_view key, std::vector<Scored> members, Reply& reply);
+/// The same in an eventual keyspace.
+void store_members(EventualContext& ctx, std::string_view key, const std::vector<Scored>& members,
+                   Reply& reply);
+
+/// Gives a member of an eventual keyspace this score.
+void emit_score(EventualContext& ctx, std::string_view key, std::string_view member, double score);
 
 }  // namespace holdfast::command

@@ -136,8 +136,6 @@ void sintercard(Table& table, Instant now, Args args, Reply& reply) {
 }
 
 constexpr std::string_view local_view = "this replica's view";
-constexpr std::string_view stores_view =
-    "the result on this replica's view; removes what it had seen at the destination";
 
 constexpr Row rows[] = {
     {.name = "SINTER",

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "command/families.h"
-#include "command/glob.h"
 #include "command/lookup.h"
 #include "command/parse.h"
-#include "command/random.h"
 #include "command/score_range.h"
 #include "value/sorted_set.h"
 
@@ -43,78 +42,6 @@ void zmscore(Table& table, Instant now, Args args, Reply& reply) {
   for (const std::string_view member : args.subspan(2)) reply_score(*set, member, reply);
 }
 
-void reply_random(const SortedSet& set, std::size_t place, bool with_scores, Reply& reply) {
-  if (with_scores) reply.array(2);
-  reply.bulk(set.member_at(place));
-  if (with_scores) reply.real(set.score_at(place));
-}
-
-// A negative count may repeat members, a positive one does not.
-void zrandmember_many(const SortedSet& set, std::int64_t count, bool with_scores, Random random,
-                      Reply& reply) {
-  if (count < 0) {
-    const auto places = repeated_places(
-        random, set.size(), static_cast<std::uint64_t>(-count),
-        [&](std::size_t place) { return set.member_at(place).size() + sizeof(double); });
-    if (!places) return reply.raw_error(errors::out_of_range);
-    reply.array(places->size());
-    for (const std::size_t place : *places) reply_random(set, place, with_scores, reply);
-    return;
-  }
-  const std::size_t n = std::min(static_cast<std::size_t>(count), set.size());
-  reply.array(n);
-  RandomPlaces places(random, set.size());
-  for (std::size_t i = 0; i < n; ++i) reply_random(set, places.next(), with_scores, reply);
-}
-
-void zrandmember(Table& table, Instant now, Args args, Reply& reply) {
-  std::int64_t count = 1;
-  const bool with_scores = args.size() == 4;
-  if (args.size() >= 3) {
-    const auto number = signed_count_argument(args[2], reply);
-    if (!number) return;
-    if (args.size() > 4 || (with_scores && !equals_nocase(args[3], "WITHSCORES"))) {
-      return reply.raw_error(errors::syntax);
-    }
-    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 2;
-    if (with_scores && (*number < -most || *number > most)) {
-      return reply.raw_error(errors::out_of_range);
-    }
-    count = *number;
-  }
-  const auto set = find_sorted_set(table, args[1], now, reply);
-  if (!set) return;
-  const bool one = args.size() == 2;
-  if (*set == nullptr) return one ? reply.null() : reply.array(0);
-  Random random = random_of_read(now, reply);
-  if (one) return reply.bulk((*set)->member_at(random.below((*set)->size())));
-  zrandmember_many(**set, count, with_scores, random, reply);
-}
-
-// By places, downward, as SSCAN: ranks move with every change (value/sorted_set.h).
-void zscan(Table& table, Instant now, Args args, Reply& reply) {
-  const auto cursor = cursor_argument(args[2], reply);
-  if (!cursor) return;
-  const auto set = find_sorted_set(table, args[1], now, reply);
-  if (!set) return;
-  const auto options = *set == nullptr ? ScanOptions{} : scan_options(args, 3, reply);
-  if (!options) return;
-  const std::size_t size = size_of(*set);
-  const std::size_t from = *cursor == 0 ? size : std::min<std::size_t>(*cursor, size);
-  const std::size_t end = from - std::min(options->count, from);
-  std::vector<std::size_t> places;
-  for (std::size_t i = from; i-- > end;) {
-    if (!options->match || glob_match(*options->match, (*set)->member_at(i))) places.push_back(i);
-  }
-  reply.array(2);
-  reply.bulk(std::to_string(end));
-  reply.array(places.size() * 2);
-  for (const std::size_t place : places) {
-    reply.bulk((*set)->member_at(place));
-    reply.bulk_real((*set)->score_at(place));
-  }
-}
-
 // -- Writing
 
 struct AddOptions {
@@ -135,12 +62,15 @@ struct Addition {
 };
 
 bool take_option(std::string_view text, AddOptions& options) {
-  if (equals_nocase(text, "NX")) return options.only_new = true;
-  if (equals_nocase(text, "XX")) return options.only_there = true;
-  if (equals_nocase(text, "GT")) return options.only_greater = true;
-  if (equals_nocase(text, "LT")) return options.only_less = true;
-  if (equals_nocase(text, "CH")) return options.count_changed = true;
-  if (equals_nocase(text, "INCR")) return options.increment = true;
+  static constexpr std::pair<std::string_view, bool AddOptions::*> names[] = {
+      {"NX", &AddOptions::only_new},      {"XX", &AddOptions::only_there},
+      {"GT", &AddOptions::only_greater},  {"LT", &AddOptions::only_less},
+      {"CH", &AddOptions::count_changed}, {"INCR", &AddOptions::increment}};
+  for (const auto& [name, option] : names) {
+    if (!equals_nocase(text, name)) continue;
+    options.*option = true;
+    return true;
+  }
   return false;
 }
 
@@ -288,6 +218,81 @@ void zrem(Context& ctx, Args args, Reply& reply) {
   reply.integer(erased);
 }
 
+// -- In eventual keyspaces. An effect is in the table when emit() returns, so
+// what was found must be found again after it.
+
+constexpr std::string_view sums_need_integers =
+    "needs a strong keyspace where increment, score or sum is not an integer below 2^53: sums of "
+    "other numbers depend on the order of adding";
+
+std::optional<std::int64_t> exact_integer(double number) {
+  constexpr double range = 9'007'199'254'740'992;  // 2^53
+  if (!(number > -range && number < range) || number != std::trunc(number)) return std::nullopt;
+  return static_cast<std::int64_t>(number);
+}
+
+void merge_increment(EventualContext& ctx, std::string_view key, const Addition& addition,
+                     Reply& reply) {
+  const std::string_view member = addition.member(0);
+  const auto set = find_sorted_set(ctx.table, key, ctx.now, reply);
+  if (!set) return;
+  const auto score = *set == nullptr ? std::nullopt : (*set)->score(member);
+  const auto by = exact_integer(addition.scores[0]);
+  const double sum = score ? *score + addition.scores[0] : addition.scores[0];
+  if (!by || (score && !exact_integer(*score)) || !exact_integer(sum)) {
+    return reply.error({Code::unsupported, "ZINCRBY " + std::string(sums_need_integers)});
+  }
+  ctx.effects.emit({.kind = EffectKind::add_score, .key = key, .element = member, .number = *by});
+  reply.real(sum);
+}
+
+void merge_add(EventualContext& ctx, Args args, AddOptions given, Reply& reply) {
+  const auto addition = addition_of(args, given, reply);
+  if (!addition) return;
+  const AddOptions& options = addition->options;
+  if (options.only_new || options.only_there || options.only_greater || options.only_less) {
+    return reply.error(
+        {Code::unsupported, "ZADD with NX, XX, GT or LT " + std::string(condition_needs_strong)});
+  }
+  if (options.increment) return merge_increment(ctx, args[1], *addition, reply);
+  Added added;
+  for (std::size_t i = 0; i < addition->scores.size(); ++i) {
+    const auto set = find_sorted_set(ctx.table, args[1], ctx.now, reply);
+    if (!set) return;
+    const double score = addition->scores[i];
+    const auto current = *set == nullptr ? std::nullopt : (*set)->score(addition->member(i));
+    added.created += current ? 0 : 1;
+    added.changed += current && *current != score ? 1 : 0;
+    // Elsewhere a remove may have seen only the earlier score: this one must survive it.
+    if (current == score && ctx.alone) continue;
+    emit_score(ctx, args[1], addition->member(i), score);
+  }
+  reply_added(options, added, reply);
+}
+
+void merge_zadd(EventualContext& ctx, Args args, Reply& reply) {
+  merge_add(ctx, args, {}, reply);
+}
+
+void merge_zincrby(EventualContext& ctx, Args args, Reply& reply) {
+  merge_add(ctx, args, {.increment = true}, reply);
+}
+
+void merge_zrem(EventualContext& ctx, Args args, Reply& reply) {
+  std::int64_t erased = 0;
+  for (const std::string_view member : args.subspan(2)) {
+    const auto set = find_sorted_set(ctx.table, args[1], ctx.now, reply);
+    if (!set) return;
+    if (*set == nullptr) break;
+    if (!(*set)->score(member)) continue;
+    ++erased;
+    ctx.effects.emit({.kind = EffectKind::remove_score, .key = args[1], .element = member});
+  }
+  reply.integer(erased);
+}
+
+constexpr std::string_view local_view = "this replica's view";
+
 constexpr Row rows[] = {
     {.name = "ZADD",
      .code = 340,
@@ -297,13 +302,15 @@ constexpr Row rows[] = {
      .flags = flag_denyoom | flag_fast,
      .strong = zadd,
      .unchanged = zadd_unchanged,
+     .eventual = merge_zadd,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
      .summary = "Add members or give them other scores; reply how many are new. A score of -0 is "
                 "kept as 0",
      .complexity = "O(members × log N)",
-     .on_eventual = sorted_sets_need_strong},
+     .on_eventual = "of a member's scores the last writer's, by hybrid clock, then origin; an add "
+                    "wins over a concurrent remove; NX, XX, GT and LT need a strong keyspace"},
     {.name = "ZINCRBY",
      .code = 341,
      .arity = 4,
@@ -311,12 +318,14 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_denyoom | flag_fast,
      .strong = zincrby,
+     .eventual = merge_zincrby,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key increment member",
      .summary = "Add to a member's score; reply the new one",
      .complexity = "O(log N)",
-     .on_eventual = sorted_sets_need_strong},
+     .on_eventual = "every increment with a distinct id counts once; the reply is this replica's "
+                    "view; other numbers than integers below 2^53 need a strong keyspace"},
     {.name = "ZREM",
      .code = 342,
      .arity = -3,
@@ -324,78 +333,52 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = zrem,
+     .eventual = merge_zrem,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key member [member ...]",
      .summary = "Remove members; reply how many were there",
      .complexity = "O(members × log N)",
-     .on_eventual = sorted_sets_need_strong},
+     .on_eventual = "removes what it had seen; a concurrent add or increment wins"},
     {.name = "ZCARD",
      .code = 343,
      .arity = 2,
      .keys = first_key,
      .access = Access::read,
-     .flags = flag_fast | flag_strong_only,
+     .flags = flag_fast,
      .read = zcard,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key",
      .summary = "How many members there are",
      .complexity = "O(1)",
-     .on_eventual = sorted_sets_need_strong},
+     .on_eventual = local_view},
     {.name = "ZSCORE",
      .code = 344,
      .arity = 3,
      .keys = first_key,
      .access = Access::read,
-     .flags = flag_fast | flag_strong_only,
+     .flags = flag_fast,
      .read = zscore,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key member",
      .summary = "A member's score",
      .complexity = "O(1)",
-     .on_eventual = sorted_sets_need_strong},
+     .on_eventual = local_view},
     {.name = "ZMSCORE",
      .code = 345,
      .arity = -3,
      .keys = first_key,
      .access = Access::read,
-     .flags = flag_fast | flag_strong_only,
+     .flags = flag_fast,
      .read = zmscore,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key member [member ...]",
      .summary = "The scores of several members",
      .complexity = "O(members)",
-     .on_eventual = sorted_sets_need_strong},
-    {.name = "ZRANDMEMBER",
-     .code = 346,
-     .arity = -2,
-     .keys = first_key,
-     .access = Access::read,
-     .flags = flag_flat_pairs | flag_strong_only,
-     .read = zrandmember,
-     .group = "sorted-set",
-     .since = "0.1",
-     .syntax = "key [count [WITHSCORES]]",
-     .summary = "Members by chance; a negative count may repeat them",
-     .complexity = "O(members replied)",
-     .on_eventual = sorted_sets_need_strong},
-    {.name = "ZSCAN",
-     .code = 347,
-     .arity = -3,
-     .keys = first_key,
-     .access = Access::read,
-     .flags = flag_strong_only,
-     .read = zscan,
-     .group = "sorted-set",
-     .since = "0.1",
-     .syntax = "key cursor [MATCH pattern] [COUNT count]",
-     .summary = "Walk a sorted set in steps; every member that stays is met. Scores are written as "
-                "ZSCORE does",
-     .complexity = "O(count)",
-     .on_eventual = sorted_sets_need_strong},
+     .on_eventual = local_view},
 };
 
 }  // namespace

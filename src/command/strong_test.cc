@@ -190,6 +190,11 @@ TEST(Strong, AShortRequestGetsNoReplyWithoutBound) {
   EXPECT_EQ(world.strong({"SRANDMEMBER", "s", "-" + over}, start),
             "-ERR value is out of range\r\n");
   EXPECT_EQ(world.strong({"HRANDFIELD", "h", "-" + over}, start), "-ERR value is out of range\r\n");
+  world.strong({"ZADD", "z", "1", std::string(1000, 'x')}, start);
+  EXPECT_EQ(world.strong({"ZRANDMEMBER", "z", "-" + over}, start),
+            "-ERR value is out of range\r\n");
+  EXPECT_EQ(world.strong({"ZRANDMEMBER", "z", "-" + most, "WITHSCORES"}, start),
+            "-ERR value is out of range\r\n");
   EXPECT_EQ(world.strong({"HRANDFIELD", "h", "-" + most, "WITHVALUES"}, start),
             "-ERR value is out of range\r\n");
 }

@@ -83,6 +83,19 @@ class LoneReplica : public EffectSink {
         HF_ASSERT(value->as_set().erase(effect.element));
         if (value->as_set().size() == 0) table_.erase(effect.key);
         break;
+      case EffectKind::put_score:
+        sorted_set(effect.key, value).put(effect.element, parse_score(effect.text).value());
+        break;
+      case EffectKind::add_score: {
+        SortedSet& scores = sorted_set(effect.key, value);
+        const double old = scores.score(effect.element).value_or(0);
+        scores.put(effect.element, old + static_cast<double>(effect.number));
+        break;
+      }
+      case EffectKind::remove_score:
+        HF_ASSERT(value->as_sorted_set().erase(effect.element));
+        if (value->as_sorted_set().size() == 0) table_.erase(effect.key);
+        break;
       case EffectKind::expire:
         table_.set_expiry(effect.key, instant_from_ms(effect.number));
         break;
@@ -96,6 +109,13 @@ class LoneReplica : public EffectSink {
   Hash& hash(std::string_view key, Value* value) {
     if (value == nullptr) value = &table_.put(key, Value::hash(std::make_unique<Hash>()));
     return value->as_hash();
+  }
+
+  SortedSet& sorted_set(std::string_view key, Value* value) {
+    if (value == nullptr) {
+      value = &table_.put(key, Value::sorted_set(std::make_unique<SortedSet>()));
+    }
+    return value->as_sorted_set();
   }
 
   Table& table_;

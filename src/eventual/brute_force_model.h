@@ -43,6 +43,7 @@ struct ModelValue {
   std::string text;
   std::map<std::string, std::string> fields;
   std::set<std::string> members;
+  std::map<std::string, std::string> scores;
   std::optional<std::int64_t> expiry;
   bool operator==(const ModelValue&) const = default;
 };
@@ -129,12 +130,13 @@ class BruteForceModel {
 
   static bool is_write(EffectKind kind) {
     return kind != EffectKind::clear && kind != EffectKind::remove_field &&
-           kind != EffectKind::remove_member;
+           kind != EffectKind::remove_member && kind != EffectKind::remove_score;
   }
   static bool removes(const ModelEffect& effect) {
     return effect.fresh || effect.kind == EffectKind::put_string ||
            effect.kind == EffectKind::clear || effect.kind == EffectKind::put_field ||
-           effect.kind == EffectKind::remove_field || effect.kind == EffectKind::remove_member;
+           effect.kind == EffectKind::remove_field || effect.kind == EffectKind::remove_member ||
+           effect.kind == EffectKind::put_score || effect.kind == EffectKind::remove_score;
   }
 
   /// Which piece of the key: the text, a field, a member, or the expiry.
@@ -151,6 +153,9 @@ class BruteForceModel {
         return {{'f', effect.element}};
       case EffectKind::add_member:
         return {{'m', effect.element}};
+      case EffectKind::put_score:
+      case EffectKind::add_score:
+        return {{'z', effect.element}};
       case EffectKind::expire:
       case EffectKind::persist:
         return {{'e', ""}};
@@ -168,6 +173,9 @@ class BruteForceModel {
         return piece == Piece{'f', effect.element};
       case EffectKind::remove_member:
         return piece == Piece{'m', effect.element};
+      case EffectKind::put_score:
+      case EffectKind::remove_score:
+        return piece == Piece{'z', effect.element};
       default:
         return false;
     }
@@ -195,7 +203,7 @@ class BruteForceModel {
         PieceValue& value = pieces[piece];
         const EffectKind kind = write.effect().kind;
         if (kind == EffectKind::add || kind == EffectKind::add_field ||
-            kind == EffectKind::add_member) {
+            kind == EffectKind::add_member || kind == EffectKind::add_score) {
           value.sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(value.sum.value_or(0)) +
                                                 static_cast<std::uint64_t>(write.effect().number));
         } else if (!value.put || value.put->order() < write.order()) {
@@ -204,7 +212,8 @@ class BruteForceModel {
       }
     }
 
-    ModelValue strings{.type = Type::string}, hashes{.type = Type::hash}, sets{.type = Type::set};
+    ModelValue strings{.type = Type::string}, hashes{.type = Type::hash}, sets{.type = Type::set},
+        sorted{.type = Type::sorted_set};
     bool is_string = false;
     std::optional<std::int64_t> expiry;
     for (const auto& [piece, value] : pieces) {
@@ -219,14 +228,18 @@ class BruteForceModel {
         case 'm':
           sets.members.insert(piece.second);
           break;
+        case 'z':
+          sorted.scores[piece.second] = score_text_of(value);
+          break;
         default:
           if (value.put->effect().kind == EffectKind::expire) expiry = value.put->effect().number;
       }
     }
-    for (ModelValue* one : {&strings, &hashes, &sets}) one->expiry = expiry;
+    for (ModelValue* one : {&strings, &hashes, &sets, &sorted}) one->expiry = expiry;
     if (is_string) return strings;
     if (!hashes.fields.empty()) return hashes;
     if (!sets.members.empty()) return sets;
+    if (!sorted.scores.empty()) return sorted;
     return std::nullopt;
   }
 
@@ -237,6 +250,22 @@ class BruteForceModel {
     if (!number || !value.sum) return text;
     return std::to_string(static_cast<std::int64_t>(static_cast<std::uint64_t>(*number) +
                                                     static_cast<std::uint64_t>(*value.sum)));
+  }
+
+  // As a text, but only integers of 54 bits are ones, and so they wrap around.
+  static std::string score_text_of(const PieceValue& value) {
+    constexpr std::int64_t range = std::int64_t{1} << 54;
+    std::int64_t number = 0;
+    if (value.put) {
+      const std::string& text = value.put->effect().text;
+      const auto whole = parse_integer(text);
+      if (!whole || *whole < -range / 2 || *whole >= range / 2) return text;
+      number = *whole;
+    }
+    number = (number + value.sum.value_or(0) % range) % range;
+    if (number >= range / 2) number -= range;
+    if (number < -range / 2) number += range;
+    return std::to_string(number);
   }
 
   std::vector<ModelTry> tries_;

@@ -6,15 +6,18 @@
 #include <optional>
 #include <utility>
 
+#include "base/reply.h"
+#include "eventual/element_values.h"
 #include "eventual/key_editor.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast::eventual {
 namespace {
 
 /// The type of what the effect works on; nothing when it is all the same to it.
-std::optional<Type> type_of(EffectKind kind) {
+std::optional<Type> type_for(EffectKind kind) {
   switch (kind) {
     case EffectKind::add:
       return Type::string;
@@ -25,6 +28,10 @@ std::optional<Type> type_of(EffectKind kind) {
     case EffectKind::add_member:
     case EffectKind::remove_member:
       return Type::set;
+    case EffectKind::put_score:
+    case EffectKind::add_score:
+    case EffectKind::remove_score:
+      return Type::sorted_set;
     default:
       return std::nullopt;
   }
@@ -38,6 +45,25 @@ void put_number(Hash& hash, std::string_view field, std::int64_t number) {
   char digits[20];
   const char* end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
   hash.put(field, {digits, static_cast<std::size_t>(end - digits)});
+}
+
+void change_score(Table& table, Value* value, const Effect& effect) {
+  if (value == nullptr) {
+    if (effect.kind == EffectKind::remove_score) return;
+    value = &table.put(effect.key, empty_part(Type::sorted_set));
+  }
+  Shown shown;
+  if (effect.kind == EffectKind::put_score) {
+    shown = shown_by_put(ElementKind::score, effect.text, 0);
+  } else if (effect.kind == EffectKind::add_score) {
+    const Base now = read_base(*value, ElementKind::score, effect.element);
+    if (now.has_put) return;  // a score that is no integer hides the increment, for good
+    shown = {.present = true,
+             .is_number = true,
+             .number = added(ElementKind::score, now.number, effect.number)};
+  }
+  write_shown(*value, ElementKind::score, effect.element, shown);
+  if (is_empty(*value)) table.erase(effect.key);
 }
 
 // `value`: what is at the key, of the effect's type; nullptr when there is nothing.
@@ -82,6 +108,10 @@ void change(Table& table, Value* value, const Effect& effect) {
       if (set.size() == 0) table.erase(effect.key);
       return;
     }
+    case EffectKind::put_score:
+    case EffectKind::add_score:
+    case EffectKind::remove_score:
+      return change_score(table, value, effect);
     case EffectKind::expire:
       if (value == nullptr) return;
       if (effect.number == expiry_never) return table.set_expiry(effect.key, std::nullopt);
@@ -101,7 +131,7 @@ void put_string(Table& table, const Effect& effect, bool may_expire) {
 }
 
 bool fits(const Value* value, EffectKind kind) {
-  const auto type = type_of(kind);
+  const auto type = type_for(kind);
   return value == nullptr || !type || value->type() == *type;
 }
 

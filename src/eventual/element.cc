@@ -54,10 +54,6 @@ class FirstRemovers {
   absl::InlinedVector<Act, 8> first_;
 };
 
-std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-
 bool heeds_content(const Element& element) {
   return element.kind != ElementKind::expiry && element.kind != ElementKind::content;
 }
@@ -77,6 +73,12 @@ bool weigh_each(const Element& element, const Element* content, Each each) {
 
 }  // namespace
 
+std::int64_t added(ElementKind kind, std::int64_t a, std::int64_t b) {
+  const int unused = kind == ElementKind::score ? 64 - score_bits : 0;
+  const auto sum = static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b);
+  return static_cast<std::int64_t>(sum << unused) >> unused;
+}
+
 bool weigh(const Element& element, const Element* content,
            absl::FunctionRef<void(const Item& item, bool covered)> each) {
   return weigh_each(element, content, each);
@@ -94,7 +96,7 @@ Shown evaluate(const Element& element, const Element* content) {
     if (covered || !item.writes()) return;
     if (item.role == Role::add) {
       has_sum = true;
-      sum = wrapping_add(sum, item.number);
+      sum = added(element.kind, sum, item.number);
     } else if (!has_put) {  // the first met is the greatest
       has_put = true;
       put = &item;
@@ -107,7 +109,7 @@ Shown evaluate(const Element& element, const Element* content) {
     const Base& base = element.base;
     if (base.has_sum) {
       has_sum = true;
-      sum = wrapping_add(sum, base.number);
+      sum = added(element.kind, sum, base.number);
     }
     if (base.has_put && (!has_put || stamp < base.stamp)) {
       has_put = true;
@@ -120,13 +122,14 @@ Shown evaluate(const Element& element, const Element* content) {
   if (!has_put) return {.present = has_sum, .is_number = true, .number = sum};
   Shown shown = shown_by_put(element.kind, text, put_number);
   shown.put = put;
-  if (shown.is_number) shown.number = wrapping_add(shown.number, sum);
+  if (shown.is_number) shown.number = added(element.kind, shown.number, sum);
   return shown;
 }
 
 Shown shown_by_put(ElementKind kind, std::string_view text, std::int64_t number) {
   if (kind == ElementKind::expiry) return {.present = number != expiry_never, .number = number};
-  const auto parsed = parse_integer(text);
+  auto parsed = parse_integer(text);
+  if (kind == ElementKind::score && parsed && added(kind, *parsed, 0) != *parsed) parsed.reset();
   return {
       .present = true, .is_number = parsed.has_value(), .number = parsed.value_or(0), .text = text};
 }
@@ -174,7 +177,7 @@ void fold_writes(Element& element, const Element* content,
     Base& base = element.base;
     if (item.role == Role::add) {
       base.has_sum = true;
-      base.number = wrapping_add(base.number, item.number);
+      base.number = added(element.kind, base.number, item.number);
     } else if (!base.has_put || base.stamp <= item.operation->stamp()) {
       base.has_put = true;
       base.stamp = item.operation->stamp();

@@ -67,7 +67,11 @@ enum class ElementKind : std::uint8_t {
   expiry = 3,
   field = 4,
   member = 5,
+  score = 6,  // of a member of a sorted set
 };
+
+/// Integers of so many bits are all doubles.
+inline constexpr int score_bits = 54;
 
 /// The time of a put that sets no expiry.
 inline constexpr std::int64_t expiry_never = INT64_MAX;
@@ -88,7 +92,7 @@ struct Element {
   ElementKind kind{};
   bool fold_queued = false;
   std::uint32_t place = 0;  // among its key's elements
-  SmallString name;         // of a field or member
+  SmallString name;         // of a field, member or score
   std::uint32_t refs = 0;   // operations that name it in `touched`
   Base base;
   Items items;
@@ -115,6 +119,11 @@ bool weigh(const Element& element, const Element* content,
 
 /// Operations that lost their last item; their owner looks after them.
 using Idle = std::vector<UnstableOperation*>;
+
+/// Adds as elements of this kind do: numbers wrap around at 64 bits, scores at 54, the integers
+/// that a double holds. So it does not matter in which order, and what of it lay in the table
+/// meanwhile.
+std::int64_t added(ElementKind kind, std::int64_t a, std::int64_t b);
 
 /// What a put alone shows.
 Shown shown_by_put(ElementKind kind, std::string_view text, std::int64_t number);

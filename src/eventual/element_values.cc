@@ -2,11 +2,14 @@
 #include "eventual/element_values.h"
 
 #include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "base/assert.h"
+#include "base/reply.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast::eventual {
 namespace {
@@ -24,6 +27,23 @@ Base base_of_text(std::string_view text) {
   return base;
 }
 
+// The same, of integers that take part in sums only.
+Base base_of_score(std::string_view text) {
+  const Shown shown = shown_by_put(ElementKind::score, text, 0);
+  Base base{.has_put = !shown.is_number, .has_sum = shown.is_number, .number = shown.number};
+  if (base.has_put) base.text = SmallString(text);
+  return base;
+}
+
+void write_score(SortedSet& scores, std::string_view name, const Shown& shown) {
+  if (!shown.present) {
+    scores.erase(name);
+  } else {
+    scores.put(name,
+               shown.is_number ? static_cast<double>(shown.number) : score_of(shown.text).value());
+  }
+}
+
 }  // namespace
 
 Type type_of(ElementKind kind) {
@@ -34,6 +54,8 @@ Type type_of(ElementKind kind) {
       return Type::hash;
     case ElementKind::member:
       return Type::set;
+    case ElementKind::score:
+      return Type::sorted_set;
     default:
       HF_ASSERT(false);
       return Type::string;
@@ -46,9 +68,24 @@ bool is_empty(const Value& value) {
       return value.as_hash().size() == 0;
     case Type::set:
       return value.as_set().size() == 0;
+    case Type::sorted_set:
+      return value.as_sorted_set().size() == 0;
     default:
       return false;
   }
+}
+
+std::optional<double> score_of(std::string_view text) {
+  double score = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), score);
+  if (error != std::errc() || end != text.data() + text.size() || std::isnan(score)) {
+    return std::nullopt;
+  }
+  DoubleText room;
+  if (double_text(score, room) != text || std::signbit(score) != text.starts_with('-')) {
+    return std::nullopt;
+  }
+  return score == 0 && std::signbit(score) ? std::nullopt : std::optional(score);
 }
 
 Base read_base(const Value& part, ElementKind kind, std::string_view name) {
@@ -70,6 +107,11 @@ Base read_base(const Value& part, ElementKind kind, std::string_view name) {
     case ElementKind::member:
       base.has_sum = part.as_set().contains(name);
       return base;
+    case ElementKind::score: {
+      const auto score = part.as_sorted_set().score(name);
+      DoubleText room;
+      return score ? base_of_score(double_text(*score, room)) : base;
+    }
     default:
       return base;
   }
@@ -84,6 +126,8 @@ void write_shown(Value& part, ElementKind kind, std::string_view name, const Sho
     } else {
       part.as_set().erase(name);
     }
+  } else if (kind == ElementKind::score) {
+    write_score(part.as_sorted_set(), name, shown);
   } else if (!shown.present) {
     part.as_hash().erase(name);
   } else if (shown.is_number) {
@@ -105,6 +149,8 @@ Value empty_part(Type type) {
       return Value::hash(std::make_unique<Hash>());
     case Type::set:
       return Value::set(std::make_unique<Set>());
+    case Type::sorted_set:
+      return Value::sorted_set(std::make_unique<SortedSet>());
     default:
       return Value::integer(0);
   }

@@ -11,6 +11,8 @@ namespace holdfast::eventual {
 /// The type whose part holds elements of this kind. Not for content and expiry.
 Type type_of(ElementKind kind);
 bool is_empty(const Value& value);
+/// The score whose double_text() this is; nothing: it is none's.
+std::optional<double> score_of(std::string_view text);
 
 /// What the part says of an element, as a base.
 Base read_base(const Value& part, ElementKind kind, std::string_view name);

@@ -11,6 +11,7 @@
 #include "eventual/open_key.h"
 #include "value/hash.h"
 #include "value/set.h"
+#include "value/sorted_set.h"
 
 namespace holdfast::eventual {
 namespace {
@@ -217,6 +218,7 @@ void fold_plain(Explainer& explainer, const OpenKey* key, const Value& part, boo
   std::size_t size = 1;
   const auto name_at = [&](std::size_t i) -> std::string_view {
     if (kind == ElementKind::field) return part.as_hash().field_at(i);
+    if (kind == ElementKind::score) return part.as_sorted_set().member_at(i);
     return kind == ElementKind::member ? part.as_set().at(i) : std::string_view();
   };
   if (part.type() == Type::hash) {
@@ -225,6 +227,9 @@ void fold_plain(Explainer& explainer, const OpenKey* key, const Value& part, boo
   } else if (part.type() == Type::set) {
     kind = ElementKind::member;
     size = part.as_set().size();
+  } else if (part.type() == Type::sorted_set) {
+    kind = ElementKind::score;
+    size = part.as_sorted_set().size();
   }
   std::size_t plain = size - (key == nullptr ? 0 : held_in(*key, part));
   for (std::size_t i = 0; i < size && plain > 0 && !explainer.is_full(); ++i) {

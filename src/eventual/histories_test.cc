@@ -80,13 +80,19 @@ class History {
     return texts[below(std::size(texts))];
   }
 
+  std::string score() {
+    static const char* scores[] = {"5", "-3", "1.5", "inf", "9007199254740991", "1e+17", "12"};
+    return scores[below(std::size(scores))];
+  }
+
   void effect_args(Line& line, TestReplica& replica) {
-    static constexpr int weights[] = {1, 1, 1, 2, 2, 2, 2, 3, 4, 4, 5, 5, 6, 7, 7, 8, 9, 10};
+    static constexpr int weights[] = {1, 1, 1, 2, 2, 2,  2,  3,  4,  4,  5, 5,
+                                      6, 7, 7, 8, 9, 10, 11, 11, 12, 12, 13};
     const int kind = weights[below(std::size(weights))];
     std::int64_t number = static_cast<std::int64_t>(below(9)) - 4;
     if (kind == 9) number = to_ms(replica.wall) + static_cast<std::int64_t>(below(120)) - 10;
-    line.insert(line.end(), {std::to_string(kind), key(), element(), text(), std::to_string(number),
-                             chance(30) ? "1" : "0"});
+    line.insert(line.end(), {std::to_string(kind), key(), element(), kind == 11 ? score() : text(),
+                             std::to_string(number), chance(30) ? "1" : "0"});
   }
 
   Line command(TestReplica& replica) {

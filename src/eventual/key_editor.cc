@@ -14,10 +14,6 @@ bool is_content_part(const Element& element) {
   return element.kind != ElementKind::content && element.kind != ElementKind::expiry;
 }
 
-std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-
 }  // namespace
 
 KeyEditor::KeyEditor(OpenKey& key, Table& table, Around around)
@@ -62,6 +58,12 @@ void KeyEditor::apply(UnstableOperation& operation, const MergedEffect& merged, 
       return put_in({ElementKind::member, effect.element, Role::add, 0, {}}, second);
     case EffectKind::remove_member:
       return put_in({ElementKind::member, effect.element, Role::remove, 0, {}}, second);
+    case EffectKind::put_score:
+      return put_in({ElementKind::score, effect.element, Role::put, 0, effect.text}, second);
+    case EffectKind::add_score:
+      return put_in({ElementKind::score, effect.element, Role::add, effect.number, {}}, second);
+    case EffectKind::remove_score:
+      return put_in({ElementKind::score, effect.element, Role::remove, 0, {}}, second);
     case EffectKind::expire:
     case EffectKind::persist:
       return put_in({.kind = ElementKind::expiry,
@@ -139,7 +141,8 @@ void KeyEditor::increment(Element& element, std::int64_t by) {
   const Value* part = live(type_of(element.kind));
   const Base now = part == nullptr ? Base{} : read_base(*part, element.kind, element.name.view());
   if (now.has_put) return;  // a text that is no integer hides it
-  show(element, {.present = true, .is_number = true, .number = wrapping_add(now.number, by)});
+  show(element,
+       {.present = true, .is_number = true, .number = added(element.kind, now.number, by)});
 }
 
 // ---- Elements

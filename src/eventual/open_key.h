@@ -3,6 +3,7 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -25,18 +26,20 @@ class Parts {
   const std::optional<Value>& of(Type type) const {
     return values_[static_cast<std::size_t>(type) - 1];
   }
-  bool empty() const { return !values_[0] && !values_[1] && !values_[2]; }
+  bool empty() const {
+    return std::ranges::none_of(values_, [](const auto& value) { return value.has_value(); });
+  }
   void clear() {
     for (auto& value : values_) value.reset();
   }
 
  private:
-  std::array<std::optional<Value>, 3> values_;
+  std::array<std::optional<Value>, 4> values_;
 };
 
 /// The types in the order in which one hides the next when concurrent
 /// operations made a key several of them.
-inline constexpr std::array types_by_rank{Type::string, Type::hash, Type::set};
+inline constexpr std::array types_by_rank{Type::string, Type::hash, Type::set, Type::sorted_set};
 
 /// A key of which not all is plain value in the table: some of its elements
 /// have items, or it has parts of several types. An element that is not among

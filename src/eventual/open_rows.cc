@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // How OpenState lies in checkpoints: docs/formats/open-rows.md.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/wire.h"
+#include "eventual/element_values.h"
 #include "eventual/open_state.h"
 
 namespace holdfast::eventual {
 namespace {
 
-constexpr std::uint8_t format_version = 1;
+// Version 1 had no sorted sets: parts of three types.
+constexpr std::uint8_t format_version = 2;
+constexpr std::size_t types_of_version_1 = 3;
 
 // The byte behind the keyspace in a row's key: operations lie before the keys
 // that name them.
@@ -83,8 +87,8 @@ void encode_parts(const Parts* parts, std::string& out) {
   }
 }
 
-bool decode_parts(wire::Reader& in, OpenKey& key, Parts OpenKey::Aside::*parts) {
-  for (const Type type : types_by_rank) {
+bool decode_parts(wire::Reader& in, std::size_t types, OpenKey& key, Parts OpenKey::Aside::*parts) {
+  for (const Type type : std::span(types_by_rank).first(types)) {
     const std::string_view bytes = in.bytes();
     if (bytes.empty()) continue;
     Result<Value> value = decode_value(bytes);
@@ -127,6 +131,10 @@ std::string row_of(const OpenKey& key) {
   wire::put_varint(out, key.elements().size());
   for (const auto& element : key.elements()) encode_element(*element, out);
   return out;
+}
+
+bool is_known(std::uint8_t version) {
+  return version >= 1 && version <= format_version;
 }
 
 Status damaged() {
@@ -247,7 +255,7 @@ Status OpenState::load_operation(std::string_view row_key, std::string_view row,
   operation.dot.origin.value = read_big_endian(row_key.substr(prefix_bytes, 8));
   operation.dot.sequence = read_big_endian(row_key.substr(prefix_bytes + 8));
   wire::Reader in(row);
-  if (in.u8() != format_version) return damaged();
+  if (!is_known(in.u8())) return damaged();
   const std::uint8_t flags = in.u8();
   operation.has_id = (flags & has_id_flag) != 0;
   operation.replies_differ = (flags & replies_differ_flag) != 0;
@@ -286,21 +294,23 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
   key.name = SmallString(row_key.substr(prefix_bytes));
   key.listed.stored = true;
   wire::Reader in(row);
-  if (in.u8() != format_version) return damaged();
+  const std::uint8_t version = in.u8();
+  if (!is_known(version)) return damaged();
+  const std::size_t types = version == 1 ? types_of_version_1 : types_by_rank.size();
   const std::uint8_t flags = in.u8();
   const std::uint8_t shown = in.u8();
   const std::int64_t expiry = in.signed_varint();
   key.parked = (flags & parked_flag) != 0;
   if ((flags & has_expiry_flag) != 0) key.live_expiry = instant_from_ms(expiry);
-  if (shown > static_cast<std::uint8_t>(Type::set)) return damaged();
+  if (shown > types) return damaged();
   if (shown != 0) key.shown = static_cast<Type>(shown);
-  if (!decode_parts(in, key, &OpenKey::Aside::hidden)) return damaged();
-  if (!decode_parts(in, key, &OpenKey::Aside::displaced)) return damaged();
+  if (!decode_parts(in, types, key, &OpenKey::Aside::hidden)) return damaged();
+  if (!decode_parts(in, types, key, &OpenKey::Aside::displaced)) return damaged();
   const std::uint64_t elements = in.varint();
   for (std::uint64_t i = 0; i < elements && in.ok(); ++i) {
     const std::uint8_t kind = in.u8();
     if (kind < static_cast<std::uint8_t>(ElementKind::content) ||
-        kind > static_cast<std::uint8_t>(ElementKind::member))
+        kind > static_cast<std::uint8_t>(ElementKind::score))
       return damaged();
     const std::string_view name = in.bytes();
     if (key.find(static_cast<ElementKind>(kind), name) != nullptr) return damaged();
@@ -312,6 +322,8 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
     element.base.stamp.origin = OriginId{in.u64()};
     element.base.number = in.signed_varint();
     element.base.text = SmallString(in.bytes());
+    const bool is_score = element.kind == ElementKind::score;
+    if (is_score && element.base.has_put && !score_of(element.base.text.view())) return damaged();
     const std::uint64_t items = in.varint();
     for (std::uint64_t j = 0; j < items && in.ok(); ++j) {
       const std::uint64_t origin = in.u64();
@@ -323,7 +335,8 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
       const auto role_bits = static_cast<std::uint8_t>(role & ~settled_flag);
       if (!in.ok() || found == by_dot.end() ||
           role_bits < static_cast<std::uint8_t>(Role::remove) ||
-          role_bits > static_cast<std::uint8_t>(Role::add))
+          role_bits > static_cast<std::uint8_t>(Role::add) ||
+          (is_score && static_cast<Role>(role_bits) == Role::put && !score_of(text)))
         return damaged();
       UnstableOperation& operation = *found->second;
       insert_item(element, Item{&operation, index, static_cast<Role>(role_bits),

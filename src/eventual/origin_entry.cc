@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "eventual/element_values.h"
 #include "eventual/replica.h"
 
 namespace holdfast::eventual {
@@ -29,16 +30,21 @@ bool has_element(EffectKind kind) {
     case EffectKind::remove_field:
     case EffectKind::add_member:
     case EffectKind::remove_member:
+    case EffectKind::put_score:
+    case EffectKind::add_score:
+    case EffectKind::remove_score:
       return true;
     default:
       return false;
   }
 }
 bool has_text(EffectKind kind) {
-  return kind == EffectKind::put_string || kind == EffectKind::put_field;
+  return kind == EffectKind::put_string || kind == EffectKind::put_field ||
+         kind == EffectKind::put_score;
 }
 bool has_number(EffectKind kind) {
-  return kind == EffectKind::add || kind == EffectKind::add_field || kind == EffectKind::expire;
+  return kind == EffectKind::add || kind == EffectKind::add_field ||
+         kind == EffectKind::add_score || kind == EffectKind::expire;
 }
 bool is_never_fresh(EffectKind kind) {
   return kind == EffectKind::put_string || kind == EffectKind::clear;
@@ -57,7 +63,7 @@ bool EffectReader::next(MergedEffect& out) {
   out.fresh = (head & effect_is_fresh) != 0;
   const bool same_key = (head & effect_same_key) != 0;
   ok_ = ok_ && (head & 0x80) == 0 && kind >= static_cast<std::uint8_t>(EffectKind::put_string) &&
-        kind <= static_cast<std::uint8_t>(EffectKind::persist) &&
+        kind <= static_cast<std::uint8_t>(EffectKind::remove_score) &&
         (!effect.keep_expiry || effect.kind == EffectKind::put_string) &&
         (!out.fresh || !is_never_fresh(effect.kind)) && (!same_key || !first_);
   if (!ok_) return false;
@@ -67,7 +73,8 @@ bool EffectReader::next(MergedEffect& out) {
   if (has_element(effect.kind)) effect.element = in_.bytes();
   if (has_text(effect.kind)) effect.text = in_.bytes();
   if (has_number(effect.kind)) effect.number = in_.signed_varint();
-  ok_ = ok_ && (effect.kind != EffectKind::expire || effect.number >= 0);
+  ok_ = ok_ && (effect.kind != EffectKind::expire || effect.number >= 0) &&
+        (effect.kind != EffectKind::put_score || score_of(effect.text));
   return ok_ && in_.ok();
 }
 

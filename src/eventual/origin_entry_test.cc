@@ -63,6 +63,23 @@ std::string write_golden() {
   return writer.take();
 }
 
+TEST(OriginEntry, AScoreIsWrittenInOneWayOnly) {
+  const auto opens = [](std::string_view score) {
+    EntryWriter writer;
+    writer.open(OriginId{1}, 1, {});
+    writer.begin({.keyspace = KeyspaceId{7}, .time = HybridTime{1}});
+    writer.effect({{.kind = EffectKind::put_score, .key = "z", .element = "m", .text = score}});
+    writer.commit("");
+    return EntryReader::open(writer.take()).has_value();
+  };
+  for (const char* good : {"0", "-3", "0.10000000000000001", "1e+17", "inf", "-inf"}) {
+    EXPECT_TRUE(opens(good)) << good;
+  }
+  for (const char* bad : {"", "x", "nan", "-0", "+1", "1.0", "0.1", "1e17", "0x1", " 1", "1 "}) {
+    EXPECT_FALSE(opens(bad)) << bad;
+  }
+}
+
 TEST(OriginEntry, IsWrittenAsItsPageSays) {
   EXPECT_EQ(hex_of(write_golden()), hex_of(bytes_of(golden)));
 }

@@ -35,6 +35,19 @@ struct AddedUp {
       return std::to_string(static_cast<std::int64_t>(static_cast<std::uint64_t>(*number) +
                                                       static_cast<std::uint64_t>(*sum)));
     }
+    // Integers of 54 bits add up, and wrap around there.
+    std::string score() const {
+      const auto wrapped = [](std::int64_t number) {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(number) << 10) >> 10;
+      };
+      if (!put) return std::to_string(wrapped(sum.value_or(0)));
+      const auto number = parse_integer(*put);
+      const bool is_whole = number && wrapped(*number) == *number;
+      if (!sum) return *put;
+      if (!is_whole) return "?";
+      return std::to_string(wrapped(static_cast<std::int64_t>(static_cast<std::uint64_t>(*number) +
+                                                              static_cast<std::uint64_t>(*sum))));
+    }
   };
   std::map<ElementKind, std::map<std::string, Piece>> pieces;
   std::optional<std::int64_t> expiry;
@@ -83,6 +96,7 @@ inline std::string mistake_in(const Explanation& explanation, const ModelValue* 
       if (kind == ElementKind::string) value.text = piece.text();
       if (kind == ElementKind::field) value.fields[name] = piece.text();
       if (kind == ElementKind::member) value.members.insert(name);
+      if (kind == ElementKind::score) value.scores[name] = piece.score();
     }
   }
   // Another type's parts count as well, and are hidden.
@@ -99,6 +113,7 @@ inline std::string mistake_in(const Explanation& explanation, const ModelValue* 
   is_there(Type::string, ElementKind::string);
   is_there(Type::hash, ElementKind::field);
   is_there(Type::set, ElementKind::member);
+  is_there(Type::sorted_set, ElementKind::score);
   if (shown != explanation.shown) return "another type is said to be shown";
   if (hidden != explanation.hidden) return "other types are said to be hidden";
   if (!shown || (value.expiry && *value.expiry <= now_ms))
@@ -108,6 +123,7 @@ inline std::string mistake_in(const Explanation& explanation, const ModelValue* 
   if (value.type != Type::string) value.text.clear();
   if (value.type != Type::hash) value.fields.clear();
   if (value.type != Type::set) value.members.clear();
+  if (value.type != Type::sorted_set) value.scores.clear();
   if (!(value == *read)) return "the parts add up to another value";
 
   // For a counter the origins' sums and what is stable are all there is.

@@ -46,6 +46,15 @@ inline Line sadd(const std::string& key, const std::string& member) {
 inline Line srem(const std::string& key, const std::string& member) {
   return effect_line(EffectKind::remove_member, key, member, "", 0);
 }
+inline Line zadd(const std::string& key, const std::string& member, const std::string& score) {
+  return effect_line(EffectKind::put_score, key, member, score, 0);
+}
+inline Line zincr(const std::string& key, const std::string& member, std::int64_t number) {
+  return effect_line(EffectKind::add_score, key, member, "", number);
+}
+inline Line zrem(const std::string& key, const std::string& member) {
+  return effect_line(EffectKind::remove_score, key, member, "", 0);
+}
 inline Line expire(const std::string& key, Instant at) {
   return effect_line(EffectKind::expire, key, "", "", to_ms(at));
 }

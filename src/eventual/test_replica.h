@@ -199,8 +199,9 @@ inline ModelState state_of(Table& table, Instant now) {
         break;
       case Type::sorted_set:
         for (std::size_t i = 0; i < value.as_sorted_set().size(); ++i) {
-          out.fields.emplace(value.as_sorted_set().member_at(i),
-                             std::to_string(value.as_sorted_set().score_at(i)));
+          DoubleText score;
+          out.scores.emplace(value.as_sorted_set().member_at(i),
+                             double_text(value.as_sorted_set().score_at(i), score));
         }
         break;
     }
@@ -220,6 +221,8 @@ inline std::string show(const ModelState& state) {
     for (const auto& [field, text] : value.fields)
       out.append("{").append(field).append(":").append(text).append("}");
     for (const auto& member : value.members) out += "[" + member + "]";
+    for (const auto& [member, score] : value.scores)
+      out.append("<").append(member).append(":").append(score).append(">");
     if (value.expiry) out += "@" + std::to_string(*value.expiry);
     out += " ";
   }

@@ -34,6 +34,8 @@ inline std::string describe(const Value* value) {
       return "string " + std::string(value->text(room));
     case Type::hash:
       return "hash of " + std::to_string(value->as_hash().size());
+    case Type::sorted_set:
+      return "sorted set of " + std::to_string(value->as_sorted_set().size());
     default:
       return "set of " + std::to_string(value->as_set().size());
   }

@@ -132,7 +132,8 @@ class Teller {
     Map map;
     map.text("what", what_of(effect));
     if (effect.kind == ElementKind::field) map.text("field", effect.element);
-    if (effect.kind == ElementKind::member) map.text("member", effect.element);
+    if (effect.kind == ElementKind::member || effect.kind == ElementKind::score)
+      map.text("member", effect.element);
     effect.id ? map.field("id").bulk(text_of(*effect.id)) : map.field("id").null();
     map.number("at-ms", to_ms(effect.time.wall()));
     map.text("clock", clock_of(effect.time));
@@ -161,7 +162,7 @@ class Teller {
 void tell_element(Reply& reply, const Explanation::Folded& folded) {
   Map map;
   map.text(folded.kind == ElementKind::field ? "field" : "member", folded.element);
-  if (folded.kind == ElementKind::field) {
+  if (folded.kind != ElementKind::member) {
     if (folded.has_put) map.text("value", quoted(folded.text, folded.text_bytes));
     if (folded.has_sum) map.number("sum", folded.number);
   }
@@ -197,6 +198,7 @@ void tell_stable(Reply& reply, const Explanation& explanation) {
   }
   tell_elements(map, "fields", explanation, ElementKind::field);
   tell_elements(map, "members", explanation, ElementKind::member);
+  tell_elements(map, "scores", explanation, ElementKind::score);
   map.count("left-out", explanation.stable_left_out);
   map.text("note", stable_note);
   map.write(reply);
