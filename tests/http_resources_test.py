@@ -124,6 +124,10 @@ def functions(call):
     status, libraries = call("GET", "/v1/functions?library=bank")
     names = [f["call"] for library in libraries for f in library["functions"]]
     check("accounts.debit" in names, names)
+    status, described = call("GET", "/v1/functions/openapi.json")
+    debit = described["paths"]["/v1/functions/accounts/debit"]["post"]
+    check(status == 200 and debit["operationId"] == "accounts.debit", described)
+    equal(debit["summary"], next(f["description"] for f in libraries[0]["functions"] if f["name"] == "debit"))
     status, told = call("POST", "/v1/functions/accounts/credit", {"keys": ["accounts:anna"], "args": [5]})
     equal((status, told["error"].split()[0]), (400, "NOACCOUNT"))
     equal(call("POST", "/v1/functions/accounts/open", {"keys": ["accounts:anna"]}), (200, {"result": 0}))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vector>
 
+#include "server/http_openapi.h"
 #include "server/http_resources.h"
 
 namespace holdfast::server {
@@ -14,6 +15,12 @@ Refused list_functions(Asking& asking) {
   }
   send(asking, words);
   return {};
+}
+
+HttpAnswer describe_functions(const Told& told) {
+  HttpAnswer listed = tell_reply(told);
+  if (listed.status == 200) listed.body = openapi_of_functions(listed.body);
+  return listed;
 }
 
 /// The words of an array of arguments: strings as they are, everything else as its JSON.
@@ -50,6 +57,9 @@ constexpr std::string_view functions_schema = R"({"type": "array", "items": {"ty
       "properties": {"name": {"type": "string"}, "description": {"type": ["string", "null"]},
         "call": {"type": "string"}, "flags": {"type": "array", "items": {"type": "string"}},
         "allow": {"type": ["array", "string", "null"]}}}}}}})";
+constexpr std::string_view description_schema = R"({"type": "object",
+  "required": ["openapi", "info", "paths"], "properties": {"openapi": {"const": "3.1.0"},
+    "info": {"type": "object"}, "paths": {"type": "object"}}})";
 constexpr std::string_view call_schema = R"({"type": "object", "additionalProperties": false,
   "properties": {"keys": {"type": "array", "items": {"type": "string"}},
     "args": {"type": "array"}, "read-only": {"type": "boolean"}}})";
@@ -63,6 +73,13 @@ constexpr Route rows[] = {
      .summary = "The functions that the caller may call, by library",
      .query = "library",
      .told = functions_schema},
+    {.method = "GET",
+     .path = "/v1/functions/openapi.json",
+     .ask = list_functions,
+     .tell = describe_functions,
+     .summary = "Those functions, each with its description, as OpenAPI 3.1",
+     .query = "library",
+     .told = description_schema},
     {.method = "POST",
      .path = "/v1/functions/{keyspace}/{function}",
      .answering = Answering::command,

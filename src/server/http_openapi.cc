@@ -27,6 +27,8 @@ Json reference(const char* name) {
   return {{"$ref", "#/components/parameters/" + std::string(name)}};
 }
 
+constexpr std::string_view call_path = "/v1/functions/{keyspace}/{function}";
+
 /// {…} of a path, in turn.
 std::vector<std::string_view> names_in(std::string_view path) {
   std::vector<std::string_view> names;
@@ -112,7 +114,54 @@ Json components() {
           {"securitySchemes", {{"token", {{"type", "http"}, {"scheme", "bearer"}}}}}};
 }
 
+std::string document_of(const Json& paths, std::string_view description) {
+  const Json document{
+      {"openapi", "3.1.0"},
+      {"info", {{"title", "Holdfast"}, {"version", product_version}, {"description", description}}},
+      {"security", Json::array({Json::object(), {{"token", Json::array()}}})},
+      {"paths", paths},
+      {"components", components()}};
+  return document.dump() + "\n";
+}
+
+/// Who else may call it than the keyspace's owner, in words.
+std::string callers_of(const Json& function) {
+  const Json allowed = function.value("allow", Json());
+  if (!allowed.is_array()) return "Every service may call it.";
+  std::string names;
+  for (const Json& name : allowed) {
+    if (!names.empty()) names += ", ";
+    names += name.get<std::string>();
+  }
+  return names.empty() ? "Only the keyspace's owner may call it."
+                       : "Beside the keyspace's owner these may call it: " + names + ".";
+}
+
 }  // namespace
+
+std::string openapi_of_functions(std::string_view listed) {
+  const auto found =
+      std::ranges::find_if(routes(), [](const Route& route) { return route.path == call_path; });
+  Json paths = Json::object();
+  for (const Json& library : Json::parse(listed)) {
+    for (const Json& function : library["functions"]) {
+      Json operation = operation_of(*found);
+      const auto call = function["call"].get<std::string>();
+      const Json description = function.value("description", Json());
+      operation["summary"] = description.is_string() ? description : Json("Call " + call);
+      operation["description"] = callers_of(function);
+      operation["operationId"] = call;
+      operation["tags"] = Json::array({library["keyspace"]});
+      auto& parameters = operation["parameters"];  // those of the path are named already
+      parameters.erase(parameters.begin(), parameters.begin() + 2);
+      std::string path(call_path);
+      path.replace(path.find("{function}"), 10, function["name"].get<std::string>());
+      path.replace(path.find("{keyspace}"), 10, library["keyspace"].get<std::string>());
+      paths[path]["post"] = operation;
+    }
+  }
+  return document_of(paths, "The functions that services have published, and the caller may call.");
+}
 
 std::string openapi_document() {
   Json paths = Json::object();
@@ -122,13 +171,7 @@ std::string openapi_document() {
                            [](char c) { return static_cast<char>(c | 0x20); });
     paths[std::string(route.path)][method] = operation_of(route);
   }
-  const Json document{
-      {"openapi", "3.1.0"},
-      {"info", {{"title", "Holdfast"}, {"version", product_version}, {"description", about}}},
-      {"security", Json::array({Json::object(), {{"token", Json::array()}}})},
-      {"paths", paths},
-      {"components", components()}};
-  return document.dump() + "\n";
+  return document_of(paths, about);
 }
 
 }  // namespace holdfast::server
