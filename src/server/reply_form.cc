@@ -126,10 +126,13 @@ bool needs_conversion(std::string_view canonical, Form form, const Shape& shape)
     default:
       break;
   }
-  if (form == Form::resp2 && (shape.flat_pairs || shape.flat_elements != nullptr)) return true;
+  if (form == Form::resp2 && shape.flat_elements != nullptr) return true;
+  // Without pairs there is nothing to flatten: ZRANGE mostly answers members alone.
+  const bool splices = form == Form::resp2 && shape.flat_pairs;
   ReplyTokens in(canonical);
-  while (!in.at_end()) {
-    if (changes(in.next(), form)) return true;
+  for (bool outer = true; !in.at_end(); outer = false) {
+    const ReplyToken token = in.next();
+    if (changes(token, form) || (splices && !outer && token.kind == '*')) return true;
   }
   return false;
 }

@@ -58,6 +58,7 @@ TEST(ReplyForm, PairsAreFlatInResp2WhereTheCommandSaysSo) {
             "*4\r\n+a\r\n:1\r\n+b\r\n$1\r\n2\r\n");
   EXPECT_EQ(resp2("*2\r\n+a\r\n+b\r\n", flat), "*2\r\n+a\r\n+b\r\n");
   EXPECT_EQ(resp2("*0\r\n", flat), "*0\r\n");
+  EXPECT_FALSE(needs_conversion("*2\r\n+a\r\n+b\r\n", Form::resp2, flat)) << "it is sent as it is";
   EXPECT_EQ(resp2("$-1\r\n", flat), "$-1\r\n");
   EXPECT_EQ(resp2("-ERR no\r\n", flat), "-ERR no\r\n");
 }
