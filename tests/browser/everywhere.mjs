@@ -152,6 +152,7 @@ async function by_keys_alone() {
   await dialog.waitFor({ state: "detached" });
   await eventually(async () => (await focus(page)).name === "Create keyspace", "the focus goes back to what opened it");
   await page.keyboard.press("Enter");
+  await dialog.waitFor();
   await page.keyboard.type("bykeys");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "bykeys" }).waitFor();
