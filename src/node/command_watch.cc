@@ -4,7 +4,10 @@
 namespace holdfast::node {
 namespace {
 
-constexpr std::chrono::seconds closer_look{10};
+constexpr std::chrono::seconds closer_look{2};
+// On a machine that is too busy turns are long since the process has to wait. To time every
+// command costs some percent, so a look that finds nothing is not soon followed by another.
+constexpr std::chrono::seconds pause_behind_a_look{30};
 
 }  // namespace
 
@@ -29,10 +32,7 @@ void CommandWatch::ended(const Row& row, Args args, ServiceId caller) {
 
 void CommandWatch::name_clients(Ticket ticket) {
   const auto [address, name] = client_(ticket);
-  for (SlowLog::Entry& entry : slow_.newest(std::exchange(unnamed_, 0))) {
-    entry.client = address;
-    entry.client_name = name;
-  }
+  slow_.name_newest(std::exchange(unnamed_, 0), address, name);
 }
 
 void CommandWatch::turn_ended(Monotonic began) {
@@ -40,7 +40,10 @@ void CommandWatch::turn_ended(Monotonic began) {
   const bool found = std::exchange(found_, false);
   if (!slow_.is_on()) return;
   const Monotonic now = clock();
-  if (!found && now - began >= slow_.slower_than()) closer_until_ = now + closer_look;
+  const bool unexplained = !found && now - began >= slow_.slower_than();
+  const bool goes_on = found && looks_closer_;
+  if (goes_on || (unexplained && now >= closer_until_ + pause_behind_a_look))
+    closer_until_ = now + closer_look;
   looks_closer_ = now < closer_until_;
 }
 

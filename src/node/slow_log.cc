@@ -26,6 +26,13 @@ SlowLog::Entry& SlowLog::add(Instant at, std::chrono::microseconds took, Args ar
   return entries_.front();
 }
 
+void SlowLog::name_newest(std::size_t entries, const std::string& client, const std::string& name) {
+  for (std::size_t i = 0; i < std::min(entries, entries_.size()); ++i) {
+    entries_[i].client = client;
+    entries_[i].client_name = name;
+  }
+}
+
 std::vector<std::string> cut_command(Args args) {
   std::vector<std::string> words;
   for (const std::string_view arg : args) {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,12 +42,8 @@ class SlowLog {
 
   /// The newest first.
   const std::deque<Entry>& entries() const { return entries_; }
-  /// The newest ones, to say more of.
-  auto newest(std::size_t entries) {
-    const auto end =
-        entries_.begin() + static_cast<std::ptrdiff_t>(std::min(entries, entries_.size()));
-    return std::ranges::subrange(entries_.begin(), end);
-  }
+  /// Says whose the newest so many are.
+  void name_newest(std::size_t entries, const std::string& client, const std::string& name);
   /// Of the newest ever; 0: there was none.
   std::uint64_t last_id() const { return last_id_; }
 
