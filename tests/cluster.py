@@ -240,7 +240,7 @@ def node_ports(count):
 def print_hints(cluster):
     hints = HINTS if cluster.etcd.members else HINTS_WITHOUT_ETCD
     print(hints.format(
-        clients="\n".join(f"  {n.name}: redis-cli -p {n.port}    http://127.0.0.1:{n.http_port}/readyz" for n in cluster.nodes),
+        clients="\n".join(f"  {n.name}: redis-cli -p {n.port}    http://127.0.0.1:{n.http_port}/" for n in cluster.nodes),
         first=cluster.nodes[0].port, second=cluster.nodes[1 % len(cluster.nodes)].port, third=cluster.nodes[-1].port,
         kills="".join(f"  kill -9 {p.process.pid:<8} # {p.name}\n" for p in [*cluster.nodes, *cluster.etcd.members]),
         pause=PAUSE_SECONDS, folder=cluster.folder), flush=True)

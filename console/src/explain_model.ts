@@ -96,7 +96,7 @@ export interface Term {
   amount: number;
 }
 
-/** A counter as a sum of what each contributed; null where it is none, or the parts do not tell all. */
+/** A counter as a sum of what each contributed; null where it is none, one part is all, or the parts do not tell all. */
 export function sum_of(of: Explanation): { terms: Term[]; total: number } | null {
   const total = number(of.value);
   if (total === null || of.type !== "string") return null;
@@ -115,7 +115,7 @@ export function sum_of(of: Explanation): { terms: Term[]; total: number } | null
   }
   const terms = [...amounts].map(([from, amount]) => ({ from, amount }));
   const adds = terms.reduce((all, term) => all + term.amount, 0);
-  return terms.length > 0 && adds === total ? { terms, total } : null;
+  return terms.length > 1 && adds === total ? { terms, total } : null;
 }
 
 /** An effect in a few words: on what, and what. */

@@ -63,20 +63,26 @@ test("a counter is the sum of what is settled and what each node added", () => {
 });
 
 test("a number that was set is a term of who set it", () => {
-  const of: Explanation = {
-    ...counter,
-    value: "9",
-    stable: { "left-out": 0 },
-    origins: [
-      {
-        origin: "1",
-        position: 1,
-        sum: 2,
-        effects: [effect('set "7"'), effect("add 2"), effect('set "1"', { counts: false })],
-      },
+  const origins = [
+    {
+      origin: "1",
+      position: 1,
+      sum: 2,
+      effects: [effect('set "7"'), effect("add 2"), effect('set "1"', { counts: false })],
+    },
+    { origin: "2", position: 1, sum: 1, effects: [effect("add 1")] },
+  ];
+  assert.deepEqual(sum_of({ ...counter, value: "10", stable: { "left-out": 0 }, origins }), {
+    total: 10,
+    terms: [
+      { from: "node 1", amount: 9 },
+      { from: "node 2", amount: 1 },
     ],
-  };
-  assert.deepEqual(sum_of(of), { total: 9, terms: [{ from: "node 1", amount: 9 }] });
+  });
+});
+
+test("one part that is all is no sum", () => {
+  assert.equal(sum_of({ ...counter, value: "12", origins: [] }), null);
 });
 
 test("parts that do not add up are no sum: nothing is drawn that is not so", () => {

@@ -65,6 +65,7 @@ async function three_nodes_without_an_engine() {
   await ask("start 2");
   await page.getByText("All replicas say the same.").waitFor();
   await page.getByText("node3 did not answer").waitFor({ state: "detached" });
+  await page.getByText("Every node has all that was written here").waitFor();
   await look(page, "explain-settled");
 
   // The other pages say what there is not without an engine.

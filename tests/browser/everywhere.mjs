@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { base_of, go, live, look, open, other_client, other_request, run } from "./page.mjs";
+import { base_of, eventually, go, live, look, open, other_client, other_request, run } from "./page.mjs";
 
 async function filled() {
   await other_request("POST", "/v1/keyspaces", { name: "likes", guarantee: "eventual" });
@@ -70,7 +70,7 @@ async function every_page_in_light_and_dark_wide_and_narrow() {
     for (const [name, address] of Object.entries(pages)) {
       await go(page, address);
       await page.getByRole("heading", { level: 1 }).waitFor();
-      await page.getByText("Asking the node").waitFor({ state: "detached" });
+      await eventually(async () => (await page.getByText("Asking the node").count()) === 0, `${name} is asked for`);
       await page.waitForTimeout(300);
       assert.equal(
         await page.getByRole("alert").count(),
@@ -150,8 +150,9 @@ async function by_keys_alone() {
   }
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
-  assert.equal((await focus(page)).name, "Create keyspace");
+  await eventually(async () => (await focus(page)).name === "Create keyspace", "the focus goes back to what opened it");
   await page.keyboard.press("Enter");
+  await dialog.waitFor();
   await page.keyboard.type("bykeys");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "bykeys" }).waitFor();

@@ -186,7 +186,7 @@ function Replica({ of, replica, self }: { of: Explanation; replica: ReplicaSays;
         )}
       </div>
       <div>
-        <Badge kind={kind}>{text}</Badge>{" "}
+        <Badge kind={kind}>{replica.node === self ? "this answer" : text}</Badge>{" "}
         <span class="dim">{replica.node === self ? "" : lag(replica["behind-ms"])}</span>
       </div>
     </li>

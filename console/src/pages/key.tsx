@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { bytes, count, duration, plural } from "../format";
 import { useAsked, useLive, useLogPosition } from "../hooks";
 import { keyspace_of, read_key, shown_bytes_max, type Value } from "../keys";
+import { Long } from "../parts/long";
 import { Empty, Failed, Loading } from "../parts/notes";
 import { Card, Facts, Page } from "../parts/page";
 import { Table } from "../parts/table";
@@ -60,7 +61,7 @@ function HashValue({ value, open }: { value: Value & { type: "hash" }; open: (fo
         key_of={([field]) => shown(field)}
         columns={[
           { name: "field", cell: ([field]) => <code>{shown(field)}</code> },
-          { name: "value", cell: ([, v]) => <code class="cell">{shown(v)}</code> },
+          { name: "value", cell: ([, v]) => <Long text={shown(v)} /> },
           {
             name: <span class="spoken">change</span>,
             cell: ([{ text: field }, { text }]) =>
@@ -110,7 +111,7 @@ function SetValue({ value, open }: { value: Value & { type: "set" }; open: (form
         rows={value.members}
         key_of={shown}
         columns={[
-          { name: "member", cell: (m) => <code class="cell">{shown(m)}</code> },
+          { name: "member", cell: (m) => <Long text={shown(m)} /> },
           {
             name: <span class="spoken">change</span>,
             cell: ({ text }) =>

@@ -16,8 +16,14 @@ export function Dialog({ title, close, children, wide }: Props) {
   useEffect(() => {
     const was = document.activeElement;
     dialog.current?.showModal();
+    // By now the dialog is out of the document, but what was behind it takes the focus only a
+    // moment later. It may be gone with what was dropped.
     return () => {
-      if (was instanceof HTMLElement && was.isConnected) was.focus();
+      setTimeout(() => {
+        if (document.activeElement !== document.body) return;
+        const back = was instanceof HTMLElement && was.isConnected ? was : document.querySelector("h1");
+        back?.focus({ preventScroll: true });
+      });
     };
   }, []);
   return (

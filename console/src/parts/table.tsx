@@ -29,40 +29,47 @@ export function Table<T>({ caption, columns, rows, key_of, class: name = "" }: P
     return () => window.removeEventListener("resize", look);
   }, [rows.length]);
   return (
-    <div
-      ref={box}
-      class={`scroll ${name}`}
-      {...(scrolls ? { tabIndex: 0, role: "region", "aria-label": caption } : {})}
-    >
-      <table>
-        <caption class="spoken">{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((c, i) => (
-              <th key={i} scope="col" class={c.number ? "num" : ""}>
-                {c.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={key_of(row)}>
-              {columns.map((c, i) =>
-                (c.header ?? i === 0) ? (
-                  <th key={i} scope="row" class={c.number ? "num" : ""}>
-                    {c.cell(row)}
-                  </th>
-                ) : (
-                  <td key={i} class={c.number ? "num" : ""}>
-                    {c.cell(row)}
-                  </td>
-                ),
-              )}
+    <>
+      <div
+        ref={box}
+        class={`scroll ${name}`}
+        {...(scrolls ? { tabIndex: 0, role: "region", "aria-label": caption } : {})}
+      >
+        <table>
+          <caption class="spoken">{caption}</caption>
+          <thead>
+            <tr>
+              {columns.map((c, i) => (
+                <th key={i} scope="col" class={c.number ? "num" : ""}>
+                  {c.name}
+                </th>
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={key_of(row)}>
+                {columns.map((c, i) =>
+                  (c.header ?? i === 0) ? (
+                    <th key={i} scope="row" class={c.number ? "num" : ""}>
+                      {c.cell(row)}
+                    </th>
+                  ) : (
+                    <td key={i} class={c.number ? "num" : ""}>
+                      {c.cell(row)}
+                    </td>
+                  ),
+                )}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {scrolls && (
+        <p class="dim sub" aria-hidden="true">
+          More to the right: scroll sideways.
+        </p>
+      )}
+    </>
   );
 }
