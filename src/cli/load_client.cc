@@ -79,6 +79,7 @@ struct LoadClient::Impl : LoadRun {
 
   // -- Its own
   void finish() {
+    finished = true;
     timer.cancel();
     signals.cancel();
   }
@@ -86,7 +87,8 @@ struct LoadClient::Impl : LoadRun {
   void tick() {
     timer.expires_after(tick_every);
     timer.async_wait([this](error_code error) {
-      if (error) return;
+      // What was due already is not cancelled any more.
+      if (error || finished) return;
       const auto now = Clock::now();
       report.elapsed = now - began;
       for (auto& session : sessions) session->tick(now);
@@ -111,6 +113,7 @@ struct LoadClient::Impl : LoadRun {
   std::set<std::string> told;
   std::uint64_t bad_rows = 0;
   bool stopped = false;
+  bool finished = false;
 };
 
 LoadClient::LoadClient(Operations& operations, Options options, Listener listener)
