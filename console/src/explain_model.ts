@@ -218,10 +218,10 @@ export function sentences(of: Explanation): string[] {
   ];
 }
 
-/** What a replica's lag means. */
+/** How far this node may be behind what that replica has written. */
 export function lag(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return "";
-  return ms === 0 ? "up to date" : `may be ${duration(ms)} behind`;
+  return ms === 0 ? "known up to now" : `known up to ${duration(ms)} ago`;
 }
 
 /** An id as it is told: of one that nobody named only the hash is kept. */

@@ -130,8 +130,8 @@ test("replicas agree by digest: one value in one line may stand for two", () => 
     counter.replicas?.map((r) => agreement(counter, r)),
     ["agrees", "differs", "silent"],
   );
-  assert.equal(lag(0), "up to date");
-  assert.equal(lag(40), "may be 40 ms behind");
+  assert.equal(lag(0), "known up to now");
+  assert.equal(lag(40), "known up to 40 ms ago");
   assert.equal(lag(null), "");
 });
 

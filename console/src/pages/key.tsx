@@ -147,6 +147,7 @@ export function KeyPage({ name }: { name: string }) {
   const { state, tick } = useLive();
   const position = useLogPosition();
   const [form, open] = useState<Form | null>(null);
+  const [changes, changed] = useState(0);
   const all = state?.keyspaces ?? [];
   const keyspace = keyspace_of(
     name,
@@ -162,6 +163,7 @@ export function KeyPage({ name }: { name: string }) {
   const close = () => {
     open(null);
     facts.again(); // what was refused may have been for something newer
+    changed((n) => n + 1);
   };
   const { value, error } = facts;
   const text = value?.value.type === "string" ? value.value.value.text : null;
@@ -209,7 +211,7 @@ export function KeyPage({ name }: { name: string }) {
         </div>
       )}
       {value && of && (eventual || value.value.type !== "none") && (
-        <Explain name={name} follows={eventual ? tick : position} self={state?.node.id ?? ""} />
+        <Explain name={name} follows={`${eventual ? tick : position} ${changes}`} self={state?.node.id ?? ""} />
       )}
 
       {form?.is === "edit" && text !== null && (
