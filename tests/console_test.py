@@ -77,8 +77,9 @@ def what_it_decides():
 
 
 ONE_NODE = {
-    "one_node.mjs": ("keyspaces", "data", "a_lost_answer_is_retried_under_its_id", "services", "workflows",
-                     "slow_and_settings", "the_node_goes_and_comes_back"),
+    "one_node.mjs": ("keyspaces", "data", "a_lost_answer_is_retried_under_its_id", "slow_and_settings",
+                     "the_node_goes_and_comes_back"),
+    "services_and_workflows.mjs": ("services", "workflows"),
     "everywhere.mjs": ("every_page_in_light_and_dark_wide_and_narrow", "by_keys_alone", "weight_and_strictness"),
 }
 CASES = {

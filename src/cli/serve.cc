@@ -70,8 +70,8 @@ void print_hints(const node::Options& options) {
       "or without redis-cli:  printf 'PING\\r\\n' | nc -q1 {0} {1}\n"
       "In a browser:          {5}://{2}/\n"
       "Health and metrics:    curl {4}://{2}/metrics\n\n",
-      host, port, options.http, tls ? " --tls --cacert CA" : "",
-      tls ? "--cacert CA https" : "http", tls ? "https" : "http");
+      host, port, options.http, tls ? " --tls --cacert CA" : "", tls ? "--cacert CA https" : "http",
+      tls ? "https" : "http");
 }
 
 // The file gives what no flag gave. (CLI11 itself reads a file for the program

@@ -2,9 +2,7 @@
 // The console of a node among three.
 import assert from "node:assert/strict";
 
-import { ask, eventually, go, heading, live, look, open, other_client, other_request, run } from "./page.mjs";
-
-const row = (page, name) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
+import { ask, eventually, go, heading, live, look, open, other_client, other_request, row, run } from "./page.mjs";
 
 async function three_nodes_with_etcd() {
   const page = await open(0, { expect_failures: true });

@@ -80,6 +80,11 @@ export const go = (page, address) => page.evaluate((to) => (location.hash = to),
 export const heading = (page, name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 export const live = (page) => page.getByText("live", { exact: true }).waitFor();
 
+export const button = (page, name) => page.getByRole("button", { name, exact: true });
+export const dialog = (page) => page.getByRole("dialog");
+export const row = (page, name) =>
+  page.getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
+
 /** Waits until `done` answers true. */
 export async function eventually(done, what, seconds = 15) {
   const end = Date.now() + seconds * 1000;
