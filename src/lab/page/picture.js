@@ -147,10 +147,10 @@ class Picture {
     return rates;
   }
   updateLink(link, now) {
-    const {thing, flows, label} = this.parts.get(link.name), rates = this.rates(link, now), trouble = linkTrouble(link);
-    const cut = link.cut[0] || link.cut[1], kind = cut ? 'cut' : trouble.length ? 'slow' : '';
+    const {thing, flows, label} = this.parts.get(link.name), rates = this.rates(link, now), mark = linkMark(link);
+    const cut = link.cut[0] || link.cut[1], kind = cut ? 'cut' : mark ? 'slow' : '';
     thing.setAttribute('class', `thing ${kind} ${this.chosen === link.name ? 'chosen' : ''}`);
-    thing.setAttribute('aria-label', `link ${link.name}, ${trouble.join(', ') || 'whole'}: actions`);
+    thing.setAttribute('aria-label', `link ${link.name} ${mark || 'whole'}: actions`);
     flows.forEach((flow, i) => {
       const runs = rates[i] > 1 && !link.cut[i], size = Math.log10(1 + rates[i]);  // 2: 100 B/s, 6: 1 MB/s
       flow.setAttribute('class', runs ? 'flow runs' : 'flow');
@@ -159,7 +159,7 @@ class Picture {
       flow.style.strokeWidth = Math.max(2, Math.round(size * 1.2));
     });
     label.setAttribute('class', cut ? 'bad' : 'warn');
-    label.textContent = linkMark(link);
+    label.textContent = mark;
   }
   rateText(link) {
     const rates = this.before.get(link.name)?.rates ?? [0, 0];
