@@ -80,6 +80,7 @@ export type Value =
   | { type: "string"; value: Bytes; size: number }
   | { type: "hash"; fields: [field: Bytes, value: Bytes][]; size: number }
   | { type: "set"; members: Bytes[]; size: number }
+  | { type: "zset"; scored: [member: Bytes, score: string][]; size: number }
   | { type: "other"; name: string };
 
 export interface KeyFacts {
@@ -128,7 +129,7 @@ async function read_value(key: string, type: string, signal: AbortSignal): Promi
   const ask = (words: string[]) => command<never>(words, { signal, headers: base64 });
   const map = <T>(outcome: Outcome<T>, to: (told: T) => Value): Outcome<Value> =>
     outcome.ok ? { ...outcome, value: to(outcome.value) } : outcome;
-  const size = await command<number>([{ string: "STRLEN", hash: "HLEN", set: "SCARD" }[type] ?? "EXISTS", key], {
+  const size = await command<number>([{ string: "STRLEN", hash: "HLEN", set: "SCARD", zset: "ZCARD" }[type] ?? "EXISTS", key], {
     signal,
   });
   if (!size.ok) return size;
@@ -161,6 +162,15 @@ async function read_value(key: string, type: string, signal: AbortSignal): Promi
           .slice(0, shown_elements_max),
       }),
     );
+  if (type === "zset")
+    return map<string[]>(await ask(["ZRANGE", key, "0", String(shown_elements_max - 1), "WITHSCORES"]), (flat) => ({
+      type: "zset",
+      size: size.value,
+      scored: Array.from({ length: flat.length / 2 }, (_, i): [Bytes, string] => [
+        from_base64(flat[2 * i] ?? ""),
+        from_base64(flat[2 * i + 1] ?? "").text ?? "",
+      ]),
+    }));
   return {
     ok: true,
     replayed: null,

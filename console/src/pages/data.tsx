@@ -60,6 +60,7 @@ export function Data({ keyspace, query }: { keyspace: string; query: URLSearchPa
             ["string", "string"],
             ["hash", "hash"],
             ["set", "set"],
+            ["zset", "sorted set"],
           ]}
         />
       </form>

@@ -12,12 +12,12 @@ import { link } from "../route";
 import { hex_dump, shown } from "../utf8";
 import { Explain } from "./explain";
 import { GuaranteeBadge } from "./keyspaces";
-import { AddMember, AddNumber, EditString, Remove, SetField } from "./value_forms";
+import { AddMember, AddNumber, EditString, Remove, SetField, SetScore } from "./value_forms";
 
 type Form =
-  | { is: "edit" | "add" | "add-field" | "add-member" | "remove" }
-  | { is: "edit-field" | "add-to-field"; field: string; value: string }
-  | { is: "remove-field" | "remove-member"; element: string };
+  | { is: "edit" | "add" | "add-field" | "add-member" | "add-scored" | "remove" }
+  | { is: "edit-field" | "add-to-field" | "edit-score"; field: string; value: string }
+  | { is: "remove-field" | "remove-member" | "remove-scored"; element: string };
 
 const integer = /^-?\d{1,19}$/;
 
@@ -139,6 +139,47 @@ function SetValue({ value, open }: { value: Value & { type: "set" }; open: (form
   );
 }
 
+/** Lowest first. */
+function SortedSetValue({ value, open }: { value: Value & { type: "zset" }; open: (form: Form) => void }) {
+  return (
+    <>
+      <Table
+        caption="Members by score"
+        rows={value.scored}
+        key_of={([member]) => shown(member)}
+        columns={[
+          { name: "member", cell: ([member]) => <Long text={shown(member)} /> },
+          { name: "score", number: true, cell: ([, score]) => score },
+          {
+            name: <span class="spoken">change</span>,
+            cell: ([{ text }, score]) =>
+              text !== null && (
+                <span class="row-buttons">
+                  <button type="button" class="small" onClick={() => open({ is: "edit-score", field: text, value: score })}>
+                    Edit<span class="spoken"> the score of {text}</span>
+                  </button>
+                  <button
+                    type="button"
+                    class="small danger"
+                    onClick={() => open({ is: "remove-scored", element: text })}
+                  >
+                    Remove<span class="spoken"> member {text}</span>
+                  </button>
+                </span>
+              ),
+          },
+        ]}
+      />
+      <More shown={value.scored.length} of={value.size} what="member" />
+      <div class="buttons">
+        <button type="button" onClick={() => open({ is: "add-scored" })}>
+          Add a member
+        </button>
+      </div>
+    </>
+  );
+}
+
 function More({ shown: there, of, what }: { shown: number; of: number; what: string }) {
   return <p class="dim">{there < of ? `${count(there)} of ${plural(of, what)} are shown.` : plural(of, what)}</p>;
 }
@@ -194,6 +235,7 @@ export function KeyPage({ name }: { name: string }) {
             {value.value.type === "string" && <StringValue value={value.value} open={open} />}
             {value.value.type === "hash" && <HashValue value={value.value} open={open} />}
             {value.value.type === "set" && <SetValue value={value.value} open={open} />}
+            {value.value.type === "zset" && <SortedSetValue value={value.value} open={open} />}
             {value.value.type === "other" && <p>This console does not show type {value.value.name}.</p>}
           </Card>
           <Card title="About it">
@@ -228,12 +270,17 @@ export function KeyPage({ name }: { name: string }) {
       {form?.is === "edit-field" && <SetField name={name} field={form.field} value={form.value} close={close} />}
       {form?.is === "add-to-field" && <AddNumber name={name} field={form.field} close={close} />}
       {form?.is === "add-member" && <AddMember name={name} close={close} />}
+      {form?.is === "add-scored" && <SetScore name={name} close={close} />}
+      {form?.is === "edit-score" && <SetScore name={name} member={form.field} score={form.value} close={close} />}
       {form?.is === "remove" && <Remove what={name} words={["DEL", name]} close={close} />}
       {form?.is === "remove-field" && (
         <Remove what={`field ${form.element}`} words={["HDEL", name, form.element]} close={close} />
       )}
       {form?.is === "remove-member" && (
         <Remove what={`member ${form.element}`} words={["SREM", name, form.element]} close={close} />
+      )}
+      {form?.is === "remove-scored" && (
+        <Remove what={`member ${form.element}`} words={["ZREM", name, form.element]} close={close} />
       )}
     </Page>
   );

@@ -12,14 +12,20 @@ export function NewKey({ keyspace, close }: { keyspace: string; close: () => voi
   const [type, set_type] = useState("string");
   const [field, set_field] = useState("");
   const [value, set_value] = useState("");
+  const [score, set_score] = useState("0");
   const words =
-    { string: ["SET", key, value], hash: ["HSET", key, field, value], set: ["SADD", key, value] }[type] ?? [];
+    {
+      string: ["SET", key, value],
+      hash: ["HSET", key, field, value],
+      set: ["SADD", key, value],
+      zset: ["ZADD", key, score, value],
+    }[type] ?? [];
   return (
     <ChangeDialog
       title="New key"
       verb="Set"
       did={`Set ${key}`}
-      ready={key !== "" && key !== prefix && (type !== "hash" || field !== "")}
+      ready={key !== "" && key !== prefix && (type !== "hash" || field !== "") && (type !== "zset" || number.test(score))}
       intent={JSON.stringify(words)}
       send={(id) => command(words, { id })}
       close={close}
@@ -34,11 +40,13 @@ export function NewKey({ keyspace, close }: { keyspace: string; close: () => voi
           ["string", "string, or a counter where it is a number"],
           ["hash", "hash: fields with values"],
           ["set", "set: members, each once"],
+          ["zset", "sorted set: members by score"],
         ]}
       />
       {type === "hash" && <Field label="Field" value={field} set={set_field} required />}
+      {type === "zset" && <Field label="Score" value={score} set={set_score} required />}
       <Field
-        label={type === "set" ? "Member" : "Value"}
+        label={type === "set" || type === "zset" ? "Member" : "Value"}
         value={value}
         set={set_value}
         rows={type === "string" ? 4 : 2}
@@ -142,6 +150,37 @@ export function AddMember({ name, close }: { name: string; close: () => void }) 
       close={close}
     >
       <Field label="Member" value={member} set={set} required focus />
+    </ChangeDialog>
+  );
+}
+
+const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?inf$/i;
+
+export function SetScore({
+  name,
+  member: given,
+  score: was,
+  close,
+}: {
+  name: string;
+  member?: string;
+  score?: string;
+  close: () => void;
+}) {
+  const [member, set_member] = useState(given ?? "");
+  const [score, set_score] = useState(was ?? "0");
+  return (
+    <ChangeDialog
+      title={given === undefined ? `Add a member to ${name}` : `Edit the score of ${given}`}
+      verb="Save"
+      did={`Saved ${member} with score ${score}`}
+      ready={member !== "" && number.test(score) && (given === undefined || score !== was)}
+      intent={JSON.stringify(["ZADD", name, score, member])}
+      send={(id) => command(["ZADD", name, score, member], { id })}
+      close={close}
+    >
+      {given === undefined && <Field label="Member" value={member} set={set_member} required focus />}
+      <Field label="Score" value={score} set={set_score} required focus={given !== undefined} />
     </ChangeDialog>
   );
 }
