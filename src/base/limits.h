@@ -35,8 +35,10 @@ inline constexpr std::size_t pipeline_outstanding_max =
     65'536;                                             // commands of one connection under way
 inline constexpr std::size_t look_ahead_requests = 16;  // announced to the backend at once
 inline constexpr std::size_t client_name_bytes_max = 256;
-inline constexpr int request_seconds_max = 10;  // from a request's first byte to its last, unless
-inline constexpr std::size_t request_bytes_per_second_min = 64_KiB;  // it keeps this pace
+// From a request's first byte to its last, counted in whole ticks: cut within 10 s, unless it
+// keeps this pace.
+inline constexpr int request_seconds_max = 9;
+inline constexpr std::size_t request_bytes_per_second_min = 64_KiB;
 inline constexpr int reader_seconds_max = 10;  // a reader over its output limit must take in these
 inline constexpr std::size_t output_shares_max = 4;  // all connections' output, in limits of one
 inline constexpr std::size_t reader_share_min = 16;  // at least limit / share, or is cut off
