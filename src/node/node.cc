@@ -81,7 +81,8 @@ void Node::turn() {
   eventual_->turn(requests_->monotonic());
   follow_declarations();
   if (mesh_ && !eventual_->has_unlogged()) {
-    if (!has_replica_) settle_replica();
+    // Who stops hears nobody any more: that nobody is heard to have data says nothing then.
+    if (!has_replica_ && !stopping_) settle_replica();
     mesh_->turn(requests_->now(), requests_->monotonic());
   }
   watch_->turn_ended(began);
