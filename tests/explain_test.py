@@ -95,9 +95,10 @@ def two_nodes():
         # Types other than counters, over HTTP as well.
         write(first, "HSET", "likes:h", "name", "anna", "n", "1")
         write(first, "SADD", "likes:s", "x", "y")
+        write(first, "ZADD", "likes:z", "2", "y", "1.5", "x")
         write(first, "EXPIRE", "likes:s", "1000")
         meet(cluster, ["likes:1"], [b"7"])
-        for key, value, size in (("likes:h", "n: 1, name: anna", 2), ("likes:s", "x, y", 2)):
+        for key, value, size in (("likes:h", "n: 1, name: anna", 2), ("likes:s", "x, y", 2), ("likes:z", "x: 1.5, y: 2", 2)):
             def says(key=key, value=value, size=size):
                 status, body = second.http("/v1/explain/" + urllib.parse.quote(key, safe=""))
                 equal(status, 200, body)

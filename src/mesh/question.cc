@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/question.h"
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "base/wire.h"
+#include "eventual/open_key.h"
 
 namespace holdfast::mesh {
 namespace {
@@ -67,10 +70,9 @@ Result<Answer> decode_answer(std::string_view bytes) {
     answer.refused = in.bytes();
     sound = !answer.refused.empty() && answer.refused.size() <= limits::mesh_error_bytes_max;
   } else if (kind == static_cast<std::uint8_t>(Kind::present)) {
-    const std::uint8_t type = in.u8();
-    sound = type >= static_cast<std::uint8_t>(Type::string) &&
-            type <= static_cast<std::uint8_t>(Type::set);
-    answer.says.type = static_cast<Type>(type);
+    const auto type = static_cast<Type>(in.u8());
+    sound = std::ranges::find(eventual::types_by_rank, type) != eventual::types_by_rank.end();
+    answer.says.type = type;
     answer.says.size = in.varint();
     answer.says.value = in.bytes();
     sound = sound && answer.says.value.size() <= limits::mesh_answer_bytes_max;

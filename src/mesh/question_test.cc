@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
+#include "eventual/open_key.h"
 
 namespace holdfast::mesh {
 namespace {
@@ -47,6 +48,17 @@ TEST(Question, IsReadAsItWasWritten) {
   EXPECT_EQ(decode_answer(encode(refusal)).value(), refusal);
 }
 
+// What was said of a sorted set was once taken for damage, and the connection ended.
+TEST(Question, AnAnswerMayBeOfEveryType) {
+  for (const Type type : eventual::types_by_rank) {
+    Answer answer = an_answer();
+    answer.says.type = type;
+    const auto read = decode_answer(encode(answer));
+    ASSERT_TRUE(read) << type_name(type);
+    EXPECT_EQ(*read, answer);
+  }
+}
+
 TEST(Question, WhatIsNoneIsRefusedWhereverItEnds) {
   for (const std::string& whole :
        {encode(an_answer()), encode(Answer{.number = 1, .refused = "no", .says = {}})}) {
@@ -58,8 +70,10 @@ TEST(Question, WhatIsNoneIsRefusedWhereverItEnds) {
   for (std::size_t length = 0; length < question.size(); ++length)
     EXPECT_FALSE(decode_question(question.substr(0, length))) << length;
   std::string unknown = encode(an_answer());
-  unknown[9] = 4;  // a type that no key has
-  EXPECT_FALSE(decode_answer(unknown));
+  for (const char type : {'\0', '\5', '\xFF'}) {  // that no key has
+    unknown[9] = type;
+    EXPECT_FALSE(decode_answer(unknown));
+  }
   unknown[8] = 3;  // a kind of answer
   EXPECT_FALSE(decode_answer(unknown));
 }
