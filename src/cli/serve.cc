@@ -68,10 +68,10 @@ void print_hints(const node::Options& options) {
       "  redis-cli{3} -h {0} -p {1} KEYSPACE CREATE likes GUARANTEE eventual\n"
       "  redis-cli{3} -h {0} -p {1} ONCE anna:42 INCRBY likes:42 1\n\n"
       "or without redis-cli:  printf 'PING\\r\\n' | nc -q1 {0} {1}\n"
-      "In a browser:          {5}://{2}/\n"
-      "Health and metrics:    curl {4}://{2}/metrics\n\n",
-      host, port, options.http, tls ? " --tls --cacert CA" : "", tls ? "--cacert CA https" : "http",
-      tls ? "https" : "http");
+      "In a browser:          {4}://{2}/\n"
+      "Health and metrics:    curl {5}{4}://{2}/metrics\n\n",
+      host, port, options.http, tls ? " --tls --cacert CA" : "", tls ? "https" : "http",
+      tls ? "--cacert CA " : "");
 }
 
 // The file gives what no flag gave. (CLI11 itself reads a file for the program

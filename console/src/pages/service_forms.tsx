@@ -9,7 +9,7 @@ import { api, type ApiError, type Outcome } from "../api";
 import { is_doubtful } from "../hooks";
 import { Copy } from "../parts/copy";
 import { Dialog } from "../parts/dialog";
-import { Check, DropDialog, Field } from "../parts/form";
+import { Check, DialogButtons, DropDialog, Field } from "../parts/form";
 import { keep_token } from "../session";
 import { tell } from "../told";
 
@@ -72,14 +72,7 @@ function TokenDialog(p: TokenDialogProps) {
             <p>{is_doubtful(error) ? p.doubt : advice(error)}</p>
           </div>
         )}
-        <div class="buttons">
-          <button type="submit" class="primary" disabled={!p.ready} aria-busy={busy}>
-            {p.verb}
-          </button>
-          <button type="button" onClick={p.close}>
-            Cancel
-          </button>
-        </div>
+        <DialogButtons verb={p.verb} ready={p.ready} busy={busy} close={p.close} />
       </form>
     </Dialog>
   );

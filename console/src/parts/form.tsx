@@ -72,6 +72,20 @@ export function Check({ label, checked, set }: { label: string; checked: boolean
   );
 }
 
+/** What a form in a dialog ends with. */
+export function DialogButtons(p: { verb: string; danger?: boolean; ready: boolean; busy: boolean; close: () => void }) {
+  return (
+    <div class="buttons">
+      <button type="submit" class={p.danger ? "danger" : "primary"} disabled={!p.ready} aria-busy={p.busy}>
+        {p.verb}
+      </button>
+      <button type="button" onClick={p.close}>
+        Cancel
+      </button>
+    </div>
+  );
+}
+
 interface ChangeDialogProps {
   title: string;
   verb: string;
@@ -108,14 +122,13 @@ export function ChangeDialog(p: ChangeDialogProps) {
       <form onSubmit={submit}>
         {p.children}
         <ChangeNote change={change} />
-        <div class="buttons">
-          <button type="submit" class={p.danger ? "danger" : "primary"} disabled={p.ready === false} aria-busy={busy}>
-            {change.state.is === "failed" && change.state.again ? "Try again" : p.verb}
-          </button>
-          <button type="button" onClick={p.close}>
-            Cancel
-          </button>
-        </div>
+        <DialogButtons
+          verb={change.state.is === "failed" && change.state.again ? "Try again" : p.verb}
+          danger={p.danger ?? false}
+          ready={p.ready !== false}
+          busy={busy}
+          close={p.close}
+        />
       </form>
     </Dialog>
   );
