@@ -137,10 +137,10 @@ Call Workload::strong_call() {
 }
 
 verify::Command Workload::data_command(const std::string& keyspace) {
-  const auto kind = random_.below(15);
+  const auto kind = random_.below(20);
   // Mostly each key has one type; where it has several, one hides the others.
-  static constexpr std::array types = {"t", "t", "t", "t", "t", "h", "h", "h",
-                                       "m", "m", "m", "t", "h", "t", "t"};
+  static constexpr std::array types = {"t", "t", "t", "t", "t", "h", "h", "h", "m", "m",
+                                       "m", "t", "h", "t", "z", "z", "z", "z", "z", "t"};
   const std::string k = keyspace + ":" + key(random_.percent(15) ? "o" : types[kind], 3);
   const std::string field = key("m", 3);
   const std::string number = text(random_.below(20));
@@ -170,6 +170,17 @@ verify::Command Workload::data_command(const std::string& keyspace) {
       return {"PERSIST", k};
     case 13:
       return {"SET", k, "v" + text(++values_), "PX", text(200 + random_.below(20'000))};
+    case 14:
+      return {"ZADD", k, number, field, number + ".5", key("m", 3)};
+    case 15:
+      return {"ZADD", k, random_.percent(50) ? "-inf" : "1e300", field};
+    case 16:
+      return {"ZINCRBY", k, random_.percent(50) ? number : "-0.25", field};
+    case 17:
+      return {"ZREM", k, field};
+    case 18:
+      if (random_.percent(50)) return {"ZREMRANGEBYRANK", k, "0", "0"};
+      return {"ZUNIONSTORE", k, "2", k, keyspace + ":" + key("z", 3)};
     default:
       return {"GET", k};
   }
