@@ -178,6 +178,7 @@ void Table::clear() {
   impl.expiry_bytes = 0;
   impl.gone = {};
   impl.cleared_in = impl.epoch;
+  if (listener_ != nullptr) listener_->cleared();
 }
 
 Status Table::load() {

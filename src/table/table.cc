@@ -249,6 +249,7 @@ Value* Table::change(std::string_view key, Instant now) {
   if (!place.found()) return nullptr;
   if (impl.expired(impl.entry(place), now)) {
     impl.remove(place, hash, undo_.get());
+    tell(key);
     return nullptr;
   }
   impl.before_change(place);
@@ -262,6 +263,7 @@ Value* Table::change(std::string_view key, Instant now) {
   }
   impl.mark_changed(place, version_);
   impl.change_in_place(place);
+  tell(key);
   return &entry.value;
 }
 
@@ -292,6 +294,7 @@ Value& Table::put(std::string_view key, Value value) {
   impl.mark_changed(place, version_);
   Value& now_there = impl.entry(place).value;
   if (now_there.type() != Type::string) impl.change_in_place(place);  // it may be filled
+  tell(key);
   return now_there;
 }
 
@@ -302,6 +305,7 @@ bool Table::erase(std::string_view key) {
   const Impl::Place place = impl.locate(key, hash);
   if (!place.found()) return false;
   impl.remove(place, hash, undo_.get());
+  tell(key);
   return true;
 }
 
@@ -309,7 +313,9 @@ void Table::move(std::string_view from, std::string_view to) {
   HF_ASSERT(from != to);
   erase(to);
   Impl& impl = *impl_;
-  std::unique_ptr<Undo> undo = std::move(undo_);  // told of the whole, not of its parts
+  // Told of the whole, not of its parts.
+  std::unique_ptr<Undo> undo = std::move(undo_);
+  Listener* const listener = std::exchange(listener_, nullptr);
   const std::uint64_t hash = hash_of(from);
   const Impl::Place place = impl.locate(from, hash);
   HF_ASSERT(place.found());
@@ -325,6 +331,9 @@ void Table::move(std::string_view from, std::string_view to) {
   put(to, std::move(value));
   if (expiry) set_expiry(to, instant_from_ms(*expiry));
   undo_ = std::move(undo);
+  listener_ = listener;
+  tell(from);
+  tell(to);
 }
 
 void Table::set_expiry(std::string_view key, std::optional<Instant> at) {
@@ -342,6 +351,7 @@ void Table::set_expiry(std::string_view key, std::optional<Instant> at) {
     impl.add_expiry(key, to_ms(*at));
   }
   impl.mark_changed(place, version_);
+  tell(key);
 }
 
 std::uint64_t Table::size() const {

@@ -82,6 +82,19 @@ class Table {
   void undo();
   void keep();
 
+  /// Told of each change when it is made, of what is taken back only if it is kept. It may note
+  /// that, but not use the table.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    /// The key has, or may have, another value or expiry, or it is gone.
+    virtual void changed(std::string_view key) = 0;
+    /// All keys are gone.
+    virtual void cleared() = 0;
+  };
+  /// null: nobody listens, which costs nothing. It must live as long as it is set.
+  void set_listener(Listener* listener) { listener_ = listener; }
+
   // -- Walking
   using Visit = std::function<void(std::string_view key, const Value& value)>;
   /// Visits some keys whose hash is at or after the cursor's, at least `count`
@@ -122,8 +135,13 @@ class Table {
  private:
   struct Impl;
   class Undo;
+  void tell(std::string_view key) {
+    if (listener_ != nullptr && undo_ == nullptr) listener_->changed(key);
+  }
+
   std::unique_ptr<Impl> impl_;
   std::unique_ptr<Undo> undo_;  // while changes are remembered
+  Listener* listener_ = nullptr;
   std::uint64_t version_ = 0;
 };
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
+#include <utility>
 
 #include "table/test_table.h"
 #include "value/hash.h"
@@ -272,6 +274,68 @@ TEST(Table, ACollectionThatIsFilledWhereItWasPutIsCountedFull) {
   EXPECT_GT(table.memory_bytes(), before + 10'000 * 16);
   table.erase("s");
   EXPECT_GE(table.memory_bytes(), before);
+}
+
+struct Told final : Table::Listener {
+  void changed(std::string_view key) override { keys.emplace(key); }
+  void cleared() override { keys.insert("(all)"); }
+  std::set<std::string> take() { return std::exchange(keys, {}); }
+  std::set<std::string> keys;
+};
+
+TEST(Table, AListenerHearsOfEveryKeyThatChanges) {
+  using Keys = std::set<std::string>;
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  Told told;
+  table.set_listener(&told);
+  table.put("a", Value::integer(1));
+  EXPECT_EQ(told.take(), Keys{"a"});
+  table.find("a", start);
+  EXPECT_EQ(told.take(), Keys{}) << "a read is no change";
+  table.change("a", start);
+  EXPECT_EQ(told.take(), Keys{"a"});
+  table.set_expiry("a", start + Millis(5));
+  EXPECT_EQ(told.take(), Keys{"a"});
+  table.move("a", "b");
+  EXPECT_EQ(told.take(), (Keys{"a", "b"}));
+  table.expire(start + Millis(5), 10, [](std::string_view) {});
+  EXPECT_EQ(told.take(), Keys{"b"});
+  EXPECT_FALSE(table.erase("b"));
+  EXPECT_EQ(told.take(), Keys{});
+  table.put("c", Value::integer(1));
+  table.set_expiry("c", start);
+  told.take();
+  EXPECT_EQ(table.change("c", start), nullptr);
+  EXPECT_EQ(told.take(), Keys{"c"}) << "it has expired just now";
+  table.clear();
+  EXPECT_EQ(told.take(), Keys{"(all)"});
+  table.set_listener(nullptr);
+  table.put("a", Value::integer(1));
+  EXPECT_EQ(told.take(), Keys{});
+}
+
+TEST(Table, AListenerHearsNothingOfWhatIsTakenBackAndTheRestWhenItIsKept) {
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  table.put("a", Value::integer(1));
+  table.put("b", Value::integer(1));
+  Told told;
+  table.set_listener(&told);
+  const auto change = [&] {
+    table.begin_undo();
+    table.change("a", start);
+    table.move("b", "c");
+    table.put("d", Value::integer(1));
+    table.set_expiry("d", start + Millis(5));
+    EXPECT_TRUE(told.keys.empty());
+  };
+  change();
+  table.undo();
+  EXPECT_TRUE(told.keys.empty());
+  change();
+  table.keep();
+  EXPECT_EQ(told.take(), (std::set<std::string>{"a", "b", "c", "d"}));
 }
 
 }  // namespace

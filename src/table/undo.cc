@@ -76,6 +76,19 @@ void Table::Undo::score_erased(SortedSet& set, std::size_t place) {
       ScoreErased{owner_, &set, place, std::string(set.member_at(place)), set.score_at(place)});
 }
 
+void Table::Undo::tell(Listener& listener) const {
+  for (const Step& step : steps_) {
+    if (const auto* added = std::get_if<Added>(&step)) {
+      listener.changed(added->key);
+    } else if (const auto* changed = std::get_if<Changed>(&step)) {
+      listener.changed(changed->key);
+    } else if (const auto* moved = std::get_if<Moved>(&step)) {
+      listener.changed(moved->from);
+      listener.changed(moved->to);
+    }
+  }
+}
+
 void Table::Undo::take_back() {
   Recorder::of_thread = nullptr;  // what follows is not to be taken back
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
@@ -159,12 +172,15 @@ void Table::begin_undo() {
 void Table::undo() {
   const std::unique_ptr<Undo> all = std::move(undo_);
   HF_ASSERT(all != nullptr);
+  Listener* const listener = std::exchange(listener_, nullptr);  // nothing has changed
   all->take_back();
+  listener_ = listener;
 }
 
 void Table::keep() {
-  HF_ASSERT(undo_ != nullptr);
-  undo_.reset();
+  const std::unique_ptr<Undo> all = std::move(undo_);
+  HF_ASSERT(all != nullptr);
+  if (listener_ != nullptr) all->tell(*listener_);
 }
 
 }  // namespace holdfast

@@ -39,6 +39,8 @@ class Table::Undo final : public Recorder {
   void score_erased(SortedSet& set, std::size_t place) override;
 
   void take_back();
+  /// Of all keys that changed.
+  void tell(Listener& listener) const;
 
  private:
   struct Added {
