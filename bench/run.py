@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holdfast against redis-server, in one run, on one machine, with one client and the same durability.
 
-    bench/run.py [commands] [ids] [overload] [memory] [restart] [strong] [eventual] [functions] [ownership] [workflows]
-                 [tls] [--json FILE] [--client generator|redis-benchmark]
+    bench/run.py [commands] [collections] [ids] [overload] [memory] [restart] [strong] [eventual] [functions] [ownership]
+                 [workflows] [tls] [--json FILE] [--client generator|redis-benchmark]
 
 `strong` compares three nodes over etcd with that etcd used directly, see strong.py; `eventual` three replicas with
 Redis and two of its own, see eventual.py; `functions` and `ownership` what these cost, see functions.py;
 `workflows` runs of three steps, see workflows.py;
-`tls` what that costs, see tls.py.
+`tls` what that costs, see tls.py; `collections` changes to one of a million items, see large_collections.py.
 
 Every figure is the best of several rounds, and the rounds of all targets take turns, so that a busy
 moment of the machine does not fall on one of them alone. `./dev bench` builds what this needs.
@@ -144,6 +144,9 @@ class Bench:
 
     def ownership(self):
         functions.ownership(self, started_holdfast, DEPTHS, KEYS)
+
+    def collections(self):
+        large_collections.run(self, Redis, started_holdfast)
 
     def tls(self):
         tls.tls(self, Redis, make_keyspaces, DEPTHS, CONNECTIONS, KEYS)
@@ -321,8 +324,8 @@ def in_keyspace(shape, target, durability):
     return [word.replace("{ks}", keyspace_of(target, durability)) for word in shape]
 
 
-def started_holdfast():
-    server = holdfast.Server(flags=["--log-level", "warning"], ready_seconds=600)
+def started_holdfast(flags=()):
+    server = holdfast.Server(flags=["--log-level", "warning", *flags], ready_seconds=600)
     server.start()
     make_keyspaces(server)
     return server
@@ -396,7 +399,7 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("groups", nargs="*", choices=["commands", "ids", "overload", "memory", "restart", "strong", "eventual", "functions",
+    parser.add_argument("groups", nargs="*", choices=["commands", "collections", "ids", "overload", "memory", "restart", "strong", "eventual", "functions",
                                                        "ownership", "workflows", "tls", []])
     parser.add_argument("--build", default=str(ROOT / "build" / "bench"))
     parser.add_argument("--json")
@@ -406,10 +409,11 @@ def main():
     parser.add_argument("--restart-count", type=int, default=5_000_000)
     arguments = parser.parse_args()
     os.environ["HOLDFAST_BUILD"] = arguments.build
-    global eventual, functions, holdfast, postgres, strong, tls, workflows
+    global eventual, functions, holdfast, large_collections, postgres, strong, tls, workflows
     import eventual
     import functions
     import holdfast
+    import large_collections
     import postgres
     import strong
     import tls

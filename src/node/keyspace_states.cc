@@ -18,7 +18,7 @@ IdTable::Options id_options(std::uint64_t memory_bytes, Millis retain, std::uint
 
 }  // namespace
 
-KeyspaceState::KeyspaceState(const Keyspace& keyspace, Store& store,
+KeyspaceState::KeyspaceState(const Keyspace& keyspace, Store& store, Disposal* disposal,
                              const IdTable::Options& id_options)
     : id(keyspace.id),
       guarantee(keyspace.guarantee),
@@ -27,12 +27,14 @@ KeyspaceState::KeyspaceState(const Keyspace& keyspace, Store& store,
       strong{table, ids, keyspace.ids_bytes_max, keyspace.retain_ids},
       eventual{table, ids, keyspace.ids_bytes_max, keyspace.retain_ids} {
   durable.durability = keyspace.durability;
+  table.set_disposal(disposal);
 }
 
-KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes,
-                               std::uint64_t ids_hash_seed)
+KeyspaceStates::KeyspaceStates(Catalog& catalog, Store& store, Disposal* disposal,
+                               std::uint64_t ids_memory_bytes, std::uint64_t ids_hash_seed)
     : catalog_(catalog),
       store_(store),
+      disposal_(disposal),
       ids_memory_bytes_(ids_memory_bytes),
       ids_hash_seed_(ids_hash_seed),
       catalog_ids_(KeyspaceId{0}, store,
@@ -72,7 +74,7 @@ KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
   if (counted && states_.size() <= id) states_.resize(id + 1);
   auto& state = counted ? states_[id] : named_[keyspace.id.value];
   state = std::make_unique<KeyspaceState>(
-      keyspace, store_,
+      keyspace, store_, disposal_,
       id_options(ids_memory_bytes_, strong::remembered_for(keyspace.retain_ids), ids_hash_seed_));
   state->place = counted ? static_cast<std::uint16_t>(id) : ++places_;
   adopt(*state, keyspace);

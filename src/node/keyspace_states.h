@@ -19,6 +19,7 @@
 #include "eventual/replica.h"
 #include "node/eventual_side.h"
 #include "strong/machine.h"
+#include "table/disposal.h"
 #include "table/table.h"
 #include "workflow/engine.h"
 
@@ -26,7 +27,8 @@ namespace holdfast::node {
 
 /// One keyspace's state on this node, of either guarantee.
 struct KeyspaceState {
-  KeyspaceState(const Keyspace& keyspace, Store& store, const IdTable::Options& id_options);
+  KeyspaceState(const Keyspace& keyspace, Store& store, Disposal* disposal,
+                const IdTable::Options& id_options);
 
   KeyspaceId id;
   Guarantee guarantee;
@@ -44,8 +46,8 @@ struct KeyspaceState {
 /// replica and the catalog's commands stand on. One thread.
 class KeyspaceStates final : public strong::Host, public eventual::Host, public CatalogHost {
  public:
-  /// `ids_hash_seed`: random at each start (IdTable::Options).
-  KeyspaceStates(Catalog& catalog, Store& store, std::uint64_t ids_memory_bytes,
+  /// `disposal`: Table::set_disposal(). `ids_hash_seed`: random at each start (IdTable::Options).
+  KeyspaceStates(Catalog& catalog, Store& store, Disposal* disposal, std::uint64_t ids_memory_bytes,
                  std::uint64_t ids_hash_seed);
 
   /// Nodes without an engine: the catalog is eventual data (catalog/declarations.h).
@@ -176,6 +178,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   Libraries libraries_;
   bool met_unknown_ = false;
   Store& store_;
+  Disposal* disposal_;
   std::uint64_t ids_memory_bytes_;
   std::uint64_t ids_hash_seed_;
   IdTable catalog_ids_;

@@ -14,7 +14,7 @@ TEST(KeyspaceStates, AnIdFromAnHourAheadIsRememberedUntilItsOwnTimeIsAWindowOld)
   for (const Guarantee guarantee : {Guarantee::strong, Guarantee::eventual}) {
     const auto store = make_memory_store();
     Catalog catalog;
-    KeyspaceStates states(catalog, *store, 1_MiB, 1);
+    KeyspaceStates states(catalog, *store, nullptr, 1_MiB, 1);
     Keyspace wanted;
     wanted.name = "likes";
     wanted.guarantee = guarantee;
@@ -43,7 +43,7 @@ TEST(KeyspaceStates, ADroppedKeyspaceWasHeardOfAfterARestart) {
   ASSERT_TRUE(before.drop("likes"));
   Catalog catalog;
   ASSERT_TRUE(catalog.decode(before.encode()));
-  KeyspaceStates states(catalog, *store, 1_MiB, 1);
+  KeyspaceStates states(catalog, *store, nullptr, 1_MiB, 1);
   ASSERT_TRUE(states.load());
   EXPECT_TRUE(states.knows_up_to(dropped));
   EXPECT_FALSE(states.knows_up_to({dropped.value + 1}));
@@ -57,7 +57,7 @@ TEST(KeyspaceStates, ADroppedKeyspaceWasHeardOfAfterARestart) {
 TEST(KeyspaceStates, AnExpiredKeyHoldsNoPrefix) {
   const auto store = make_memory_store();
   Catalog catalog;
-  KeyspaceStates states(catalog, *store, 1_MiB, 1);
+  KeyspaceStates states(catalog, *store, nullptr, 1_MiB, 1);
   ASSERT_TRUE(states.load());
   const Instant noon = instant_from_ms(1'800'000'000'000);
   Table& table = states.find(Catalog::default_id)->table;

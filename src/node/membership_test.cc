@@ -51,7 +51,7 @@ struct World {
   std::unique_ptr<CommandTable> commands = make_command_table();
   std::unique_ptr<Store> store = make_memory_store();
   Catalog catalog;
-  KeyspaceStates states{catalog, *store, 1_MiB, 1};
+  KeyspaceStates states{catalog, *store, nullptr, 1_MiB, 1};
   strong::Machine machine{*commands, states};
   std::shared_ptr<MemoryLogStore> shared = std::make_shared<MemoryLogStore>();
   MemoryLog log{shared};

@@ -209,6 +209,7 @@ class Node {
   std::unique_ptr<Environment::Lock> lock_;
   std::unique_ptr<Store> store_;
   Catalog catalog_;
+  std::unique_ptr<Disposal> disposal_;  // null where threads are simulated
   std::unique_ptr<KeyspaceStates> keyspaces_;
   std::string waiting_for_;          // why there is no replica yet
   std::shared_ptr<etcd::Api> etcd_;  // with a shared log only

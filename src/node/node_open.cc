@@ -6,6 +6,7 @@
 #include "eventual/origin_entry.h"
 #include "log/embedded_log.h"
 #include "log/small_file.h"
+#include "node/background_disposal.h"
 #include "node/command_table.h"
 #include "node/diverged.h"
 #include "node/node.h"
@@ -82,8 +83,9 @@ Status Node::open_data() {
   auto store = environment_->open_store(TableFolders(options_.data).table);
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
-  keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, options_.ids_memory_bytes,
-                                                environment_->random());
+  if (environment_->has_process()) disposal_ = std::make_unique<BackgroundDisposal>();
+  keyspaces_ = std::make_unique<KeyspaceStates>(catalog_, *store_, disposal_.get(),
+                                                options_.ids_memory_bytes, environment_->random());
   if (!engine_.strong()) keyspaces_->use_declarations();
   audit_ = std::make_unique<Audit>(environment_->open_lines(options_.data + "/audit.log"));
   keyspaces_->set_on_catalog([this](const Row& row, Args args, ServiceId caller,

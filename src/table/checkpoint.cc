@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/assert.h"
@@ -15,6 +17,7 @@ namespace {
 constexpr char kind_count = 0;
 constexpr char kind_expiry = 1;
 constexpr char kind_value = 2;
+constexpr char kind_piece = 3;
 
 std::string with_kind(KeyspaceId keyspace, char kind) {
   std::string key = keyspace_row_prefix(keyspace);
@@ -22,12 +25,31 @@ std::string with_kind(KeyspaceId keyspace, char kind) {
   return key;
 }
 
+template <typename Number>
+void put_big_endian(std::string& out, Number number) {
+  for (int shift = 8 * (sizeof(Number) - 1); shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>(number >> shift));
+}
+
 }  // namespace
 
 std::string value_row_key(KeyspaceId keyspace, std::uint64_t hash, std::string_view key) {
   std::string row = with_kind(keyspace, kind_value);
-  for (int shift = 56; shift >= 0; shift -= 8) row.push_back(static_cast<char>(hash >> shift));
+  put_big_endian(row, hash);
   row.append(key);
+  return row;
+}
+
+std::string piece_rows_prefix(KeyspaceId keyspace, std::uint64_t hash, std::string_view key) {
+  std::string row = with_kind(keyspace, kind_piece);
+  put_big_endian(row, hash);
+  wire::put_bytes(row, key);
+  return row;
+}
+
+std::string piece_row_key(std::string_view prefix, std::size_t piece) {
+  std::string row(prefix);
+  put_big_endian(row, static_cast<std::uint32_t>(piece));
   return row;
 }
 
@@ -49,11 +71,11 @@ std::string expiry_rows_prefix(KeyspaceId keyspace) {
 
 using table::hash_of;
 
-void Table::Impl::encode(Entry& entry, CheckpointRows& rows) const {
+void Table::Impl::encode(Entry& entry, CheckpointRows& rows) {
   const std::string_view key = entry.key.view();
   std::string value;
   wire::put_varint(value, entry.version);
-  holdfast::encode(entry.value, value);
+  encode_value(entry, value, rows);
   rows.put(Family::table, table::value_row_key(keyspace, hash_of(key), key), value);
   if (entry.expires) {
     value.clear();
@@ -68,7 +90,7 @@ void Table::Impl::encode(Entry& entry, CheckpointRows& rows) const {
   entry.expiry_stored = entry.expiry_stored || entry.expires;
 }
 
-std::size_t Table::Impl::encode_slot(Slot& slot, CheckpointRows& rows) const {
+std::size_t Table::Impl::encode_slot(Slot& slot, CheckpointRows& rows) {
   std::size_t encoded = 0;
   for (std::size_t at = 0; at < slot.size(); ++at) {
     if (!to_encode(slot.at(at))) continue;
@@ -76,6 +98,18 @@ std::size_t Table::Impl::encode_slot(Slot& slot, CheckpointRows& rows) const {
     ++encoded;
   }
   return encoded;
+}
+
+bool Table::Impl::encode_gone(CheckpointRows& rows, std::size_t& encoded, std::size_t max) {
+  for (; next_gone != frozen_gone.end(); ++next_gone) {
+    if (encoded++ >= max) return false;
+    const auto& [key, expiry_stored] = *next_gone;
+    const std::uint64_t hash = hash_of(key);
+    rows.erase(Family::table, table::value_row_key(keyspace, hash, key));
+    erase_pieces(key, hash, rows);
+    if (expiry_stored) rows.erase(Family::table, table::expiry_row_key(keyspace, key));
+  }
+  return true;
 }
 
 void Table::Impl::before_change(Place place) {
@@ -105,6 +139,8 @@ bool Table::checkpoint_slice(CheckpointRows& rows, std::size_t max_keys) {
   if (std::exchange(impl.wipe_frozen, false)) {
     rows.erase_prefix(Family::table, keyspace_row_prefix(impl.keyspace));
   }
+  for (const std::string& prefix : impl.early.erased_prefixes(Family::table))
+    rows.erase_prefix(Family::table, prefix);
   for (const CheckpointRows::Row& row : impl.early.rows(Family::table)) {
     if (row.value) {
       rows.put(Family::table, row.key, *row.value);
@@ -115,17 +151,15 @@ bool Table::checkpoint_slice(CheckpointRows& rows, std::size_t max_keys) {
   if (impl.early.bytes() > 0) impl.early = {};
 
   std::size_t encoded = 0;
-  for (; impl.next_gone != impl.frozen_gone.end(); ++impl.next_gone) {
-    if (encoded++ >= max_keys) return false;
-    const auto& [key, expiry_stored] = *impl.next_gone;
-    rows.erase(Family::table, table::value_row_key(impl.keyspace, hash_of(key), key));
-    if (expiry_stored) rows.erase(Family::table, table::expiry_row_key(impl.keyspace, key));
-  }
+  if (!impl.encode_gone(rows, encoded, max_keys)) return false;
+  encoded += impl.encode_pieces(rows, max_keys - std::min(encoded, max_keys));
   if (impl.slots.empty()) impl.next_slot = Impl::slot_count;
   for (; impl.next_slot < Impl::slot_count; ++impl.next_slot) {
     if (encoded >= max_keys) return false;
     encoded += impl.encode_slot(impl.slots[impl.next_slot], rows);
   }
+  impl.encode_pieces(rows, max_keys - std::min(encoded, max_keys));
+  if (!impl.frozen_pieces.empty()) return false;
   if (std::exchange(impl.count_left, false)) {
     std::string count;
     wire::put_varint(count, impl.frozen_count);
@@ -152,6 +186,7 @@ void Table::end_checkpoint(bool committed) {
       impl.entry(place).expiry_stored |= expiry_stored;
     }
   }
+  impl.end_pieces(committed);
   impl.frozen_gone = {};
   impl.next_gone = impl.frozen_gone.end();
   impl.early = {};
@@ -169,7 +204,14 @@ void Table::clear() {
       impl.encode_slot(impl.slots[impl.next_slot], impl.early);
     }
   }
-  std::vector<Impl::Slot>().swap(impl.slots);
+  constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+  std::size_t encoded = 0;
+  impl.encode_gone(impl.early, encoded, all);
+  impl.encode_pieces(impl.early, all);
+  impl.piece_rows.clear();  // of which every row is hidden now
+  std::vector<Impl::Slot> slots = std::exchange(impl.slots, {});
+  if (impl.disposal != nullptr)
+    impl.disposal->take(std::make_shared<std::vector<Impl::Slot>>(std::move(slots)));
   impl.in_memory = 0;
   impl.cold = 0;
   impl.bytes = 0;
@@ -213,7 +255,7 @@ Status Table::warm(const std::function<bool()>& stop) {
       impl.scan_cold(0, [&](std::uint64_t hash, std::string_view key, std::string_view row) {
         wire::Reader in(row);
         const std::uint64_t version = in.varint();
-        auto value = decode_value(in.raw(in.remaining()));
+        auto value = impl.value_of(key, hash, in.raw(in.remaining()));
         good = in.ok() && value.has_value() && impl.cold > 0 && hash == hash_of(key);
         if (!good) return false;
         impl.reserve(Impl::slot_of(hash), slot_keys);

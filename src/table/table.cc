@@ -94,14 +94,6 @@ void Table::Impl::must(const Status& read) {
   std::_Exit(EXIT_FAILURE);
 }
 
-Value Table::Impl::value_of(std::string_view row) {
-  wire::Reader in(row);
-  in.varint();  // the version
-  auto value = decode_value(in.raw(in.remaining()));
-  HF_ASSERT(in.ok() && value.has_value());  // the store has checked the block's checksum
-  return std::move(*value);
-}
-
 bool Table::Impl::store_hides(std::string_view key) const {
   return cleared_in > committed || gone.contains(key) || frozen_gone.contains(key);
 }
@@ -114,7 +106,7 @@ std::optional<Value> Table::Impl::read_row(std::string_view key, std::uint64_t h
   if (!*row) return std::nullopt;
   wire::Reader in(**row);
   version = in.varint();
-  return value_of(**row);
+  return value_of_row(key, hash, **row);
 }
 
 Table::Impl::Place Table::Impl::locate(std::string_view key, std::uint64_t hash) {
@@ -162,15 +154,15 @@ void Table::Impl::reserve(std::size_t slot, std::size_t keys) {
 void Table::Impl::remove(Place place, std::uint64_t hash, Undo* undo) {
   before_change(place);
   Entry& erased = entry(place);
+  bytes -= entry_bytes(erased);
+  Value value = std::exchange(erased.value, Value::integer(0));
   if (undo != nullptr) {
-    bytes -= entry_bytes(erased);
-    undo->changing(erased.key.view(), erased.version,
-                   std::exchange(erased.value, Value::integer(0)), expiry_of(erased));
-    bytes += entry_bytes(erased);
+    undo->changing(erased.key.view(), erased.version, std::move(value), expiry_of(erased));
+  } else {
+    let_go(std::move(value));
   }
   if (erased.stored) gone.insert_or_assign(std::string(erased.key.view()), erased.expiry_stored);
   if (erased.expires) drop_expiry(erased.key.view());
-  bytes -= entry_bytes(erased);
   slots[place.slot].erase(place.at, hash);
   --in_memory;
 }
@@ -213,6 +205,10 @@ bool Table::Impl::expired_cold(std::string_view key, Instant now) const {
 
 Table::Table(KeyspaceId keyspace, Store& store) : impl_(std::make_unique<Impl>(keyspace, store)) {}
 Table::~Table() = default;
+
+void Table::set_disposal(Disposal* disposal) {
+  impl_->disposal = disposal;
+}
 
 Table::Found Table::read(std::string_view key, Instant now) {
   Impl& impl = *impl_;
@@ -262,6 +258,7 @@ Value* Table::change(std::string_view key, Instant now) {
     }
   }
   impl.mark_changed(place, version_);
+  if (Pieces* const pieces = pieces_of(entry.value)) pieces->set_now(impl.epoch);
   impl.change_in_place(place);
   tell(key);
   return &entry.value;
@@ -277,8 +274,11 @@ Value& Table::put(std::string_view key, Value value) {
     table::Entry& entry = impl.entry(place);
     impl.bytes -= Impl::entry_bytes(entry);
     std::swap(entry.value, value);
-    if (undo_ != nullptr)
+    if (undo_ != nullptr) {
       undo_->changing(key, entry.version, std::move(value), impl.expiry_of(entry));
+    } else {
+      impl.let_go(std::move(value));
+    }
     impl.bytes += Impl::entry_bytes(entry);
   } else {
     if (undo_ != nullptr) undo_->added(key);
@@ -293,7 +293,10 @@ Value& Table::put(std::string_view key, Value value) {
   }
   impl.mark_changed(place, version_);
   Value& now_there = impl.entry(place).value;
-  if (now_there.type() != Type::string) impl.change_in_place(place);  // it may be filled
+  if (now_there.type() != Type::string) {
+    impl.is_new_here(now_there);
+    impl.change_in_place(place);  // it may be filled
+  }
   tell(key);
   return now_there;
 }
@@ -401,6 +404,7 @@ std::size_t Table::evict(std::size_t bytes) {
       if (entry.epoch > impl.committed || !entry.stored) continue;
       if (std::exchange(entry.used, false)) continue;
       impl.bytes -= Impl::entry_bytes(entry);
+      impl.let_go(std::exchange(entry.value, Value::integer(0)));
       slot.erase(at, hash_of(entry.key.view()));
     }
     if (slot.size() == size) continue;

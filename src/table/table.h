@@ -16,6 +16,8 @@
 
 namespace holdfast {
 
+class Disposal;
+
 /// The live values of one keyspace, in memory over the store's last
 /// checkpoint. Pure: time is given; the store is asked only for keys that are
 /// not in memory, and where it cannot be read then, the process ends: it has
@@ -92,6 +94,8 @@ class Table {
     /// All keys are gone.
     virtual void cleared() = 0;
   };
+  /// Who frees what is large; null: it is freed at once. It must outlive the table.
+  void set_disposal(Disposal* disposal);
   /// null: nobody listens, which costs nothing. It must live as long as it is set.
   void set_listener(Listener* listener) { listener_ = listener; }
 
@@ -114,7 +118,7 @@ class Table {
   // changes go on (a value about to change is encoded first, so that the
   // checkpoint is of one moment); end tells how the commit went.
   void begin_checkpoint();
-  /// Encodes up to `max_keys`; true when all are.
+  /// Encodes up to `max_keys`, of large values some pieces; true when all are.
   bool checkpoint_slice(CheckpointRows& rows, std::size_t max_keys);
   void end_checkpoint(bool committed);
 

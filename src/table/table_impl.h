@@ -3,14 +3,17 @@
 
 #include <absl/container/btree_set.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/string_hash.h"
+#include "table/disposal.h"
 #include "table/slot.h"
 #include "table/table.h"
+#include "value/stored.h"
 
 namespace holdfast {
 
@@ -25,7 +28,10 @@ struct Table::Impl {
   using Entry = table::Entry;
   static constexpr std::size_t slot_count = std::size_t{1} << table::slot_bits;
 
-  Impl(KeyspaceId keyspace_id, Store& the_store) : keyspace(keyspace_id), store(the_store) {}
+  Impl(KeyspaceId keyspace_id, Store& the_store);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   struct Place {
     std::size_t slot;
@@ -59,7 +65,6 @@ struct Table::Impl {
   void change_in_place(Place place);
   std::optional<std::int64_t> expiry_of(const Entry& entry) const;
   std::optional<Value> read_row(std::string_view key, std::uint64_t hash, std::uint64_t& version);
-  static Value value_of(std::string_view row);
   bool store_hides(std::string_view key) const;
   static void must(const Status& read);
   static std::size_t entry_bytes(const Entry& entry);
@@ -75,16 +80,34 @@ struct Table::Impl {
   bool to_encode(const Entry& entry) const {
     return entry.epoch > committed && entry.epoch <= frozen;
   }
-  void encode(Entry& entry, CheckpointRows& rows) const;
-  std::size_t encode_slot(Slot& slot, CheckpointRows& rows) const;
+  void encode(Entry& entry, CheckpointRows& rows);
+  std::size_t encode_slot(Slot& slot, CheckpointRows& rows);
+  /// True when all that were erased are encoded; counts them.
+  bool encode_gone(CheckpointRows& rows, std::size_t& encoded, std::size_t max);
   /// Keys that are in the store only, in the order of their hashes from `from`.
   Status scan_cold(std::uint64_t from,
                    const std::function<bool(std::uint64_t hash, std::string_view key,
                                             std::string_view row)>& each);
 
+  // -- pieces.cc
+  /// A value leaves the table.
+  void let_go(Value value);
+  /// It was made elsewhere, or for another key.
+  void is_new_here(Value& value);
+  /// What the row, behind its version, stands for; asks the store for pieces.
+  Result<Value> value_of(std::string_view key, std::uint64_t hash, std::string_view row);
+  /// The same of a whole row. Ends the process where it cannot be read.
+  Value value_of_row(std::string_view key, std::uint64_t hash, std::string_view row);
+  /// The value's row, but for its version; its pieces are to follow.
+  void encode_value(Entry& entry, std::string& out, CheckpointRows& rows);
+  void erase_pieces(std::string_view key, std::uint64_t hash, CheckpointRows& rows);
+  std::size_t encode_pieces(CheckpointRows& rows, std::size_t max);
+  void end_pieces(bool are_stored);
+
   KeyspaceId keyspace;
   Store& store;
-  std::vector<Slot> slots;  // none before the first key
+  Disposal* disposal = nullptr;  // null: everything is freed at once
+  std::vector<Slot> slots;       // none before the first key
   std::size_t in_memory = 0;
   std::size_t cold = 0;                  // live keys that are in the store only
   std::size_t bytes = 0;                 // of all entries and arrays
@@ -113,6 +136,13 @@ struct Table::Impl {
   std::uint64_t frozen_count = 0;  // live keys at the moment of the checkpoint
   bool count_left = false;         // whose row is still to be written
 
+  // Of every large value that the store has, but for those never read: how many pieces may be
+  // there. What a checkpoint under way takes away counts until it is committed.
+  StringMap<std::uint32_t> piece_rows;
+  std::vector<std::pair<std::string, std::uint32_t>> fewer_pieces;  // once it is
+  class FrozenPieces;
+  std::vector<std::unique_ptr<FrozenPieces>> frozen_pieces;  // large values still to be encoded
+
   std::size_t evict_slot = 0;  // the clock's hand
   bool nothing_clean = false;  // an eviction found no more, and none came since
 };
@@ -123,6 +153,8 @@ namespace table {
 std::string value_row_key(KeyspaceId keyspace, std::uint64_t hash, std::string_view key);
 std::string expiry_row_key(KeyspaceId keyspace, std::string_view key);
 std::string count_row_key(KeyspaceId keyspace);
+std::string piece_rows_prefix(KeyspaceId keyspace, std::uint64_t hash, std::string_view key);
+std::string piece_row_key(std::string_view prefix, std::size_t piece);
 std::string value_rows_prefix(KeyspaceId keyspace);
 std::string expiry_rows_prefix(KeyspaceId keyspace);
 

@@ -5,10 +5,12 @@
 #include <map>
 #include <random>
 
+#include "table/disposal.h"
 #include "table/table.h"
 #include "table/test_table.h"
 #include "value/hash.h"
 #include "value/sorted_set.h"
+#include "value/stored.h"
 
 namespace holdfast {
 namespace {
@@ -93,18 +95,29 @@ void compare(Table& table, const Model& model, Instant now) {
   }
 }
 
+struct Mix {
+  std::uint32_t keys = 60;
+  std::uint32_t large = 6;  // one value of so many is stored in pieces
+  bool restarts_often = false;
+};
+
 /// A table over a store, and what both should be. Changes, checkpoints in
 /// slices with changes between them, failed commits, evictions and restarts in
 /// any order: a restart must show what the model was when the last good
 /// checkpoint began, and between restarts the table is the model.
 class History {
  public:
-  History(Store& store, std::uint32_t seed) : store_(store), random_(seed) {}
+  History(Store& store, std::uint32_t seed, Mix mix) : store_(store), random_(seed), mix_(mix) {}
 
   void step(int number) {
-    const std::string key = "key" + std::to_string(draw(60));
+    const std::string key = draw_key();
     table_->set_version(++version_);
     if (draw(8) == 0) return take_back(number);
+    if (draw(30) == 0) return move(key);
+    if (mix_.restarts_often && draw(12) == 0) {
+      restart();
+      return compare(*table_, model_, now_);
+    }
     const std::uint32_t what = draw(100);
     if (what < 20) return put(key);
     if (what < 40) return change(key, number);
@@ -127,12 +140,33 @@ class History {
   }
 
  private:
+  // Of large values that shrank, went or were replaced.
+  void leaves_no_pieces_behind() {
+    Table stored(keyspace, store_);
+    RC_ASSERT(stored.load().has_value());
+    std::size_t pieces = 0;
+    stored.for_each(Instant{}, [&](std::string_view, const Value& value) {
+      const std::size_t items = value.type() == Type::string ? 0 : Items(value).size();
+      if (items > piece_items) pieces += (items + piece_items - 1) / piece_items;
+    });
+    std::size_t rows = 0;
+    const std::string prefix = keyspace_row_prefix(keyspace) + '\x03';
+    RC_ASSERT(store_
+                  .scan(Family::table, prefix, prefix,
+                        [&](std::string_view, std::string_view) { return ++rows > 0; })
+                  .has_value());
+    RC_ASSERT(rows == pieces);
+  }
+
   std::uint32_t draw(std::uint32_t n) { return static_cast<std::uint32_t>(random_() % n); }
+  std::string draw_key() { return "key" + std::to_string(draw(mix_.keys)); }
 
   void put(const std::string& key) {
     Model::Kept& kept = model_.keys[key];  // an expiry that is set stays
     kept.version = version_;
-    if (draw(3) == 0) {
+    if (draw(mix_.large) == 0) {
+      kept.text = shown(table_->put(key, large()));
+    } else if (draw(3) == 0) {
       auto hash = std::make_unique<Hash>();
       hash->put("f", "0");
       kept.text = "f=0;";
@@ -148,6 +182,24 @@ class History {
     }
   }
 
+  /// Of some pieces, or nearly.
+  Value large() {
+    const std::uint32_t items = static_cast<std::uint32_t>(piece_items) - 10 + draw(400);
+    if (draw(2) == 0) {
+      auto hash = std::make_unique<Hash>();
+      for (std::uint32_t i = 0; i < items; ++i) hash->put("g" + std::to_string(i), "0");
+      return Value::hash(std::move(hash));
+    }
+    auto set = std::make_unique<SortedSet>();
+    for (std::uint32_t i = 0; i < items; ++i) set->put("m" + std::to_string(i), i % 7);
+    return Value::sorted_set(std::move(set));
+  }
+
+  /// Now and then to where it has no pieces any more, or nearly.
+  std::size_t shrinks_to(std::size_t size) {
+    return size <= piece_items || draw(8) > 0 ? size : piece_items - 1 + draw(3);
+  }
+
   void change(const std::string& key, int number) {
     Value* value = table_->change(key, now_);
     RC_ASSERT((value != nullptr) == model_.live(key, now_));
@@ -155,16 +207,23 @@ class History {
       model_.keys.erase(key);  // it had expired, or was not there
       return;
     }
+    const std::uint32_t ends = draw(2) == 0 ? 1 : 100;  // whether only the last items go
     if (value->type() == Type::hash) {
       Hash& hash = value->as_hash();
-      for (std::uint32_t i = draw(4); i > 0; --i) {
-        const std::string field = "g" + std::to_string(draw(12));
+      const bool is_large = hash.size() > 20;
+      for (const std::size_t left = shrinks_to(hash.size()); hash.size() > left;)
+        hash.erase(std::string(hash.field_at(hash.size() - 1 - draw(ends))));
+      for (std::uint32_t i = draw(is_large && draw(4) == 0 ? 300 : 4); i > 0; --i) {
+        const std::string field = "g" + std::to_string(draw(is_large ? 500 : 12));
         draw(3) == 0 ? hash.erase(field) : hash.put(field, std::to_string(number));
       }
     } else if (value->type() == Type::sorted_set) {
       SortedSet& set = value->as_sorted_set();
-      for (std::uint32_t i = draw(6); i > 0; --i) {
-        const std::string member = "m" + std::to_string(draw(14));
+      const bool is_large = set.size() > 20;
+      for (const std::size_t left = shrinks_to(set.size()); set.size() > left;)
+        set.erase(std::string(set.member_at(set.size() - 1 - draw(ends))));
+      for (std::uint32_t i = draw(is_large && draw(4) == 0 ? 300 : 6); i > 0; --i) {
+        const std::string member = "m" + std::to_string(draw(is_large ? 500 : 14));
         draw(3) == 0 && set.size() > 1 ? set.erase(member) : set.put(member, draw(5));
       }
     } else {
@@ -193,7 +252,7 @@ class History {
   }
 
   void move(const std::string& key) {
-    const std::string to = "key" + std::to_string(draw(60));
+    const std::string to = draw_key();
     if (to == key || !model_.keys.contains(key)) return;
     table_->move(key, to);
     model_.keys[to] = model_.keys[key];
@@ -206,7 +265,7 @@ class History {
     const Model before = model_;
     table_->begin_undo();
     for (std::uint32_t i = draw(12); i > 0; --i) {
-      const std::string key = "key" + std::to_string(draw(8));
+      const std::string key = "key" + std::to_string(draw(std::min(8U, mix_.keys)));
       switch (draw(6)) {
         case 0:
           put(key);
@@ -252,6 +311,7 @@ class History {
       if (good) {
         RC_ASSERT(store_.commit(std::move(rows_)).has_value());
         committed_ = frozen_;
+        leaves_no_pieces_behind();
       }
       table_->end_checkpoint(good);
       checkpointing_ = false;
@@ -268,8 +328,14 @@ class History {
     RC_ASSERT(table_->warm([&] { return left-- == 0; }).has_value());
   }
 
+  std::unique_ptr<Table> make_table() {
+    auto table = std::make_unique<Table>(keyspace, store_);
+    if (draw(2) == 0) table->set_disposal(&disposal_);
+    return table;
+  }
+
   void restart() {
-    table_ = std::make_unique<Table>(keyspace, store_);
+    table_ = make_table();
     RC_ASSERT(table_->load().has_value());
     if (draw(2) == 0) RC_ASSERT(table_->warm([] { return false; }).has_value());
     model_ = committed_;
@@ -278,7 +344,14 @@ class History {
 
   Store& store_;
   std::mt19937 random_;
-  std::unique_ptr<Table> table_ = std::make_unique<Table>(keyspace, store_);
+  const Mix mix_;
+  /// Keeps what it takes until the table has gone: it must not be used any more.
+  struct Kept final : Disposal {
+    void take(std::shared_ptr<void> thing) override { things.push_back(std::move(thing)); }
+    std::vector<std::shared_ptr<void>> things;
+  };
+  Kept disposal_;
+  std::unique_ptr<Table> table_ = make_table();
   Model model_;
   Model committed_;
   Model frozen_;
@@ -290,7 +363,14 @@ class History {
 
 RC_GTEST_PROP(TableModel, HoldsThroughCheckpointsEvictionsAndRestarts, (std::uint32_t seed)) {
   const auto store = make_memory_store();
-  History run(*store, seed);
+  History run(*store, seed, {});
+  for (int step = 0; step < 600; ++step) run.step(step);
+  run.finish();
+}
+
+RC_GTEST_PROP(TableModel, HoldsWhereMostValuesAreStoredInPieces, (std::uint32_t seed)) {
+  const auto store = make_memory_store();
+  History run(*store, seed, {.keys = 3, .large = 1, .restarts_often = true});
   for (int step = 0; step < 600; ++step) run.step(step);
   run.finish();
 }
@@ -305,7 +385,7 @@ TEST(TableModel, HoldsOverRocksDbToo) {
     CheckpointRows rows;
     erase_keyspace(rows, keyspace);
     RC_ASSERT((*store)->commit(std::move(rows)).has_value());
-    History run(**store, seed);
+    History run(**store, seed, {});
     for (int step = 0; step < 600; ++step) run.step(step);
     run.finish();
   }));

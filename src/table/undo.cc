@@ -89,6 +89,13 @@ void Table::Undo::tell(Listener& listener) const {
   }
 }
 
+void Table::Undo::let_go() {
+  for (Step& step : steps_) {
+    auto* const changed = std::get_if<Changed>(&step);
+    if (changed != nullptr && changed->value) table_.impl_->let_go(std::move(*changed->value));
+  }
+}
+
 void Table::Undo::take_back() {
   Recorder::of_thread = nullptr;  // what follows is not to be taken back
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
@@ -181,6 +188,7 @@ void Table::keep() {
   const std::unique_ptr<Undo> all = std::move(undo_);
   HF_ASSERT(all != nullptr);
   if (listener_ != nullptr) all->tell(*listener_);
+  all->let_go();
 }
 
 }  // namespace holdfast

@@ -39,6 +39,8 @@ class Table::Undo final : public Recorder {
   void score_erased(SortedSet& set, std::size_t place) override;
 
   void take_back();
+  /// Of the values that were replaced or erased.
+  void let_go();
   /// Of all keys that changed.
   void tell(Listener& listener) const;
 

@@ -114,7 +114,7 @@ std::uint64_t Table::scan(std::uint64_t cursor, std::size_t count, Instant now,
       if (visited >= wanted && (hash & cursor_mask) != from) return hash & cursor_mask;
       from = hash & cursor_mask;
       if (is_row) {
-        visit(row->key, Impl::value_of(row->bytes));
+        visit(row->key, impl.value_of_row(row->key, row->hash, row->bytes));
         ++row;
         ++visited;
         continue;
@@ -139,8 +139,8 @@ void Table::for_each(Instant now, const Visit& visit) {
     }
   }
   const Status scanned =
-      impl.scan_cold(0, [&](std::uint64_t, std::string_view key, std::string_view row) {
-        if (!impl.expired_cold(key, now)) visit(key, Impl::value_of(row));
+      impl.scan_cold(0, [&](std::uint64_t hash, std::string_view key, std::string_view row) {
+        if (!impl.expired_cold(key, now)) visit(key, impl.value_of_row(key, hash, row));
         return true;
       });
   Impl::must(scanned);

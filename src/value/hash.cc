@@ -19,7 +19,7 @@ bool Hash::put(std::string_view field, std::string_view value) {
                         there ? std::optional(fields_.at(place).value.view()) : std::nullopt);
   }
   if (there) {
-    fields_.at(place).value = SmallString(value);
+    fields_.change_at(place).value = SmallString(value);
     return false;
   }
   fields_.append({SmallString(field), SmallString(value)});

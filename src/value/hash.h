@@ -23,6 +23,8 @@ class Hash {
   std::size_t size() const { return fields_.size(); }
   std::string_view field_at(std::size_t place) const { return fields_.at(place).key.view(); }
   std::string_view value_at(std::size_t place) const { return fields_.at(place).value.view(); }
+  /// As DenseTable::pieces().
+  Pieces* pieces() { return fields_.pieces(); }
   std::size_t heap_bytes() const { return fields_.heap_bytes(); }
 
  private:

@@ -23,6 +23,8 @@ class Set {
   void restore(std::size_t place, std::string_view member);
   std::size_t size() const { return members_.size(); }
   std::string_view at(std::size_t place) const { return members_.at(place).key.view(); }
+  /// As DenseTable::pieces().
+  Pieces* pieces() { return members_.pieces(); }
   std::size_t heap_bytes() const { return members_.heap_bytes(); }
 
  private:

@@ -45,7 +45,7 @@ bool SortedSet::put(std::string_view member, double score) {
   const std::size_t place = there ? found : members_.size();
   if (there) {
     order_.erase(rank_of(score_at(found), member));
-    members_.at(place).score = score;
+    members_.change_at(place).score = score;
   } else {
     members_.append({SmallString(member), score});
   }

@@ -50,6 +50,8 @@ class SortedSet {
   std::vector<std::uint32_t> slice(std::size_t rank, std::size_t n) const {
     return order_.slice(rank, n);
   }
+  /// As DenseTable::pieces().
+  Pieces* pieces() { return members_.pieces(); }
   /// O(n).
   std::size_t heap_bytes() const { return members_.heap_bytes() + order_.heap_bytes(); }
 

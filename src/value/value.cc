@@ -15,52 +15,9 @@
 namespace holdfast {
 namespace {
 
-// Forms of a stored value: docs/formats/value.md. A type has one form, but for
-// strings, whose integers are stored as such.
-enum class Form : std::uint8_t { text = 1, hash = 2, set = 3, integer = 4, sorted_set = 5 };
-
 std::string_view to_text(std::int64_t number, IntegerText& room) {
   const auto end = std::to_chars(room.bytes, room.bytes + sizeof(room.bytes), number).ptr;
   return {room.bytes, static_cast<std::size_t>(end - room.bytes)};
-}
-
-tl::unexpected<Error> damaged() {
-  return fail(Code::corrupt, "a stored value is damaged");
-}
-
-Result<Value> decode_hash(wire::Reader& in) {
-  auto fields = std::make_unique<Hash>();
-  for (std::uint64_t left = in.varint(); left > 0; --left) {
-    const std::string_view field = in.bytes();
-    const std::string_view value = in.bytes();
-    if (!in.ok() || !fields->put(field, value)) return damaged();
-  }
-  if (fields->size() == 0) return damaged();
-  return Value::hash(std::move(fields));
-}
-
-Result<Value> decode_set(wire::Reader& in) {
-  auto members = std::make_unique<Set>();
-  for (std::uint64_t left = in.varint(); left > 0; --left) {
-    const std::string_view member = in.bytes();
-    if (!in.ok() || !members->insert(member)) return damaged();
-  }
-  if (members->size() == 0) return damaged();
-  return Value::set(std::move(members));
-}
-
-Result<Value> decode_sorted_set(wire::Reader& in) {
-  std::vector<Scored> members;
-  for (std::uint64_t left = in.varint(); left > 0; --left) {
-    const std::string_view member = in.bytes();
-    const auto score = std::bit_cast<double>(in.u64());
-    if (!in.ok() || std::isnan(score)) return damaged();
-    members.push_back({SmallString(member), score});
-  }
-  if (members.empty()) return damaged();
-  auto set = SortedSet::of(std::move(members));
-  if (set == nullptr) return damaged();
-  return Value::sorted_set(std::move(set));
 }
 
 }  // namespace
@@ -213,77 +170,6 @@ std::size_t Value::heap_bytes() const {
     default:
       return sizeof(SortedSet) + as_sorted_set().heap_bytes();
   }
-}
-
-void encode(const Value& value, std::string& out) {
-  switch (value.type()) {
-    case Type::string:
-      if (const auto number = value.as_integer()) {
-        wire::put_u8(out, static_cast<std::uint8_t>(Form::integer));
-        wire::put_signed(out, *number);
-      } else {
-        IntegerText room;
-        wire::put_u8(out, static_cast<std::uint8_t>(Form::text));
-        wire::put_bytes(out, value.text(room));
-      }
-      return;
-    case Type::hash: {
-      const Hash& hash = value.as_hash();
-      wire::put_u8(out, static_cast<std::uint8_t>(Form::hash));
-      wire::put_varint(out, hash.size());
-      for (std::size_t i = 0; i < hash.size(); ++i) {
-        wire::put_bytes(out, hash.field_at(i));
-        wire::put_bytes(out, hash.value_at(i));
-      }
-      return;
-    }
-    case Type::set: {
-      const Set& set = value.as_set();
-      wire::put_u8(out, static_cast<std::uint8_t>(Form::set));
-      wire::put_varint(out, set.size());
-      for (std::size_t i = 0; i < set.size(); ++i) wire::put_bytes(out, set.at(i));
-      return;
-    }
-    case Type::sorted_set: {
-      const SortedSet& set = value.as_sorted_set();
-      wire::put_u8(out, static_cast<std::uint8_t>(Form::sorted_set));
-      wire::put_varint(out, set.size());
-      for (std::size_t i = 0; i < set.size(); ++i) {
-        wire::put_bytes(out, set.member_at(i));
-        wire::put_u64(out, std::bit_cast<std::uint64_t>(set.score_at(i)));
-      }
-      return;
-    }
-  }
-}
-
-Result<Value> decode_value(std::string_view bytes) {
-  wire::Reader in(bytes);
-  const auto read = [&in]() -> Result<Value> {
-    switch (static_cast<Form>(in.u8())) {
-      case Form::text: {
-        const std::string_view text = in.bytes();
-        // A text that reads as an integer would have been stored as one.
-        if (!in.ok() || parse_integer(text)) return damaged();
-        return Value::string(text);
-      }
-      case Form::integer: {
-        const std::int64_t number = in.signed_varint();
-        if (!in.ok()) return damaged();
-        return Value::integer(number);
-      }
-      case Form::hash:
-        return decode_hash(in);
-      case Form::set:
-        return decode_set(in);
-      case Form::sorted_set:
-        return decode_sorted_set(in);
-    }
-    return damaged();
-  };
-  Result<Value> value = read();
-  if (value && !in.at_end()) return damaged();
-  return value;
 }
 
 }  // namespace holdfast

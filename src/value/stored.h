@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/error.h"
+#include "value/pieces.h"
+#include "value/value.h"
+
+namespace holdfast {
+
+class Hash;
+class Set;
+class SortedSet;
+
+/// A value that is stored in pieces: a head, and its items, piece by piece
+/// (docs/formats/value.md). The rest are stored whole, by encode() in value/value.h.
+Pieces* pieces_of(Value& value);  // null: it is stored whole
+
+/// The items of a collection, in the order of their places. Refers to the collection itself, which
+/// stays where it is when its value moves.
+class Items {
+ public:
+  explicit Items(const Value& value);
+  std::size_t size() const;
+  void encode(std::size_t from, std::size_t end, std::string& out) const;
+  /// Of one with pieces.
+  void encode_piece(std::size_t piece, std::string& out) const;
+
+ private:
+  std::variant<const Hash*, const Set*, const SortedSet*> of_;
+};
+
+void encode_head(const Value& value, std::string& out);
+/// Whether stored bytes are a head, not a value.
+bool is_head(std::string_view bytes);
+
+/// Makes a value of its head and its pieces, in order. kCorrupt: damaged.
+class PiecedValue {
+ public:
+  static Result<PiecedValue> of(std::string_view head);
+  PiecedValue(PiecedValue&&) noexcept;
+  ~PiecedValue();
+
+  std::uint64_t pieces_left() const;
+  Status take(std::string_view piece);
+  /// All of its pieces count as stored.
+  Result<Value> finish() &&;
+
+ private:
+  struct Impl;
+  explicit PiecedValue(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace holdfast
