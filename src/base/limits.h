@@ -43,6 +43,14 @@ inline constexpr int reader_seconds_max = 10;  // a reader over its output limit
 inline constexpr std::size_t output_shares_max = 4;  // all connections' output, in limits of one
 inline constexpr std::size_t reader_share_min = 16;  // at least limit / share, or is cut off
 
+// Publish and subscribe
+inline constexpr std::size_t message_bytes_max = 8_MiB;        // channel and message
+inline constexpr std::size_t subscriptions_max = 65'536;       // of one connection
+inline constexpr std::size_t subscription_bytes_max = 16_MiB;  // of their names, likewise
+inline constexpr std::size_t subscriber_unsent_max = 32_MiB;   // as Redis; one slower is cut off
+inline constexpr std::size_t messages_held_bytes_max =
+    64_MiB;  // until what they tell of is on disk
+
 // TLS with clients
 inline constexpr int tls_handshake_seconds_max = 9;  // counted in whole ticks: cut within 10 s
 
@@ -170,6 +178,7 @@ inline constexpr std::size_t mesh_window_bytes = 8_MiB;  // sent to a peer, not 
 inline constexpr std::size_t mesh_watched_entries_max = 65'536;  // not yet on a peer's disk
 inline constexpr std::size_t mesh_questions_max = 64;            // of one peer, not answered yet
 inline constexpr std::size_t mesh_answer_bytes_max = 64_KiB;
+inline constexpr std::size_t mesh_messages_bytes_max = 32_MiB;      // for one peer, not sent yet
 inline constexpr std::size_t mesh_checkpoint_batch_bytes = 32_MiB;  // received, then committed
 
 // Trials and the lab

@@ -34,6 +34,8 @@ std::string_view access_text(const Row& row) {
     case Access::workflow:
       return (row.flags & flag_write_catalog) != 0 ? "changes workflows or runs"
                                                    : "shows workflows or runs";
+    case Access::message:
+      return "tells who listens";
   }
   return "";
 }

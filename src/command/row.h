@@ -8,6 +8,7 @@
 #include "base/reply.h"
 #include "base/units.h"
 #include "command/effect.h"
+#include "command/messages.h"
 #include "table/table.h"
 
 namespace holdfast {
@@ -34,6 +35,7 @@ struct Context {
   Table& table;
   Instant now;
   std::uint64_t seed = 0;
+  MessageSink* messages = nullptr;  // null: nobody can be listening
 };
 
 /// What an eventual write decides its effects on: it reads the table, it
@@ -42,7 +44,8 @@ struct EventualContext {
   Table& table;
   Instant now;
   EffectSink& effects;
-  bool alone = false;  // no other replica: no operation is concurrent with another
+  bool alone = false;               // no other replica: no operation is concurrent with another
+  MessageSink* messages = nullptr;  // null: nobody can be listening
 };
 
 /// What OUTCOME and VOID run on: what a keyspace remembers of request ids.
@@ -72,6 +75,8 @@ enum class Access : std::uint8_t {
   wrapper,   // carries another command: ONCE, LOCAL, …
   function,  // runs a function of one keyspace: name, function, number of keys, …
   workflow,  // changes or shows workflows and their runs
+  message,   // tells who listens: by itself of this moment, in a transaction or function, or with
+             // a request id, a part of the operation
 };
 
 /// Where the keys are among the arguments, as Redis counts: the name is 0,
@@ -111,6 +116,8 @@ enum Flags : std::uint32_t {
   flag_read_only = 1 << 13,       // Access::function: runs only what changes nothing
   flag_anywhere = 1 << 16,        // Access::session: means the same on any connection
   flag_strong_only = 1 << 17,     // Access::read: UNSUPPORTED in eventual keyspaces
+  flag_pubsub = 1 << 18,          // of publish and subscribe
+  flag_subscribed = 1 << 19,      // a RESP2 connection that has subscribed may use it
   flag_script = 1 << 14,          // Access::function: argument 1 is a script, not a name,
   flag_script_by_sha1 = 1 << 15,  // or names one
   flag_internal = 1 << 11,        // nodes append it themselves; no client can name it
@@ -144,6 +151,8 @@ struct Row {
   std::string_view summary;
   std::string_view complexity;
   std::string_view on_eventual;  // its meaning there, or why there is none
+  /// Of a write: what keyspace events call it; empty: by its name, in lower case.
+  std::string_view event;
 };
 
 }  // namespace holdfast

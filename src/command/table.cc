@@ -86,6 +86,9 @@ bool complete(const Row& row) {
       return row.node != nullptr;
     case Access::workflow:
       return row.workflow != nullptr;
+    case Access::message:
+      return row.node != nullptr && row.strong != nullptr && row.eventual != nullptr &&
+             row.code != 0;
     case Access::session:
     case Access::wrapper:
     case Access::function:

@@ -85,6 +85,20 @@ class Rehearsal final : public EffectSink {
   std::vector<Kept> kept_;
 };
 
+/// What an operation tells: it is told here, where the operation came first.
+class Messages final : public MessageSink {
+ public:
+  Messages(Host& host, ServiceId caller) : host_(host), caller_(caller) {}
+  Status check(const Message& message) const override {
+    return host_.may_publish(caller_, message.channel);
+  }
+  void publish(const Message& message) override { host_.publish(message); }
+
+ private:
+  Host& host_;
+  ServiceId caller_;
+};
+
 }  // namespace
 
 /// Applies each effect as its command emits it, and writes it into the entry.
@@ -202,6 +216,7 @@ void Replica::Impl::call_function(const Request& request, State& state, Eventual
     row.eventual(rehearsed, args, out);
   };
   const auto holds = [&](std::string_view key) { return host.is_of(request.keyspace, key); };
+  Messages messages(host, host.owner_of(request.keyspace));  // with its owner's rights
   function::call(*state.functions,
                  {.commands = commands,
                   .table = state.table,
@@ -210,7 +225,8 @@ void Replica::Impl::call_function(const Request& request, State& state, Eventual
                   .caller = host.service_name(request.caller),
                   .holds = holds,
                   .write = write,
-                  .rehearse = true},
+                  .rehearse = true,
+                  .messages = &messages},
                  request.calls[0].args, reply);
   if (!reply.is_error()) rehearsal.emit_all(context.effects);
   host.on_called(request.caller, request.calls[0].args[1], reply.is_error());
@@ -242,7 +258,8 @@ Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
 
   const std::size_t start = reply.written().size();
   Sink sink(*this, state->table, head);
-  EventualContext context{state->table, sink.now(), sink, stability.alone()};
+  Messages messages(host, request.caller);
+  EventualContext context{state->table, sink.now(), sink, stability.alone(), &messages};
   if (request.transaction) reply.array(request.calls.size());
   for (const Call& call : request.calls) {
     if (call.row->access == Access::read) {

@@ -50,6 +50,11 @@ class Host {
   /// here, in this order: own operations that follow have seen it, so replaying
   /// its log must bring it first.
   virtual void entry_merged(OriginId /*origin*/, std::string_view /*payload*/) {}
+  /// What a local operation tells, and whether it may: as strong::Host's.
+  virtual Status may_publish(ServiceId /*service*/, std::string_view /*channel*/) { return {}; }
+  virtual void publish(const Message& /*message*/) {}
+  /// Whose the keyspace is; nobody's: it has no owner.
+  virtual ServiceId owner_of(KeyspaceId /*keyspace*/) { return {}; }
   /// A local operation has called a function. See CallWatch::called.
   virtual void on_called(ServiceId /*caller*/, std::string_view /*function*/, bool /*failed*/) {}
 };

@@ -9,7 +9,7 @@ namespace holdfast::function {
 namespace {
 
 /// A function's commands, on its own keyspace.
-class OwnKeyspace final : public Commands {
+class OwnKeyspace final : public Commands, private MessageSink {
  public:
   explicit OwnKeyspace(const Surroundings& on) : on_(on), seeds_(on.seed) {}
 
@@ -19,7 +19,29 @@ class OwnKeyspace final : public Commands {
     return row != nullptr && (row->flags & flag_flat_pairs) != 0;
   }
 
+  /// What was told is told, now that it is known that the call ended well.
+  void publish_all() {
+    for (const Told& told : told_) on_.messages->publish({told.kind, told.channel, told.text});
+  }
+
  private:
+  struct Told {
+    ChannelKind kind;
+    std::string channel;
+    std::string text;
+  };
+
+  Status check(const Message& message) const override {
+    if (told_bytes_ + message.channel.size() + message.text.size() > limits::message_bytes_max)
+      return fail(Code::err, "a function publishes too much");
+    return on_.messages == nullptr ? Status() : on_.messages->check(message);
+  }
+  void publish(const Message& message) override {
+    if (on_.messages == nullptr) return;
+    told_bytes_ += message.channel.size() + message.text.size();
+    told_.push_back({message.kind, std::string(message.channel), std::string(message.text)});
+  }
+
   const Row* row_of(Args args) const {
     return args.size() > 1 ? on_.commands.find(args[0], args[1]) : on_.commands.find(args[0]);
   }
@@ -27,11 +49,12 @@ class OwnKeyspace final : public Commands {
   void run(const Row* row, Args args, Reply& reply) {
     if (row == nullptr) return reply.raw_error("ERR Unknown Redis command called from script");
     const bool writes = row->access == Access::write;
-    if ((!writes && row->access != Access::read) || (row->flags & flag_noscript) != 0)
+    const bool tells = row->access == Access::message;
+    if ((!writes && !tells && row->access != Access::read) || (row->flags & flag_noscript) != 0)
       return reply.raw_error("ERR This Redis command is not allowed from script");
     if (!check_arity(*row, args))
       return reply.raw_error("ERR Wrong number of args calling Redis command from script");
-    if (writes && on_.read_only)
+    if ((writes || tells) && on_.read_only)
       return reply.raw_error("ERR Write commands are not allowed from read-only scripts.");
     bool own = true;
     for_each_key(*row, args, [&](std::string_view key) {
@@ -40,6 +63,10 @@ class OwnKeyspace final : public Commands {
     if (!own)
       return reply.error(
           {Code::cross_keyspace, "a function touches only keys of its own keyspace"});
+    if (tells) {
+      Context context{on_.table, on_.now, 0, this};
+      return row->strong(context, args, reply);
+    }
     if (!writes) return row->read(on_.table, on_.now, args, reply);
     if (on_.write) return on_.write(*row, args, reply);
     Context context{on_.table, on_.now, seeds_.next()};
@@ -48,6 +75,8 @@ class OwnKeyspace final : public Commands {
 
   const Surroundings& on_;
   command::Random seeds_;
+  std::vector<Told> told_;
+  std::size_t told_bytes_ = 0;
 };
 
 // How many keys are said to follow; nothing: that is no number, or none that can be.
@@ -163,6 +192,7 @@ void call(const Functions::Found& found, Surroundings on, Args args, Reply& repl
                       .seed = on.seed},
                      commands, reply);
   if (on.read_only) return;
+  if (!reply.is_error()) commands.publish_all();
   reply.is_error() || on.rehearse ? on.table.undo() : on.table.keep();
 }
 

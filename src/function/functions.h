@@ -63,6 +63,8 @@ struct Surroundings {
   /// Runs a write; null: as a strong keyspace does.
   std::function<void(const Row& row, Args args, Reply& reply)> write;
   bool rehearse = false;  // the table is as it was in any case
+  /// Takes what a call that ended well tells; null: nobody can be listening.
+  MessageSink* messages = nullptr;
 };
 
 /// Runs a function: `args` as FCALL's, from the number of keys on.

@@ -7,6 +7,7 @@
 #include "catalog/service_rows.h"
 #include "function/scripts.h"
 #include "node/explain_rows.h"
+#include "node/message_rows.h"
 #include "node/node_rows.h"
 #include "node/script_rows.h"
 #include "node/service_tokens.h"
@@ -37,6 +38,7 @@ std::unique_ptr<CommandTable> make_command_table() {
                                                   server::session_rows(),
                                                   node_rows(),
                                                   slow_rows(),
+                                                  message_rows(),
                                                   explain_rows()});
 }
 

@@ -79,6 +79,10 @@ class Fronts final : public ReplySink {
       const bool http = server::is_http({session.ticket_connection(), 0});
       (http ? *fronts_.http_ : *fronts_.resp_).clients()->kill(session);
     }
+    void touch(server::Session& session) override {
+      const bool http = server::is_http({session.ticket_connection(), 0});
+      (http ? *fronts_.http_ : *fronts_.resp_).clients()->touch(session);
+    }
 
    private:
     Fronts& fronts_;

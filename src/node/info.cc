@@ -108,6 +108,14 @@ void stats_section(Node& node, ServiceId, std::string& out) {
   line(out, "eventual_replayed", eventual.replayed);
   line(out, "eventual_mismatched_ids", eventual.mismatched_ids);
   line(out, "refused_over_memory", requests.refused_memory);
+  const server::Subscriptions& subscriptions = node.messages().subscriptions();
+  line(out, "pubsub_channels", subscriptions.size(server::Topic::channel));
+  line(out, "pubsub_patterns", subscriptions.size(server::Topic::pattern));
+  line(out, "pubsubshard_channels", subscriptions.size(server::Topic::shard_channel));
+  line(out, "pubsub_clients", subscriptions.subscribers());
+  line(out, "pubsub_published", subscriptions.counters().published);
+  line(out, "pubsub_delivered", subscriptions.counters().delivered);
+  line(out, "pubsub_dropped", node.messages().counters().dropped);
 }
 
 void replication_section(Node& node, ServiceId, std::string& out) {

@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "base/logging.h"
 #include "catalog/declarations.h"
+#include "catalog/permissions.h"
+#include "command/key_events.h"
 
 namespace holdfast::node {
 namespace {
@@ -247,6 +249,15 @@ void KeyspaceStates::on_dropped(const Keyspace& keyspace) {
   libraries_.drop(keyspace.id);
   list_all();
   if (on_dropped_hook_) on_dropped_hook_(keyspace.id);
+}
+
+const Keyspace& KeyspaceStates::keyspace_of_channel(std::string_view channel) const {
+  if (channel.starts_with(key_events::of_key)) channel.remove_prefix(key_events::of_key.size());
+  return catalog_.of_key(channel);
+}
+
+Status KeyspaceStates::may_publish(ServiceId service, std::string_view channel) {
+  return permissions::check_use(services_, libraries_, keyspace_of_channel(channel), service);
 }
 
 }  // namespace holdfast::node

@@ -18,6 +18,7 @@
 #include "dedup/id_table.h"
 #include "eventual/replica.h"
 #include "node/eventual_side.h"
+#include "server/subscriptions.h"
 #include "strong/machine.h"
 #include "table/disposal.h"
 #include "table/table.h"
@@ -116,11 +117,27 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
     hear_runs();
   }
 
+  /// For whom what is told of a keyspace is.
+  server::Audience audience_of(const Keyspace& keyspace) {
+    if (keyspace.owner.empty()) return {};
+    return {find(keyspace.id)->strong.owner};
+  }
+  /// Hears of what operations tell who listens.
+  void set_on_message(std::function<void(const Message&)> heard) { on_message_ = std::move(heard); }
+
+  /// Whose a channel is: that of the keyspace which a key of its name is in; of the events of a
+  /// key, of the keyspace of that.
+  const Keyspace& keyspace_of_channel(std::string_view channel) const;
+
   /// Hears of what commands this node's own clients had run, and how long.
   void set_watch(CallWatch* watch) { watch_ = watch; }
 
   // strong::Host
   CallWatch* watch() override { return watch_; }
+  Status may_publish(ServiceId service, std::string_view channel) override;
+  void publish(const Message& message) override {
+    if (on_message_) on_message_(message);
+  }
   strong::State* strong_state(KeyspaceId keyspace) override;
   bool holds(KeyspaceId keyspace, std::string_view key) override {
     return keyspace != catalog_.default_keyspace().id || catalog_.of_key(key).id == keyspace;
@@ -139,6 +156,10 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   IdTable& catalog_ids() override { return catalog_ids_; }
 
   // eventual::Host
+  ServiceId owner_of(KeyspaceId keyspace) override {
+    const KeyspaceState* const state = find(keyspace);
+    return state == nullptr ? ServiceId{} : state->strong.owner;
+  }
   void on_called(ServiceId caller, std::string_view function, bool failed) override {
     if (watch_ != nullptr) watch_->called(caller, function, failed);
   }
@@ -199,6 +220,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::function<NodeFacts()> node_facts_;
   std::function<void()> members_changed_;
   CallWatch* watch_ = nullptr;
+  std::function<void(const Message&)> on_message_;
 };
 
 }  // namespace holdfast::node

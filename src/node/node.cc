@@ -79,6 +79,7 @@ void Node::turn() {
   drive_workflows();
   inquiries_.turn(requests_->monotonic());
   eventual_->turn(requests_->monotonic());
+  messages_->release(origin_log_->synced(), origin_log_->lost());
   follow_declarations();
   if (mesh_ && !eventual_->has_unlogged()) {
     // Who stops hears nobody any more: that nobody is heard to have data says nothing then.

@@ -25,6 +25,7 @@
 #include "node/membership.h"
 #include "node/memory.h"
 #include "node/mesh_side.h"
+#include "node/messages.h"
 #include "node/node_workflows.h"
 #include "node/options.h"
 #include "node/peers.h"
@@ -142,6 +143,7 @@ class Node {
   MemoryWatch& memory() { return memory_; }
   Settings& settings() { return settings_; }
   CommandWatch& watch() { return *watch_; }
+  Messages& messages() { return *messages_; }
   const NodeWorkflows* workflows() const { return workflows_.get(); }
   const Options& options() const { return options_; }
   Instant now() const { return requests_->now(); }
@@ -171,6 +173,7 @@ class Node {
   Status replay_origin_log(Position after);
   void make_sequencer();
   void make_watch();
+  void make_messages();
   void append_own(const CatalogOperation& operation, std::function<void(std::string_view)> done);
   NodeFacts facts() const;
   Status watch_cluster();
@@ -218,6 +221,7 @@ class Node {
   std::unique_ptr<DiskLog> origin_log_;
   std::unique_ptr<strong::Machine> machine_;
   std::unique_ptr<eventual::Replica> replica_;
+  std::unique_ptr<Messages> messages_;
   std::unique_ptr<CommandWatch> watch_;
   std::unique_ptr<Replies> replies_;
   std::unique_ptr<strong::Sequencer> sequencer_;

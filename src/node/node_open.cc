@@ -348,6 +348,7 @@ void Node::make_watch() {
   const auto clock = [this] { return environment_->now(); };
   watch_ = std::make_unique<CommandWatch>(
       clock, wall, [this](Ticket ticket) { return fronts_->client_of(ticket); });
+  make_messages();
   watch_->set_keyspace_of([this](const Row& row, Args args) -> std::string {
     if (row.access == Access::function && (row.flags & flag_script) == 0)
       return std::string(function::parse_name(args[1]).keyspace);
@@ -360,6 +361,16 @@ void Node::make_watch() {
   watch_->slow().set_slower_than(options_.slow_log_slower_than);
   watch_->slow().set_max_len(options_.slow_log_max_len);
   keyspaces_->set_watch(watch_.get());
+}
+
+void Node::make_messages() {
+  messages_ = std::make_unique<Messages>(Messages::Parts{
+      .audience =
+          [this](std::string_view channel) {
+            return keyspaces_->audience_of(keyspaces_->keyspace_of_channel(channel));
+          },
+      .send = nullptr});
+  keyspaces_->set_on_message([this](const Message& message) { messages_->tell(message); });
 }
 
 // Until what was acknowledged before now is applied here and the id is this

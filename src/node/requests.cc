@@ -29,7 +29,9 @@ bool is_watch(const Request& request) {
 
 bool has_writes(const Request& request) {
   return std::any_of(request.transaction.begin(), request.transaction.end(),
-                     [](const server::QueuedCommand& c) { return c.row->access == Access::write; });
+                     [](const server::QueuedCommand& c) {
+                       return c.row->access == Access::write || c.row->access == Access::message;
+                     });
 }
 
 Status no_such_keyspace(std::string_view name) {
@@ -88,6 +90,7 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
   const Keyspace* all = nullptr;
   std::vector<std::string_view> args;
   for (const server::QueuedCommand& command : request.transaction) {
+    if (command.row->access == Access::message) continue;
     if (command.row->access != Access::read && command.row->access != Access::write) {
       return fail(Code::err, fmt::format("{} cannot be part of a transaction", command.row->name));
     }
@@ -111,7 +114,20 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
       }
     }
   }
-  return all;  // nothing for an empty transaction
+  return all != nullptr ? all : keyspace_of_messages(request);
+}
+
+// Of what only tells: nothing, where it is of this moment and no operation. With a request id it is
+// remembered in the channel's keyspace; with watched keys it is decided in theirs.
+Result<const Keyspace*> Requests::keyspace_of_messages(const Request& request) const {
+  const bool alone = request.row->access == Access::message;
+  if (!alone && request.transaction.empty()) return nullptr;
+  if (request.watched != nullptr && !request.watched->keys.empty())
+    return &parts_.catalog.of_key(request.watched->keys.front().key);
+  if (request.request_id.empty()) return nullptr;
+  const std::string_view channel =
+      alone ? request.args[1] : std::string_view(request.transaction.front().args[1]);
+  return &parts_.keyspaces.keyspace_of_channel(channel);
 }
 
 Status Requests::admit(const Keyspace& keyspace, const Request& request, bool writes) const {
@@ -145,6 +161,30 @@ Status Requests::admit(const Keyspace& keyspace, const Request& request, bool wr
   }
   return {};
 }
+
+// `args`: as PUBLISH's.
+Status Requests::may_publish(ServiceId caller, Args args) const {
+  const Keyspace& keyspace = parts_.keyspaces.keyspace_of_channel(args[1]);
+  if (parts_.keyspaces.may_use(keyspace, caller)) return {};
+  return tl::unexpected(not_the_owner(keyspace, caller));
+}
+
+Status Requests::may_use_channel(ServiceId caller, std::string_view channel,
+                                 std::string_view from) const {
+  const std::array<std::string_view, 2> args{"SUBSCRIBE", channel};
+  Status may = may_publish(caller, args);
+  if (!may && !from.empty()) {
+    parts_.node.audit().refused(now(), parts_.node.name_of(caller), from, args[0],
+                                may.error().message);
+  }
+  return may;
+}
+
+server::Subscriptions& Requests::subscriptions() {
+  return parts_.node.messages().subscriptions();
+}
+
+void Requests::subscriptions_changed() {}
 
 Error Requests::not_the_owner(const Keyspace& keyspace, ServiceId caller) const {
   return permissions::not_the_owner(parts_.keyspaces.services(),
@@ -194,7 +234,20 @@ Result<Path> Requests::decide(const Request& request) {
       if (Status s = admit(**keyspace, request, writes); !s) return tl::unexpected(s.error());
       return path_to(**keyspace);
     }
+    case Access::message: {
+      if (Status s = may_publish(request.caller, request.args); !s)
+        return tl::unexpected(s.error());
+      const auto keyspace = keyspace_of_messages(request);
+      if (*keyspace == nullptr) return Path::immediate;
+      if (Status s = admit(**keyspace, request, true); !s) return tl::unexpected(s.error());
+      return path_to(**keyspace);
+    }
     case Access::session: {
+      for (const server::QueuedCommand& command : request.transaction) {
+        if (command.row->access != Access::message) continue;
+        const std::array<std::string_view, 2> args{command.args[0], command.args[1]};
+        if (Status s = may_publish(request.caller, args); !s) return tl::unexpected(s.error());
+      }
       const auto keyspace = keyspace_of_request(request);
       if (!keyspace) return tl::unexpected(keyspace.error());
       if (*keyspace == nullptr) return Path::immediate;
@@ -272,9 +325,9 @@ bool Requests::submit_now(const Request& request, Ticket ticket, Path path, Repl
 
 bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Reply& reply) {
   if (path == Path::immediate) {
-    if (request.row->access == Access::node) return parts_.node.run(request, ticket, reply);
-    reply.array(0);  // an empty transaction
-    return true;
+    if (request.row->access == Access::node || request.row->access == Access::message)
+      return parts_.node.run(request, ticket, reply);
+    return publish_all(request, ticket, reply);
   }
   const Keyspace* keyspace = nullptr;
   if (path == Path::eventual && request.row->access == Access::catalog) {
@@ -289,6 +342,8 @@ bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Repl
     keyspace = parts_.catalog.find(request.args[2]);
   } else if (request.row->access == Access::function) {
     keyspace = keyspace_of_function(*request.row, request.args).value_or(nullptr);
+  } else if (request.row->access == Access::message) {
+    keyspace = keyspace_of_messages(request).value_or(nullptr);
   } else if (of_keyspace) {
     keyspace = keyspace_of_request(request).value_or(nullptr);
   }
@@ -313,6 +368,21 @@ bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Repl
   return submit_eventual(request, *keyspace, ticket, reply);
 }
 
+// A transaction of messages alone, or of nothing.
+bool Requests::publish_all(const Request& request, Ticket ticket, Reply& reply) {
+  reply.array(request.transaction.size());
+  std::vector<std::string_view> args;
+  for (const server::QueuedCommand& command : request.transaction) {
+    args.assign(command.args.begin(), command.args.end());
+    Request one;
+    one.row = command.row;
+    one.args = args;
+    one.caller = request.caller;
+    parts_.node.run(one, ticket, reply);
+  }
+  return true;
+}
+
 bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, Ticket ticket,
                              Reply& reply) {
   const Row& row = *request.row;
@@ -320,7 +390,8 @@ bool Requests::submit_strong(const Request& request, const Keyspace* keyspace, T
                         : keyspace == nullptr          ? KeyspaceId{0}
                                                        : keyspace->id;
   const Durability durability = keyspace == nullptr ? Durability::always : keyspace->durability;
-  const bool writes = row.access == Access::write || has_writes(request) ||
+  const bool writes = row.access == Access::write || row.access == Access::message ||
+                      has_writes(request) ||
                       (row.access == Access::function && !only_reads(request, *keyspace)) ||
                       (row.flags & (flag_write_ids | flag_write_catalog)) != 0;
   return writes ? strong_write(request, id, durability, ticket, reply)
@@ -570,6 +641,7 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
                                            .calls = eventual_calls_,
                                            .transaction = transaction},
                                           state->durable, ticket, now(), monotonic(), reply);
+  parts_.node.messages().settle(state->durable.last_write);
   return done;
 }
 

@@ -63,6 +63,11 @@ class Requests final : public server::Backend {
   }
   std::uint64_t services_version() const override { return parts_.keyspaces.services().version(); }
 
+  server::Subscriptions& subscriptions() override;
+  void subscriptions_changed() override;
+  Status may_use_channel(ServiceId caller, std::string_view channel,
+                         std::string_view from) const override;
+
   std::string token() const override;
   bool has_versions(std::string_view key) const override;
 
@@ -89,9 +94,12 @@ class Requests final : public server::Backend {
   Result<server::Path> decide(const server::Request& request);
   Result<const Keyspace*> keyspace_of_keys(const Row& row, Args args) const;
   Result<const Keyspace*> keyspace_of_request(const server::Request& request) const;
+  Result<const Keyspace*> keyspace_of_messages(const server::Request& request) const;
+  bool publish_all(const server::Request& request, Ticket ticket, Reply& reply);
   Result<server::Path> path_to(const Keyspace& keyspace) const;
   Status admit(const Keyspace& keyspace, const server::Request& request, bool writes) const;
   Error not_the_owner(const Keyspace& keyspace, ServiceId caller) const;
+  Status may_publish(ServiceId caller, Args args) const;
   /// Of FCALL and EVAL: the keyspace of the function, or of the script's keys, which is one.
   Result<const Keyspace*> keyspace_of_function(const Row& row, Args args) const;
   void count_refused(const server::Request& request);

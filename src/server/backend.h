@@ -16,6 +16,7 @@
 #include "catalog/services.h"
 #include "command/row.h"
 #include "server/look_ahead.h"
+#include "server/subscriptions.h"
 
 namespace holdfast::server {
 
@@ -108,6 +109,21 @@ class Backend {
   }
   /// Grows with every change of what the last two answer.
   virtual std::uint64_t services_version() const { return 0; }
+
+  // -- Publish and subscribe
+
+  virtual Subscriptions& subscriptions() = 0;
+  /// They have changed.
+  virtual void subscriptions_changed() {}
+  /// kNoPermission: it may neither publish nor subscribe there. `from`: HOST:PORT of who asks,
+  /// for who is told of refusals; empty: nobody is.
+  virtual Status may_use_channel(ServiceId caller, std::string_view channel,
+                                 std::string_view from) const {
+    static_cast<void>(caller);
+    static_cast<void>(channel);
+    static_cast<void>(from);
+    return {};
+  }
 
   /// What has been seen here so far, for AFTER; empty: nothing is told of that.
   virtual std::string token() const { return {}; }

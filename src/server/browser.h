@@ -108,6 +108,7 @@ class Browser final : public Clients, public ReplySink {
 
   void for_each(absl::FunctionRef<void(Session&)>) override {}
   void kill(Session&) override {}
+  void touch(Session&) override {}
   void complete(Ticket ticket, std::string_view reply, Replay replay) override {
     talk->complete(ticket.sequence, reply, replay);
   }

@@ -29,6 +29,12 @@ Status check_label(std::string_view what, std::string_view text) {
   return {};
 }
 
+// As Redis writes them.
+std::string_view flags_of(const Session& session) {
+  if (session.is_subscribed()) return session.in_transaction() ? "Px" : "P";
+  return session.in_transaction() ? "x" : "N";
+}
+
 }  // namespace
 
 Status set_client_name(Session& session, std::string_view name) {
@@ -56,12 +62,13 @@ std::string client_line(const Session& session, Instant now) {
   };
   const std::size_t memory = facts.input_memory + facts.output_memory + facts.queued_bytes;
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub=0 psub=0 ssub=0 "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub={} psub={} ssub={} "
       "multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp=0 obl={} oll={} omem={} "
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} protocol={}",
       session.peer().id, session.peer().address, session.peer().local_address,
       session.peer().descriptor, labels.name, seconds_since(facts.since),
-      seconds_since(facts.last_active), session.in_transaction() ? "x" : "N",
+      seconds_since(facts.last_active), flags_of(session), session.count(Topic::channel),
+      session.count(Topic::pattern), session.count(Topic::shard_channel),
       session.in_transaction() ? static_cast<std::int64_t>(session.queued_commands()) : -1,
       facts.input_bytes, facts.input_room, facts.queued_bytes, facts.output_memory,
       facts.output_bytes, facts.replies_owed, facts.output_memory, memory,

@@ -53,16 +53,19 @@ std::optional<std::uint64_t> id_argument(std::string_view text) {
   return static_cast<std::uint64_t>(*number);
 }
 
-/// Whether the word names a type of client that there is in Redis, and whether
-/// ours are of it: all are normal.
+/// Whether the word names a type of client that there is in Redis, and which of ours are of it.
 struct ClientType {
   bool known = false;
-  bool ours = false;
+  bool normal = false;
+  bool subscribers = false;
+
+  bool has(const Session& other) const { return other.is_subscribed() ? subscribers : normal; }
 };
 ClientType client_type(std::string_view word) {
-  if (equals_nocase(word, "NORMAL")) return {true, true};
-  for (const char* const other : {"MASTER", "REPLICA", "SLAVE", "PUBSUB"}) {
-    if (equals_nocase(word, other)) return {true, false};
+  if (equals_nocase(word, "NORMAL")) return {.known = true, .normal = true};
+  if (equals_nocase(word, "PUBSUB")) return {.known = true, .subscribers = true};
+  for (const char* const other : {"MASTER", "REPLICA", "SLAVE"}) {
+    if (equals_nocase(word, other)) return {.known = true};
   }
   return {};
 }
@@ -80,7 +83,7 @@ void client_list(Session& session, Args args, Reply& reply) {
     if (equals_nocase(args[2], "TYPE") && args.size() == 4) {
       const ClientType type = client_type(args[3]);
       if (!type.known) return unknown_type(args[3], reply);
-      shown = [type](const Session&) { return type.ours; };
+      shown = [type](const Session& other) { return type.has(other); };
     } else if (equals_nocase(args[2], "ID") && args.size() > 3) {
       std::vector<std::uint64_t> ids;
       for (const std::string_view arg : args.subspan(3)) {
@@ -108,11 +111,11 @@ struct KillFilter {
   std::optional<std::uint64_t> id;
   std::optional<std::string_view> address;
   std::optional<std::string_view> local_address;
-  bool matches_type = true;
+  ClientType type{.known = true, .normal = true, .subscribers = true};
   bool skip_me = true;
 
   bool matches(const Session& other) const {
-    return matches_type && (!id || other.peer().id == *id) &&
+    return type.has(other) && (!id || other.peer().id == *id) &&
            (!address || other.peer().address == *address) &&
            (!local_address || other.peer().local_address == *local_address);
   }
@@ -134,9 +137,8 @@ std::optional<KillFilter> kill_filter(Args args, Reply& reply) {
       return std::nullopt;
     }
     if (equals_nocase(args[i], "TYPE")) {
-      const ClientType type = client_type(value);
-      filter.matches_type = type.ours;
-      if (type.known) continue;
+      filter.type = client_type(value);
+      if (filter.type.known) continue;
       unknown_type(value, reply);
       return std::nullopt;
     }

@@ -23,9 +23,9 @@ struct FlagName {
   std::string_view name;
 };
 constexpr FlagName flag_names[] = {
-    {flag_denyoom, "denyoom"},   {flag_admin, "admin"}, {flag_noscript, "noscript"},
-    {flag_loading, "loading"},   {flag_fast, "fast"},   {flag_no_auth, "no_auth"},
-    {flag_no_multi, "no_multi"},
+    {flag_denyoom, "denyoom"},   {flag_admin, "admin"},   {flag_noscript, "noscript"},
+    {flag_loading, "loading"},   {flag_fast, "fast"},     {flag_no_auth, "no_auth"},
+    {flag_no_multi, "no_multi"}, {flag_pubsub, "pubsub"},
 };
 
 bool changes_state(const Row& row) {
@@ -223,6 +223,7 @@ std::string_view category_of(std::string_view group) {
       {"connection", "@connection"},
       {"transactions", "@transaction"},
       {"scripting", "@scripting"},
+      {"pubsub", "@pubsub"},
   };
   for (const auto& [of, category] : categories) {
     if (of == group) return category;

@@ -97,8 +97,13 @@ void auth(Session& session, Args args, Reply& reply) {
   if (sign_in(session, named ? args[1] : "", args.back(), reply)) reply.ok();
 }
 
-void ping(Session&, Args args, Reply& reply) {
+void ping(Session& session, Args args, Reply& reply) {
   if (args.size() > 2) return command::wrong_arity("ping", reply);
+  if (session.hears_only()) {  // a client tells it from messages by its form
+    reply.array(2);
+    reply.bulk("pong");
+    return reply.bulk(args.size() == 2 ? args[1] : "");
+  }
   if (args.size() == 2) return reply.bulk(args[1]);
   reply.simple("PONG");
 }
@@ -163,7 +168,8 @@ constexpr Row rows[] = {
     {.name = "PING",
      .arity = -1,
      .access = Access::session,
-     .flags = flag_loading | flag_fast | flag_immediate | flag_no_multi | flag_anywhere,
+     .flags = flag_loading | flag_fast | flag_immediate | flag_no_multi | flag_anywhere |
+              flag_subscribed,
      .session = ping,
      .group = "connection",
      .since = "0.1",
@@ -173,7 +179,8 @@ constexpr Row rows[] = {
     {.name = "QUIT",
      .arity = -1,
      .access = Access::session,
-     .flags = flag_noscript | flag_loading | flag_fast | flag_immediate | flag_no_auth,
+     .flags =
+         flag_noscript | flag_loading | flag_fast | flag_immediate | flag_no_auth | flag_subscribed,
      .session = quit,
      .group = "connection",
      .since = "0.1",
@@ -182,7 +189,7 @@ constexpr Row rows[] = {
     {.name = "RESET",
      .arity = 1,
      .access = Access::session,
-     .flags = flag_noscript | flag_loading | flag_fast | flag_no_auth,
+     .flags = flag_noscript | flag_loading | flag_fast | flag_no_auth | flag_subscribed,
      .session = reset,
      .group = "connection",
      .since = "0.1",

@@ -179,6 +179,21 @@ class Backend final : public server::Backend {
     while (!under_way.empty()) complete(sink, 0);
   }
 
+  Subscriptions& subscriptions() override { return subscriptions_; }
+  /// Channels "shop:…" are shop's.
+  Status may_use_channel(ServiceId caller, std::string_view channel,
+                         std::string_view) const override {
+    const ServiceId owner = service_called(keyspace_of(channel));
+    if (owner.value == 0 || owner == caller) return {};
+    return fail(Code::no_permission, "that is another's");
+  }
+  /// As a node does.
+  std::uint64_t publish(const Message& message) {
+    const ServiceId owner = service_called(keyspace_of(message.channel));
+    return subscriptions_.deliver(message,
+                                  {owner.value == 0 ? std::nullopt : std::optional(owner)});
+  }
+
   std::string token() const override { return "all"; }
   bool has_versions(std::string_view key) const override { return keyspace_of(key) != "ev"; }
   Instant now() const override { return time; }
@@ -192,6 +207,7 @@ class Backend final : public server::Backend {
     std::size_t under_way = 0;
     Path path = Path::immediate;
   };
+  Subscriptions subscriptions_;
   std::map<std::uint64_t, Order> orders_;  // by connection
   std::vector<Service> services_;
   std::uint64_t changes_ = 0;  // of them

@@ -43,6 +43,7 @@ class HttpProtocol final : public Protocol, public Clients {
   // Clients: the sessions inside.
   void for_each(absl::FunctionRef<void(Session&)> each) override;
   void kill(Session& session) override;
+  void touch(Session&) override {}  // they have nothing to say but replies
 
  private:
   HttpContext context_;

@@ -26,6 +26,7 @@ void ReplyQueue::set_form(Form form) {
 }
 
 std::string& ReplyQueue::open() {
+  open_ = true;
   if (quiet()) {
     mark_ = output_.size();
     return output_;
@@ -35,6 +36,7 @@ std::string& ReplyQueue::open() {
 }
 
 void ReplyQueue::close(const Shape& shape) {
+  open_ = false;
   if (!quiet()) {
     Slot& added = add_slot(shape);
     added.text.swap(scratch_);
@@ -60,6 +62,7 @@ void ReplyQueue::close(const Shape& shape) {
 }
 
 void ReplyQueue::promise(const Shape& shape) {
+  open_ = false;
   add_slot(shape);
 }
 
@@ -82,6 +85,19 @@ void ReplyQueue::complete(std::uint64_t sequence, std::string_view canonical, Re
     pop();
   }
   if (quiet() && ring_.size() > ring_kept_max) std::vector<Slot>().swap(ring_);
+}
+
+void ReplyQueue::push(std::string_view canonical_push) {
+  HF_ASSERT(reader_ == nullptr && canonical_push.starts_with('>'));
+  if (open_ && quiet()) {  // that reply lies at the output's end from mark_ on
+    std::string converted;
+    append_reply(converted, canonical_push, form_, {});
+    output_.insert(mark_, converted);
+    mark_ += converted.size();
+    return;
+  }
+  append_reply(output_, canonical_push, form_, {});
+  cut_chunk();
 }
 
 ReplyQueue::Slot& ReplyQueue::add_slot(const Shape& shape) {

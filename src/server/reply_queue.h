@@ -54,6 +54,10 @@ class ReplyQueue {
   void promise(const Shape& shape);
   void complete(std::uint64_t sequence, std::string_view canonical, Replay replay);
 
+  /// What answers no request, as RESP3 has it: before the reply that is open, and before what is
+  /// still owed. In RESP2 it is an array.
+  void push(std::string_view canonical_push);
+
   /// An error that answers no request: the end of a connection that cannot be
   /// read further. After all that is owed.
   void close_with(std::string_view error) {
@@ -100,6 +104,7 @@ class ReplyQueue {
   std::string output_;
   std::string scratch_;
   std::size_t mark_ = 0;  // where the open reply began in output_
+  bool open_ = false;
   std::size_t held_bytes_ = 0;
 };
 

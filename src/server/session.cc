@@ -44,6 +44,12 @@ Session::Session(SessionContext& context, Peer peer, std::uint64_t ticket_connec
   look_at_services();
 }
 
+Session::~Session() {
+  if (!is_subscribed()) return;
+  context_.backend->subscriptions().forget(*this);
+  context_.backend->subscriptions_changed();
+}
+
 // A service may have been dropped, or the first one declared, since this was asked last.
 void Session::look_at_services() {
   services_seen_ = context_.backend->services_version();
@@ -203,6 +209,11 @@ bool Session::run(Args args) {
   if (must_sign_in_ && (row->flags & flag_no_auth) == 0) {
     return refuse({Code::no_auth, "Authentication required."});
   }
+  if (hears_only() && (row->flags & flag_subscribed) == 0) {
+    return refuse({Code::err, "Can't execute '" + command::redis_name(row->name) +
+                                  "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+                                  "are allowed in this context"});
+  }
   return run_found(*row, args);
 }
 
@@ -272,8 +283,9 @@ bool Session::run_exec(const Wrapping& wrapping) {
 }
 
 bool Session::queue(const Row& row, Args args) {
-  const bool of_keys = row.access == Access::read || row.access == Access::write;
-  if (!of_keys || (row.flags & flag_no_multi) != 0) {
+  const bool is_part =
+      row.access == Access::read || row.access == Access::write || row.access == Access::message;
+  if (!is_part || (row.flags & flag_no_multi) != 0) {
     return refuse({Code::err, std::string(row.name) + " cannot be part of a transaction"});
   }
   std::size_t bytes = 0;
@@ -367,7 +379,25 @@ void Session::unwatch() {
   watched_asked_ = 0;
 }
 
+bool Session::hears(const Audience& audience) {
+  if (end_ != End::none) return false;
+  if (services_seen_ != context_.backend->services_version()) look_at_services();
+  return !must_sign_in_ && (!audience.only || *audience.only == caller_);
+}
+
+bool Session::hear(std::string_view push) {
+  replies_.push(push);
+  context_.clients->touch(*this);
+  // Nothing holds back those who publish, so this cannot wait as replies do.
+  if (unsent_bytes() <= std::min(context_.output_bytes_max, limits::subscriber_unsent_max))
+    return true;
+  evict("output limit: the subscriber takes its messages too slowly");
+  return false;
+}
+
 void Session::reset() {
+  context_.backend->subscriptions().forget(*this);
+  context_.backend->subscriptions_changed();
   discard_transaction();
   reply_mode_ = ReplyMode::on;
   skip_next_ = skip_ = false;
@@ -428,7 +458,7 @@ void Session::tick() {
   }
 
   if (context_.idle_seconds_max > 0 && idle_seconds_ >= context_.idle_seconds_max &&
-      replies_.quiet() && end_ == End::none) {
+      replies_.quiet() && !is_subscribed() && end_ == End::none) {
     cut("idle");
   }
 }

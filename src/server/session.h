@@ -19,6 +19,7 @@
 #include "server/input_buffer.h"
 #include "server/reply_queue.h"
 #include "server/resp_parser.h"
+#include "server/subscriptions.h"
 #include "server/wrappers.h"
 
 namespace holdfast::server {
@@ -32,6 +33,8 @@ class Clients {
   virtual void for_each(absl::FunctionRef<void(Session&)> each) = 0;
   /// Closes the session's connection at once.
   virtual void kill(Session& session) = 0;
+  /// Has it something to send that it was not asked for.
+  virtual void touch(Session& session) = 0;
 };
 
 /// What all sessions of a server share.
@@ -51,12 +54,13 @@ struct SessionContext {
 
 /// One connection's conversation: bytes in, requests to the backend, replies
 /// out, in order. Pure: knows no socket and no clock but the backend's.
-class Session final : public Conversation {
+class Session final : public Conversation, public Subscriber {
  public:
   /// `ticket_connection` names the session in its tickets. With a `reader` replies go to it,
   /// and there is no output.
   Session(SessionContext& context, Peer peer, std::uint64_t ticket_connection,
           ReplyReader* reader = nullptr);
+  ~Session() override;
 
   // -- For whoever holds the socket.
 
@@ -116,6 +120,15 @@ class Session final : public Conversation {
   void evict(std::string_view why) override;
   /// Whether no reply is owed.
   bool quiet() const { return replies_.quiet(); }
+
+  // -- Publish and subscribe. There is none over HTTP.
+  bool hears(const Audience& audience) override;
+  bool hear(std::string_view push) override;
+  /// Sends what answers no request.
+  void push(std::string_view canonical_push) { replies_.push(canonical_push); }
+  /// Whether its protocol leaves it little to ask while it is subscribed: RESP2's answers and
+  /// messages look alike.
+  bool hears_only() const { return is_subscribed() && replies_.form() == Form::resp2; }
 
   enum class ReplyMode : std::uint8_t { on, off };
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }

@@ -16,5 +16,6 @@ std::span<const Row> client_rows();
 std::span<const Row> command_rows();
 std::span<const Row> transaction_rows();
 std::span<const Row> wrapper_rows();
+std::span<const Row> subscription_rows();
 
 }  // namespace holdfast::server

@@ -47,12 +47,14 @@ class World final : public Clients, public ReplySink {
     }
   }
   void kill(Session& session) override { session.cut("killed"); }
+  void touch(Session& session) override { touched.push_back(&session); }
   void complete(Ticket ticket, std::string_view reply, Replay replay) override {
     sessions_.at(ticket.connection - 1)->complete(ticket.sequence, reply, replay);
   }
 
   Backend backend;
   SessionContext context;
+  std::vector<Session*> touched;
 
  private:
   std::vector<std::unique_ptr<Session>> sessions_;

@@ -180,7 +180,8 @@ Status check_wrapping(Unwrapped& command) {
     return {};
   }
   const bool once = row.access == Access::write || row.access == Access::catalog ||
-                    row.access == Access::function || row.access == Access::workflow ||
+                    row.access == Access::message || row.access == Access::function ||
+                    row.access == Access::workflow ||
                     (row.access == Access::session && row.name == "EXEC");
   if (!once) return refuse("ONCE takes a command that reads or changes keys or keyspaces, or EXEC");
   return {};

@@ -70,6 +70,7 @@ std::string_view first_key_of(const Operation& operation) {
 
 struct Machine::Impl final : workflow::Functions {
   Impl(const CommandTable& commands_, Host& host_) : commands(commands_), host(host_) {}
+  class Messages;
 
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);
   Status read_through(EntryReader reader);
@@ -120,6 +121,24 @@ struct Machine::Impl final : workflow::Functions {
   IdBudget* last_budget = nullptr;
   std::uint64_t step_version = 0;  // of the workflow operation at hand
   CallWatch* watch = nullptr;
+  bool publishes = false;  // the entry is this node's own
+};
+
+/// What an operation tells: every node decides whether it may, the one that it was asked of tells
+/// it.
+class Machine::Impl::Messages final : public MessageSink {
+ public:
+  Messages(const Impl& impl, ServiceId caller) : impl_(impl), caller_(caller) {}
+  Status check(const Message& message) const override {
+    return impl_.host.may_publish(caller_, message.channel);
+  }
+  void publish(const Message& message) override {
+    if (impl_.publishes) impl_.host.publish(message);
+  }
+
+ private:
+  const Impl& impl_;
+  ServiceId caller_;
 };
 
 Status Machine::Impl::read_through(EntryReader reader) {
@@ -172,6 +191,7 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
 
   applied = position;
   watch = observer == nullptr ? nullptr : host.watch();
+  publishes = observer != nullptr;
   log_bytes += payload.size();
   if (!appenders.is_new(reader->name())) return false;
   time = std::max(time, reader->time());
@@ -377,7 +397,8 @@ void Machine::Impl::call(const Call& call, ServiceId caller, State& state, std::
   if (call.row->access == Access::read) {
     call.row->read(state.table, time, call.args, reply);
   } else {
-    Context context{state.table, time, seed};
+    Messages messages(*this, caller);
+    Context context{state.table, time, seed, &messages};
     call.row->strong(context, call.args, reply);
   }
   if (watched) watch->ended(*call.row, call.args, caller);
@@ -387,13 +408,15 @@ void Machine::Impl::call_function(const Operation& operation, State& state, std:
                                   Reply& reply) {
   const auto holds = [&](std::string_view key) { return host.is_of(operation.keyspace, key); };
   const Call& call = operation.calls[0];
+  Messages messages(*this, state.owner);  // with its owner's rights
   function::Surroundings on{.commands = commands,
                             .table = state.table,
                             .now = time,
                             .seed = seed,
                             .caller = host.service_name(operation.caller),
                             .holds = holds,
-                            .write = nullptr};
+                            .write = nullptr,
+                            .messages = &messages};
   const bool watched = watch != nullptr && watch->begins(*call.row);
   const bool script = (call.row->flags & flag_script) != 0;
   if (script) {

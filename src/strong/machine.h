@@ -70,6 +70,11 @@ class Host {
   virtual IdTable& catalog_ids() = 0;
   /// Who is told what runs, of entries that somebody here waits for; null: nobody.
   virtual CallWatch* watch() { return nullptr; }
+  /// kNoPermission: the service may not publish on the channel; nobody may on those that somebody
+  /// owns. As the catalog is now.
+  virtual Status may_publish(ServiceId /*service*/, std::string_view /*channel*/) { return {}; }
+  /// What an operation tells, of entries that somebody here waits for.
+  virtual void publish(const Message& /*message*/) {}
 };
 
 /// The deterministic function that applies the entries of the strong log.

@@ -82,6 +82,8 @@ bool loggable(const Row& row, KeyspaceId keyspace, bool transaction) {
       return !transaction && (row.flags & flag_write_catalog) != 0;
     case Access::function:
       return !transaction && (row.flags & flag_read_only) == 0;
+    case Access::message:
+      return row.strong != nullptr;
     case Access::node:  // over all keyspaces: one operation each (FLUSHALL)
       return !transaction && row.strong != nullptr;
     default:
