@@ -91,7 +91,7 @@ void info(CatalogContext& ctx, Args args, Reply& reply) {
     reply.integer(static_cast<std::int64_t>(value));
   };
   const bool eventual = keyspace->guarantee == Guarantee::eventual;
-  reply.map(eventual ? 17 : 16);
+  reply.map(eventual ? 18 : 17);
   text("name", keyspace->name);
   number("id", keyspace->id.value);
   text("guarantee", eventual ? "eventual" : "strong");
@@ -108,6 +108,7 @@ void info(CatalogContext& ctx, Args args, Reply& reply) {
   number("replayed", facts.replayed);
   number("reused", facts.reused);
   number("expired", facts.expired);
+  number("cached-keys", facts.cached_keys);
   if (!eventual) return;
   const NodeFacts node = ctx.host.node_facts();
   reply.bulk("behind-ms");

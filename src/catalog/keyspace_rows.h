@@ -24,9 +24,10 @@ struct KeyspaceFacts {
   std::uint64_t ids = 0;        // request ids remembered
   std::uint64_t ids_bytes = 0;  // memory and disk
   // Of requests with ids, since the node's start:
-  std::uint64_t replayed = 0;  // answered with an earlier try's outcome
-  std::uint64_t reused = 0;    // refused with IDREUSED
-  std::uint64_t expired = 0;   // refused with IDEXPIRED
+  std::uint64_t replayed = 0;     // answered with an earlier try's outcome
+  std::uint64_t reused = 0;       // refused with IDREUSED
+  std::uint64_t expired = 0;      // refused with IDEXPIRED
+  std::uint64_t cached_keys = 0;  // that clients of this node keep, and are told of
 };
 
 /// What NODE INFO tells of the node that answers.

@@ -23,7 +23,7 @@ struct FakeHost final : CatalogHost {
   bool default_holds_prefix(std::string_view name, Instant) override {
     return prefixes.contains(std::string(name));
   }
-  KeyspaceFacts facts(KeyspaceId) override { return {11, 12, 13, 14, 15, 16, 17}; }
+  KeyspaceFacts facts(KeyspaceId) override { return {11, 12, 13, 14, 15, 16, 17, 18}; }
   NodeFacts node_facts() override {
     return {.id = "n1",
             .engine = {},
@@ -200,13 +200,14 @@ TEST(KeyspaceRows, ListAndInfoShowWhatIsThere) {
   world.run("KEYSPACE CREATE likes GUARANTEE eventual");
   EXPECT_EQ(world.run("KEYSPACE LIST"), "*2\r\n$7\r\ndefault\r\n$5\r\nlikes\r\n");
   EXPECT_EQ(world.run("KEYSPACE INFO likes"),
-            "%17\r\n$4\r\nname\r\n$5\r\nlikes\r\n$2\r\nid\r\n:2\r\n"
+            "%18\r\n$4\r\nname\r\n$5\r\nlikes\r\n$2\r\nid\r\n:2\r\n"
             "$9\r\nguarantee\r\n$8\r\neventual\r\n$5\r\nowner\r\n$0\r\n\r\n"
             "$10\r\nretain-ids\r\n$2\r\n3d\r\n$10\r\nrequire-id\r\n$2\r\nno\r\n"
             "$10\r\ndurability\r\n$6\r\nalways\r\n$13\r\nmax-ids-bytes\r\n$1\r\n0\r\n"
             "$10\r\ncreated-ms\r\n:1700000000000\r\n$4\r\nkeys\r\n:11\r\n"
             "$12\r\nmemory-bytes\r\n:12\r\n$3\r\nids\r\n:13\r\n$9\r\nids-bytes\r\n:14\r\n"
             "$8\r\nreplayed\r\n:15\r\n$6\r\nreused\r\n:16\r\n$7\r\nexpired\r\n:17\r\n"
+            "$11\r\ncached-keys\r\n:18\r\n"
             "$9\r\nbehind-ms\r\n%2\r\n$2\r\nn2\r\n:120\r\n$2\r\nn3\r\n$-1\r\n");
   EXPECT_EQ(world.run("KEYSPACE INFO nothing"), "-ERR no keyspace 'nothing'\r\n");
   EXPECT_THAT(world.run("KEYSPACE HELP"), StartsWith("*"));

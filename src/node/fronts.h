@@ -29,7 +29,7 @@ class Fronts final : public ReplySink {
   void set_backend(server::Backend& backend) {
     each([&](server::Front& front) { front.set_backend(backend); });
   }
-  void flush() {
+  void flush() {  // RESP first: there are those who have to be told before others are answered
     each([](server::Front& front) { front.flush(); });
   }
   void stop_accepting() {
@@ -82,6 +82,10 @@ class Fronts final : public ReplySink {
     void touch(server::Session& session) override {
       const bool http = server::is_http({session.ticket_connection(), 0});
       (http ? *fronts_.http_ : *fronts_.resp_).clients()->touch(session);
+    }
+    // Over HTTP nobody is told of changes.
+    void touch_first(server::Session& session) override {
+      fronts_.resp_->clients()->touch_first(session);
     }
 
    private:

@@ -91,6 +91,7 @@ void KeyspaceStates::list_all() {
     if (state != nullptr) with_undeclared_.push_back(state.get());
   }
   for (const auto& [id, state] : named_) with_undeclared_.push_back(state.get());
+  for (KeyspaceState* const state : with_undeclared_) state->table.set_listener(listener_);
   std::ranges::sort(with_undeclared_, {}, &KeyspaceState::place);
   std::ranges::copy_if(with_undeclared_, std::back_inserter(all_), &KeyspaceState::declared);
 }
@@ -208,6 +209,7 @@ KeyspaceFacts KeyspaceStates::facts(KeyspaceId keyspace) {
     facts.reused = state->ids.counters.reused;
     facts.expired = state->ids.counters.expired;
   }
+  if (cached_keys_) facts.cached_keys = cached_keys_(keyspace);
   return facts;
 }
 
@@ -248,6 +250,7 @@ void KeyspaceStates::on_dropped(const Keyspace& keyspace) {
   dropped_.push_back(keyspace.id);
   libraries_.drop(keyspace.id);
   list_all();
+  if (listener_ != nullptr) listener_->cleared();
   if (on_dropped_hook_) on_dropped_hook_(keyspace.id);
 }
 

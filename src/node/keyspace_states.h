@@ -56,6 +56,15 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   /// or not, and keeps it when it is dropped: what others write to it meanwhile is
   /// there when it is declared again. Before load().
   void use_declarations();
+  /// Of how many keys of a keyspace clients keep values.
+  void set_cached_keys(std::function<std::uint64_t(KeyspaceId)> count) {
+    cached_keys_ = std::move(count);
+  }
+  /// Whom the tables tell of changes; null: nobody.
+  void set_listener(Table::Listener* listener) {
+    listener_ = listener;
+    list_all();
+  }
   /// Where they lie.
   KeyspaceState& declarations();
   /// Whether operations have changed the declarations since this was asked last.
@@ -200,6 +209,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   bool met_unknown_ = false;
   Store& store_;
   Disposal* disposal_;
+  Table::Listener* listener_ = nullptr;
+  std::function<std::uint64_t(KeyspaceId)> cached_keys_;
   std::uint64_t ids_memory_bytes_;
   std::uint64_t ids_hash_seed_;
   IdTable catalog_ids_;

@@ -63,6 +63,7 @@ Status Node::run() {
       tick_due_ = true;
     }
     requests_->end_of_turn();
+    tracking().tell();  // before anybody is answered
     fronts_->flush();
   }
   Status closed = close();

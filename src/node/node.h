@@ -33,6 +33,7 @@
 #include "node/requests.h"
 #include "node/settings.h"
 #include "node/token.h"
+#include "node/tracked_tables.h"
 #include "strong/sequencer.h"
 
 namespace holdfast::node {
@@ -144,6 +145,9 @@ class Node {
   Settings& settings() { return settings_; }
   CommandWatch& watch() { return *watch_; }
   Messages& messages() { return *messages_; }
+  server::Tracking& tracking() { return tracked_.tracking(); }
+  /// Somebody keeps a cache, or nobody any more.
+  void tracking_changed() { keyspaces_->set_listener(tracking().any() ? &tracked_ : nullptr); }
   const NodeWorkflows* workflows() const { return workflows_.get(); }
   const Options& options() const { return options_; }
   Instant now() const { return requests_->now(); }
@@ -174,6 +178,7 @@ class Node {
   void make_sequencer();
   void make_watch();
   void make_messages();
+  std::uint64_t cached_keys_of(KeyspaceId id) const;
   void append_own(const CatalogOperation& operation, std::function<void(std::string_view)> done);
   NodeFacts facts() const;
   Status watch_cluster();
@@ -212,6 +217,7 @@ class Node {
   std::unique_ptr<Environment::Lock> lock_;
   std::unique_ptr<Store> store_;
   Catalog catalog_;
+  TrackedTables tracked_;
   std::unique_ptr<Disposal> disposal_;  // null where threads are simulated
   std::unique_ptr<KeyspaceStates> keyspaces_;
   std::string waiting_for_;          // why there is no replica yet

@@ -339,7 +339,8 @@ void Node::make_sequencer() {
           .small_appends_in_flight_max =
               engine_.shared() ? small_shared_appends_max : std::size_t{8},
           .gather_max = engine_.shared() ? shared_gather_max : std::chrono::microseconds(0),
-          .request_timeout = options_.request_timeout});
+          .request_timeout = options_.request_timeout,
+          .on_writer = [this](std::uint64_t id) { tracked_.tracking().set_writer(id); }});
 }
 
 void Node::make_watch() {
@@ -370,7 +371,17 @@ void Node::make_messages() {
             return keyspaces_->audience_of(keyspaces_->keyspace_of_channel(channel));
           },
       .send = nullptr});
+  keyspaces_->set_cached_keys([this](KeyspaceId id) { return cached_keys_of(id); });
   keyspaces_->set_on_message([this](const Message& message) { messages_->tell(message); });
+}
+
+std::uint64_t Node::cached_keys_of(KeyspaceId id) const {
+  const server::Tracking& tracking = tracked_.tracking();
+  if (id != Catalog::default_id) return tracking.keys_of(catalog_.find(id)->name);
+  std::uint64_t others = 0;
+  for (const Keyspace* const keyspace : catalog_.all())
+    if (keyspace->id != id) others += tracking.keys_of(keyspace->name);
+  return tracking.keys() - others;
 }
 
 // Until what was acknowledged before now is applied here and the id is this

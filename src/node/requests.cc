@@ -184,6 +184,14 @@ server::Subscriptions& Requests::subscriptions() {
   return parts_.node.messages().subscriptions();
 }
 
+server::Tracking& Requests::tracking() {
+  return parts_.node.tracking();
+}
+
+void Requests::tracking_changed() {
+  parts_.node.tracking_changed();
+}
+
 void Requests::subscriptions_changed() {}
 
 Error Requests::not_the_owner(const Keyspace& keyspace, ServiceId caller) const {
@@ -635,12 +643,14 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
   } else {
     eventual_calls_.push_back({request.row, request.args});
   }
+  tracking().set_writer(ticket.connection);
   const bool done = parts_.eventual.write({.keyspace = keyspace.id,
                                            .caller = request.caller,
                                            .request_id = request.request_id,
                                            .calls = eventual_calls_,
                                            .transaction = transaction},
                                           state->durable, ticket, now(), monotonic(), reply);
+  tracking().set_writer(0);
   parts_.node.messages().settle(state->durable.last_write);
   return done;
 }

@@ -63,6 +63,8 @@ class Requests final : public server::Backend {
   }
   std::uint64_t services_version() const override { return parts_.keyspaces.services().version(); }
 
+  server::Tracking& tracking() override;
+  void tracking_changed() override;
   server::Subscriptions& subscriptions() override;
   void subscriptions_changed() override;
   Status may_use_channel(ServiceId caller, std::string_view channel,

@@ -17,6 +17,7 @@
 #include "command/row.h"
 #include "server/look_ahead.h"
 #include "server/subscriptions.h"
+#include "server/tracking.h"
 
 namespace holdfast::server {
 
@@ -124,6 +125,12 @@ class Backend {
     static_cast<void>(from);
     return {};
   }
+
+  // -- Caches that clients keep
+
+  virtual Tracking& tracking() = 0;
+  /// Somebody follows keys who did not, or no more.
+  virtual void tracking_changed() {}
 
   /// What has been seen here so far, for AFTER; empty: nothing is told of that.
   virtual std::string token() const { return {}; }

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "command/parse.h"
+#include "server/session_cache.h"
 
 namespace holdfast::server {
 namespace {
@@ -30,9 +31,20 @@ Status check_label(std::string_view what, std::string_view text) {
 }
 
 // As Redis writes them.
-std::string_view flags_of(const Session& session) {
-  if (session.is_subscribed()) return session.in_transaction() ? "Px" : "P";
-  return session.in_transaction() ? "x" : "N";
+std::string flags_of(const Session& session) {
+  std::string flags;
+  if (session.is_subscribed()) flags += 'P';
+  if (session.in_transaction()) flags += 'x';
+  if (const SessionCache* const cache = session.cache()) {
+    flags += 't';
+    if (cache->is_broken()) flags += 'R';
+    if (cache->mode().broadcasts) flags += 'B';
+  }
+  return flags.empty() ? "N" : flags;
+}
+
+std::int64_t redirect_of(const Session& session) {
+  return session.cache() == nullptr ? -1 : static_cast<std::int64_t>(session.cache()->redirect());
 }
 
 }  // namespace
@@ -64,7 +76,7 @@ std::string client_line(const Session& session, Instant now) {
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub={} psub={} ssub={} "
       "multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp=0 obl={} oll={} omem={} "
-      "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} protocol={}",
+      "tot-mem={} events=r cmd={} user=default redir={} resp={} lib-name={} lib-ver={} protocol={}",
       session.peer().id, session.peer().address, session.peer().local_address,
       session.peer().descriptor, labels.name, seconds_since(facts.since),
       seconds_since(facts.last_active), flags_of(session), session.count(Topic::channel),
@@ -73,8 +85,8 @@ std::string client_line(const Session& session, Instant now) {
       facts.input_bytes, facts.input_room, facts.queued_bytes, facts.output_memory,
       facts.output_bytes, facts.replies_owed, facts.output_memory, memory,
       facts.last_command == nullptr ? "NULL" : command::redis_name(facts.last_command->name),
-      session.form() == Form::resp3 ? 3 : 2, labels.library_name, labels.library_version,
-      session.is_http() ? "http" : "resp");
+      redirect_of(session), session.form() == Form::resp3 ? 3 : 2, labels.library_name,
+      labels.library_version, session.is_http() ? "http" : "resp");
 }
 
 }  // namespace holdfast::server

@@ -220,10 +220,6 @@ void client_unblock(Session&, Args args, Reply& reply) {
   reply.integer(0);  // no command blocks
 }
 
-void client_getredir(Session&, Args, Reply& reply) {
-  reply.integer(-1);
-}
-
 void client_help(Session& session, Args args, Reply& reply) {
   write_help(session.context().commands, args[0], reply);
 }
@@ -246,7 +242,6 @@ constexpr Row row(const char* name, int arity, SessionFunction function, const c
 
 constexpr Row rows[] = {
     row("CLIENT GETNAME", 2, client_getname, "", "The connection's name, null if it has none"),
-    row("CLIENT GETREDIR", 2, client_getredir, "", "-1: tracking is not offered"),
     row("CLIENT HELP", 2, client_help, "", "What CLIENT offers"),
     row("CLIENT ID", 2, client_id, "", "The connection's number, never given twice"),
     row("CLIENT INFO", 2, client_info, "", "The connection's line of CLIENT LIST"),

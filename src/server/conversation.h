@@ -100,6 +100,8 @@ class ConversationHost {
   virtual void for_each(absl::FunctionRef<void(Conversation&)> each) = 0;
   /// Something happened to it from without: it is looked at by the end of the turn.
   virtual void touch(Conversation& talk) = 0;
+  /// The same, before all others: if it cannot be sent all that it has at once, it is cut.
+  virtual void touch_first(Conversation& talk) { touch(talk); }
 };
 
 /// What is spoken at a port.

@@ -64,6 +64,8 @@ class Backend final : public server::Backend {
     std::shared_ptr<WatchSet> watched;
   };
 
+  Tracking& tracking() override { return tracking_; }
+
   bool answers_at_once = true;
   /// The reply to everything; empty: a bulk string of the arguments.
   std::string reply;
@@ -208,6 +210,7 @@ class Backend final : public server::Backend {
     Path path = Path::immediate;
   };
   Subscriptions subscriptions_;
+  Tracking tracking_;
   std::map<std::uint64_t, Order> orders_;  // by connection
   std::vector<Service> services_;
   std::uint64_t changes_ = 0;  // of them

@@ -100,6 +100,13 @@ void ReplyQueue::push(std::string_view canonical_push) {
   cut_chunk();
 }
 
+void ReplyQueue::push_behind(std::uint64_t sequence, std::string_view canonical_push) {
+  if (sequence < head_) return push(canonical_push);
+  Slot& one = slot(sequence);
+  held_bytes_ += canonical_push.size();
+  one.push.append(canonical_push);
+}
+
 ReplyQueue::Slot& ReplyQueue::add_slot(const Shape& shape) {
   if (owed() == ring_.size()) {
     std::vector<Slot> larger(std::max(ring_min, ring_.size() * 2));
@@ -140,6 +147,12 @@ std::string ReplyQueue::take_chunk() {
 
 void ReplyQueue::pop() {
   Slot& first = slot(head_++);
+  if (!first.push.empty()) [[unlikely]] {
+    held_bytes_ -= first.push.size();
+    append_reply(output_, first.push, form_, {});
+    std::string().swap(first.push);
+    cut_chunk();
+  }
   empty(first.text);
   first.shape.flat_elements.reset();
 }

@@ -58,6 +58,9 @@ class ReplyQueue {
   /// still owed. In RESP2 it is an array.
   void push(std::string_view canonical_push);
 
+  /// The same, behind that request's reply.
+  void push_behind(std::uint64_t sequence, std::string_view canonical_push);
+
   /// An error that answers no request: the end of a connection that cannot be
   /// read further. After all that is owed.
   void close_with(std::string_view error) {
@@ -78,6 +81,7 @@ class ReplyQueue {
  private:
   struct Slot {
     std::string text;
+    std::string push;  // behind it
     Shape shape;
     Replay replay = Replay::none;
     bool finished = false;
@@ -86,7 +90,7 @@ class ReplyQueue {
   Slot& slot(std::uint64_t sequence) { return ring_[sequence & (ring_.size() - 1)]; }
   Slot& add_slot(const Shape& shape);
   void emit(std::string_view canonical, const Shape& shape, Replay replay);
-  void pop();
+  void pop();  // when it was emitted
   void cut_chunk() {
     if (output_.size() >= limits::output_chunk_bytes) [[unlikely]]
       add_chunk();

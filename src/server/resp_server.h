@@ -24,6 +24,7 @@ class RespProtocol final : public Protocol, public Clients {
   void for_each(absl::FunctionRef<void(Session&)> each) override;
   void kill(Session& session) override;
   void touch(Session& session) override { host_->touch(session); }
+  void touch_first(Session& session) override { host_->touch_first(session); }
 
  private:
   SessionContext context_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/session.h"
+#include "server/session_cache.h"
 
 #include <algorithm>
 #include <array>
@@ -45,6 +46,7 @@ Session::Session(SessionContext& context, Peer peer, std::uint64_t ticket_connec
 }
 
 Session::~Session() {
+  end_cache();
   if (!is_subscribed()) return;
   context_.backend->subscriptions().forget(*this);
   context_.backend->subscriptions_changed();
@@ -131,6 +133,9 @@ void Session::run_input() {
       return;
     }
     skip_ = false;
+    // Of CLIENT CACHING the next command is another.
+    if (cache_ != nullptr && !transaction_.open && !last_command_->name.starts_with("CLIENT "))
+      cache_->command_ended();
     ++context_.commands_run;
     parsed_ = false;
     --unannounced_in_;
@@ -336,11 +341,13 @@ bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const
   }
   Reply now(replies_.open());
   const Ticket ticket{ticket_connection_, replies_.next_sequence()};
+  if (cache_ != nullptr) cache_->handing_over(request_);
   if (context_.backend->submit(request_, ticket, *path, now)) {
     replies_.close(shape);
     return true;
   }
   replies_.promise(shape);
+  if (cache_ != nullptr) cache_->promised(ticket.sequence);
   // What a changed catalog says about the next command, it says only afterwards.
   path_ = (row.flags & flag_write_catalog) != 0 ? Path::immediate : *path;
   return true;
@@ -395,9 +402,30 @@ bool Session::hear(std::string_view push) {
   return false;
 }
 
+Status Session::begin_cache(TrackingMode mode, std::uint64_t redirect) {
+  const bool is_new = cache_ == nullptr;
+  if (is_new) cache_ = std::make_unique<SessionCache>(*this, context_.backend->tracking());
+  Status begun = cache_->begin(std::move(mode), redirect);
+  if (!begun && is_new) cache_.reset();
+  context_.backend->tracking_changed();
+  return begun;
+}
+
+void Session::end_cache() {
+  if (cache_ == nullptr) return;
+  cache_.reset();
+  context_.backend->tracking_changed();
+}
+
+void Session::push_first(std::string_view canonical_push) {
+  replies_.push(canonical_push);
+  context_.clients->touch_first(*this);
+}
+
 void Session::reset() {
   context_.backend->subscriptions().forget(*this);
   context_.backend->subscriptions_changed();
+  end_cache();
   discard_transaction();
   reply_mode_ = ReplyMode::on;
   skip_next_ = skip_ = false;
@@ -408,6 +436,7 @@ void Session::reset() {
 }
 
 void Session::complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) {
+  if (cache_ != nullptr) cache_->answering(sequence);
   replies_.complete(sequence, canonical_reply, replay);
   // Requests stop at the limit, so this much can only come of replies that
   // were under way together.

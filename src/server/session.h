@@ -25,6 +25,7 @@
 namespace holdfast::server {
 
 class Session;
+class SessionCache;
 
 /// The sessions of a server, for the commands that show or end them.
 class Clients {
@@ -35,6 +36,8 @@ class Clients {
   virtual void kill(Session& session) = 0;
   /// Has it something to send that it was not asked for.
   virtual void touch(Session& session) = 0;
+  /// The same: it is sent before anybody else is sent anything, or the connection is cut.
+  virtual void touch_first(Session& session) { touch(session); }
 };
 
 /// What all sessions of a server share.
@@ -124,6 +127,17 @@ class Session final : public Conversation, public Subscriber {
   // -- Publish and subscribe. There is none over HTTP.
   bool hears(const Audience& audience) override;
   bool hear(std::string_view push) override;
+  // -- A cache that the client keeps
+  /// null: it is not told of changes.
+  SessionCache* cache() const { return cache_.get(); }
+  Status begin_cache(TrackingMode mode, std::uint64_t redirect);
+  void end_cache();
+  /// Sends what nobody may be answered before.
+  void push_first(std::string_view canonical_push);
+  void push_behind(std::uint64_t sequence, std::string_view canonical_push) {
+    replies_.push_behind(sequence, canonical_push);
+  }
+
   /// Sends what answers no request.
   void push(std::string_view canonical_push) { replies_.push(canonical_push); }
   /// Whether its protocol leaves it little to ask while it is subscribed: RESP2's answers and
@@ -237,6 +251,7 @@ class Session final : public Conversation, public Subscriber {
 
   Transaction transaction_;
   std::shared_ptr<WatchSet> watched_;
+  std::unique_ptr<SessionCache> cache_;
   std::size_t watched_asked_ = 0;
 
   std::size_t unsent_ = 0;

@@ -9,7 +9,7 @@ std::span<const Row> session_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> joined;
     for (const auto family : {connection_rows(), client_rows(), command_rows(), transaction_rows(),
-                              wrapper_rows(), subscription_rows()}) {
+                              wrapper_rows(), subscription_rows(), tracking_rows()}) {
       joined.insert(joined.end(), family.begin(), family.end());
     }
     return joined;

@@ -17,5 +17,6 @@ std::span<const Row> command_rows();
 std::span<const Row> transaction_rows();
 std::span<const Row> wrapper_rows();
 std::span<const Row> subscription_rows();
+std::span<const Row> tracking_rows();
 
 }  // namespace holdfast::server

@@ -125,12 +125,24 @@ void SocketServer::add(Socket socket, const Endpoint& peer) {
 
 void SocketServer::flush() {
   resume(for_node_, &Conversation::waits_for_node);
+  settle_first();
   settling_.swap(touched_);
   for (Connection* connection : settling_) {
     connection->touched = false;
     settle(*connection);
   }
   settling_.clear();
+}
+
+// Who keeps a cache, and cannot be told that it is old, is cut: he knows then that it may be.
+void SocketServer::settle_first() {
+  for (const std::uint64_t ticket : std::exchange(first_, {})) {
+    if (Connection* const told = find(ticket)) settle(*told);
+    Connection* const open = find(ticket);
+    if (open == nullptr || open->talk().unsent_bytes() == 0) continue;
+    open->talk().cut("it keeps a cache, and could not be told at once of what changed");
+    settle(*open);
+  }
 }
 
 void SocketServer::settle(Connection& connection) {
@@ -209,6 +221,10 @@ void SocketServer::for_each(absl::FunctionRef<void(Conversation&)> each) {
 
 void SocketServer::touch(Conversation& talk) {
   if (Connection* const connection = find(talk.ticket_connection())) touch(*connection);
+}
+
+void SocketServer::touch_first(Conversation& talk) {
+  first_.push_back(talk.ticket_connection());
 }
 
 void SocketServer::note_cut(const Conversation& talk) {

@@ -54,6 +54,7 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
   // ConversationHost, for the protocol.
   void for_each(absl::FunctionRef<void(Conversation&)> each) override;
   void touch(Conversation& talk) override;
+  void touch_first(Conversation& talk) override;
 
   // ConnectionOwner, for connections.
   void touch(Connection& connection) override;
@@ -75,6 +76,7 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
   void cut_largest_readers();
   /// Resumes those of which this holds now.
   void resume(std::vector<std::uint64_t>& waiting, bool (Conversation::*ready)() const);
+  void settle_first();
   void settle(Connection& connection);
   void note_cut(const Conversation& talk);
   Connection* find(std::uint64_t ticket_connection);
@@ -94,6 +96,7 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
   std::vector<std::uint32_t> free_slots_;
   std::vector<Connection*> touched_;
   std::vector<Connection*> settling_;
+  std::vector<std::uint64_t> first_;      // tickets' connections: before the others
   std::vector<std::uint64_t> resumable_;  // tickets' connections
   std::vector<std::uint64_t> for_node_;   // likewise, of those that wait for the node
   Latencies latencies_;

@@ -62,6 +62,7 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   void take_answer();
   void deliver(Monotonic now);
   void expire(Monotonic now);
+  void writes_next(const Entry& entry, std::size_t i) const;
   void answer(Entry& entry, std::size_t up_to, const Error& error);
   void fail(std::size_t i, const Error& error);
   void remove(std::size_t i);
@@ -212,8 +213,10 @@ void Sequencer::Impl::on_entry(const LogEntry& delivered) {
   }
   // Reads that came before this entry was appended see all up to here.
   if (applying != nullptr) reads.reached({applying->sequence, applying->first});
+  if (applying != nullptr) writes_next(*applying, applying->first);
   const Result<bool> applied =
       machine.apply(delivered.position, delivered.payload, applying != nullptr ? this : nullptr);
+  if (applying != nullptr && options.on_writer) options.on_writer(0);
   if (!applied) {
     stop({Code::unavailable, "entry " + std::to_string(delivered.position.value) +
                                  " of the strong log is damaged: " + applied.error().message});
@@ -249,6 +252,12 @@ void Sequencer::Impl::on_applied(std::size_t index, std::string_view reply, Repl
     replies.complete(entry.operations[i].ticket, reply, replay);
   }
   reads.reached({entry.sequence, i + 1});
+  writes_next(entry, i + 1);
+}
+
+void Sequencer::Impl::writes_next(const Entry& entry, std::size_t i) const {
+  if (options.on_writer && i < entry.operations.size())
+    options.on_writer(entry.operations[i].ticket.connection);
 }
 
 void Sequencer::Impl::on_append_failed(std::uint64_t token, const Error& error) {
