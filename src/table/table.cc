@@ -10,6 +10,7 @@
 #include "table/table_impl.h"
 #include "table/undo.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -30,7 +31,8 @@ std::size_t expiry_bytes_of(std::string_view key) {
 }
 
 std::size_t heap_estimate(const Value& value) {
-  if (value.type() == Type::string) return value.heap_bytes();
+  // Both know.
+  if (value.type() == Type::string || value.type() == Type::list) return value.heap_bytes();
   std::size_t items = 0;
   std::size_t item_bytes = 0;
   std::size_t sampled = 0;

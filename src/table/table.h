@@ -105,7 +105,7 @@ class Table {
   void for_each(Instant now, const Visit& visit);
   /// A number that is equal for equal contents (keys, values, expiries),
   /// whatever the history. Values compare by content: the order of a set's
-  /// members does not count. O(n).
+  /// members does not count, that of a list's items does. O(n).
   std::uint64_t digest(Instant now);
   /// One key's part in it; 0: it is not there. O(its value).
   std::uint64_t digest_of(std::string_view key, Instant now);
@@ -128,7 +128,7 @@ class Table {
   /// was committed, nor value read, since it last found none.
   std::size_t evict(std::size_t bytes);
   /// Memory held, roughly. O(1). A collection counts by the number of its items
-  /// and the size of its first few; what change() gave away is counted again at
+  /// and the size of its first few, a list as it is; what change() gave away is counted again at
   /// the next call that is not a read.
   std::size_t memory_bytes() const;
 

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/wire.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -17,7 +18,14 @@ namespace {
 
 // Forms of a stored value: docs/formats/value.md. A type has one form, but for
 // strings, whose integers are stored as such.
-enum class Form : std::uint8_t { text = 1, hash = 2, set = 3, integer = 4, sorted_set = 5 };
+enum class Form : std::uint8_t {
+  text = 1,
+  hash = 2,
+  set = 3,
+  integer = 4,
+  sorted_set = 5,
+  list = 6
+};
 
 std::string_view to_text(std::int64_t number, IntegerText& room) {
   const auto end = std::to_chars(room.bytes, room.bytes + sizeof(room.bytes), number).ptr;
@@ -63,6 +71,17 @@ Result<Value> decode_sorted_set(wire::Reader& in) {
   return Value::sorted_set(std::move(set));
 }
 
+Result<Value> decode_list(wire::Reader& in) {
+  auto items = std::make_unique<List>();
+  for (std::uint64_t left = in.varint(); left > 0; --left) {
+    const std::string_view item = in.bytes();
+    if (!in.ok()) return damaged();
+    items->push_back(item);
+  }
+  if (items->size() == 0) return damaged();
+  return Value::list(std::move(items));
+}
+
 }  // namespace
 
 std::string_view type_name(Type type) {
@@ -75,6 +94,8 @@ std::string_view type_name(Type type) {
       return "set";
     case Type::sorted_set:
       return "zset";
+    case Type::list:
+      return "list";
   }
   return "none";
 }
@@ -113,6 +134,10 @@ Value Value::sorted_set(std::unique_ptr<SortedSet> members) {
   HF_ASSERT(members != nullptr);
   return Value(Held(std::move(members)));
 }
+Value Value::list(std::unique_ptr<List> items) {
+  HF_ASSERT(items != nullptr);
+  return Value(Held(std::move(items)));
+}
 
 Type Value::type() const {
   switch (held_.index()) {
@@ -122,6 +147,8 @@ Type Value::type() const {
       return Type::set;
     case 4:
       return Type::sorted_set;
+    case 5:
+      return Type::list;
     default:
       return Type::string;
   }
@@ -145,7 +172,7 @@ Value Value::clone() const {
       for (std::size_t i = 0; i < from.size(); ++i) copy->insert(from.at(i));
       return set(std::move(copy));
     }
-    default: {
+    case 4: {
       const SortedSet& from = as_sorted_set();
       std::vector<Scored> members;
       members.reserve(from.size());
@@ -154,6 +181,8 @@ Value Value::clone() const {
       }
       return sorted_set(SortedSet::of(std::move(members)));
     }
+    default:
+      return list(as_list().clone());
   }
 }
 
@@ -199,6 +228,14 @@ SortedSet& Value::as_sorted_set() {
 const SortedSet& Value::as_sorted_set() const {
   return const_cast<Value*>(this)->as_sorted_set();
 }
+List& Value::as_list() {
+  auto* held = std::get_if<std::unique_ptr<List>>(&held_);
+  HF_ASSERT(held != nullptr);
+  return **held;
+}
+const List& Value::as_list() const {
+  return const_cast<Value*>(this)->as_list();
+}
 
 std::size_t Value::heap_bytes() const {
   switch (held_.index()) {
@@ -210,8 +247,10 @@ std::size_t Value::heap_bytes() const {
       return sizeof(Hash) + as_hash().heap_bytes();
     case 3:
       return sizeof(Set) + as_set().heap_bytes();
-    default:
+    case 4:
       return sizeof(SortedSet) + as_sorted_set().heap_bytes();
+    default:
+      return sizeof(List) + as_list().heap_bytes();
   }
 }
 
@@ -254,6 +293,16 @@ void encode(const Value& value, std::string& out) {
       }
       return;
     }
+    case Type::list: {
+      const List& list = value.as_list();
+      wire::put_u8(out, static_cast<std::uint8_t>(Form::list));
+      wire::put_varint(out, list.size());
+      list.walk(0, list.size(), [&](std::size_t, std::string_view item) {
+        wire::put_bytes(out, item);
+        return true;
+      });
+      return;
+    }
   }
 }
 
@@ -278,6 +327,8 @@ Result<Value> decode_value(std::string_view bytes) {
         return decode_set(in);
       case Form::sorted_set:
         return decode_sorted_set(in);
+      case Form::list:
+        return decode_list(in);
     }
     return damaged();
   };
