@@ -204,6 +204,9 @@ inline ModelState state_of(Table& table, Instant now) {
                              double_text(value.as_sorted_set().score_at(i), score));
         }
         break;
+      case Type::list:
+        HF_ASSERT(value.type() != Type::list);  // there are none
+        break;
     }
   });
   for (const std::string& key : keys) {

@@ -209,6 +209,7 @@ KeyspaceFacts KeyspaceStates::facts(KeyspaceId keyspace) {
 
 void KeyspaceStates::on_created(const Keyspace& keyspace) {
   KeyspaceState* state = find(keyspace.id);
+  if (on_keyspace_) on_keyspace_(keyspace.id, false);
   if (state == nullptr) {
     make(keyspace);
     return;
@@ -220,6 +221,7 @@ void KeyspaceStates::on_created(const Keyspace& keyspace) {
 
 void KeyspaceStates::on_altered(const Keyspace& keyspace) {
   adopt(*find(keyspace.id), keyspace);
+  if (on_keyspace_) on_keyspace_(keyspace.id, false);
 }
 
 void KeyspaceStates::adopt(KeyspaceState& state, const Keyspace& keyspace) {
@@ -240,6 +242,7 @@ void KeyspaceStates::on_dropped(const Keyspace& keyspace) {
     list_all();
     return;
   }
+  if (on_keyspace_) on_keyspace_(keyspace.id, true);
   dropped_states_.push_back(std::move(states_[keyspace.id.value]));
   dropped_.push_back(keyspace.id);
   libraries_.drop(keyspace.id);

@@ -67,6 +67,15 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
     on_dropped_hook_ = std::move(on_dropped);
   }
 
+  /// Hears of keyspaces that are made, changed or dropped; of these before the state goes.
+  void set_on_keyspace(std::function<void(KeyspaceId, bool dropped)> heard) {
+    on_keyspace_ = std::move(heard);
+  }
+  /// Hears of request ids of strong keyspaces that have an outcome now.
+  void set_on_recorded(std::function<void(KeyspaceId, const IdKey&)> heard) {
+    on_recorded_ = std::move(heard);
+  }
+
   /// Hears of others' entries that the replica has merged.
   void set_on_merged(std::function<void(std::string_view entry)> on_merged) {
     on_merged_hook_ = std::move(on_merged);
@@ -119,6 +128,9 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
 
   // strong::Host
   CallWatch* watch() override { return watch_; }
+  void on_recorded(KeyspaceId keyspace, const IdKey& id) override {
+    if (on_recorded_) on_recorded_(keyspace, id);
+  }
   strong::State* strong_state(KeyspaceId keyspace) override;
   bool holds(KeyspaceId keyspace, std::string_view key) override {
     return keyspace != catalog_.default_keyspace().id || catalog_.of_key(key).id == keyspace;
@@ -190,6 +202,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::vector<std::unique_ptr<KeyspaceState>> dropped_states_;
   std::function<void(KeyspaceId)> on_dropped_hook_;
   std::function<void(std::string_view)> on_merged_hook_;
+  std::function<void(KeyspaceId, bool dropped)> on_keyspace_;
+  std::function<void(KeyspaceId, const IdKey&)> on_recorded_;
   CatalogHeard on_catalog_;
   std::unique_ptr<workflow::Engine> workflows_;  // where there may be an engine
   std::function<void(const workflow::RunName&)> on_run_;

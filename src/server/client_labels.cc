@@ -61,7 +61,10 @@ std::string client_line(const Session& session, Instant now) {
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} protocol={}",
       session.peer().id, session.peer().address, session.peer().local_address,
       session.peer().descriptor, labels.name, seconds_since(facts.since),
-      seconds_since(facts.last_active), session.in_transaction() ? "x" : "N",
+      seconds_since(facts.last_active),
+      session.in_transaction() ? "x"
+      : session.blocked()      ? "b"
+                               : "N",
       session.in_transaction() ? static_cast<std::int64_t>(session.queued_commands()) : -1,
       facts.input_bytes, facts.input_room, facts.queued_bytes, facts.output_memory,
       facts.output_bytes, facts.replies_owed, facts.output_memory, memory,

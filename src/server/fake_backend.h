@@ -43,8 +43,8 @@ inline std::span<const Row> node_rows() {
 
 inline const CommandTable& commands() {
   static const CommandTable table({string_rows(), hash_rows(), set_rows(), sorted_set_rows(),
-                                   key_rows(), version_rows(), id_rows(), session_rows(),
-                                   node_rows()});
+                                   list_rows(), key_rows(), version_rows(), id_rows(),
+                                   session_rows(), node_rows()});
   return table;
 }
 

@@ -47,16 +47,10 @@ inline constexpr Row catalog_rows[] = {
 };
 
 inline const CommandTable& commands() {
-  static const CommandTable table{string_rows(),
-                                  hash_rows(),
-                                  set_rows(),
-                                  sorted_set_rows(),
-                                  key_rows(),
-                                  id_rows(),
-                                  function::call_rows(),
-                                  function::script_rows(),
-                                  workflow::rows(),
-                                  catalog_rows};
+  static const CommandTable table{string_rows(),     hash_rows(),           set_rows(),
+                                  sorted_set_rows(), list_rows(),           key_rows(),
+                                  id_rows(),         function::call_rows(), function::script_rows(),
+                                  workflow::rows(),  catalog_rows};
   return table;
 }
 

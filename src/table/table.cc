@@ -317,7 +317,7 @@ void Table::move(std::string_view from, std::string_view to) {
   Impl& impl = *impl_;
   // Told of the whole, not of its parts.
   std::unique_ptr<Undo> undo = std::move(undo_);
-  Listener* const listener = std::exchange(listener_, nullptr);
+  const std::vector<Listener*> listeners = std::exchange(listeners_, {});
   const std::uint64_t hash = hash_of(from);
   const Impl::Place place = impl.locate(from, hash);
   HF_ASSERT(place.found());
@@ -333,7 +333,7 @@ void Table::move(std::string_view from, std::string_view to) {
   put(to, std::move(value));
   if (expiry) set_expiry(to, instant_from_ms(*expiry));
   undo_ = std::move(undo);
-  listener_ = listener;
+  listeners_ = listeners;
   tell(from);
   tell(to);
 }

@@ -92,8 +92,9 @@ class Table {
     /// All keys are gone.
     virtual void cleared() = 0;
   };
-  /// null: nobody listens, which costs nothing. It must live as long as it is set.
-  void set_listener(Listener* listener) { listener_ = listener; }
+  /// Where nobody listens it costs nothing. It must live until it is removed.
+  void add_listener(Listener& listener) { listeners_.push_back(&listener); }
+  void remove_listener(Listener& listener) { std::erase(listeners_, &listener); }
 
   // -- Walking
   using Visit = std::function<void(std::string_view key, const Value& value)>;
@@ -136,12 +137,13 @@ class Table {
   struct Impl;
   class Undo;
   void tell(std::string_view key) {
-    if (listener_ != nullptr && undo_ == nullptr) listener_->changed(key);
+    if (listeners_.empty() || undo_ != nullptr) return;
+    for (Listener* const listener : listeners_) listener->changed(key);
   }
 
   std::unique_ptr<Impl> impl_;
   std::unique_ptr<Undo> undo_;  // while changes are remembered
-  Listener* listener_ = nullptr;
+  std::vector<Listener*> listeners_;
   std::uint64_t version_ = 0;
 };
 

@@ -206,15 +206,15 @@ void Table::begin_undo() {
 void Table::undo() {
   const std::unique_ptr<Undo> all = std::move(undo_);
   HF_ASSERT(all != nullptr);
-  Listener* const listener = std::exchange(listener_, nullptr);  // nothing has changed
+  const std::vector<Listener*> listeners = std::exchange(listeners_, {});  // nothing has changed
   all->take_back();
-  listener_ = listener;
+  listeners_ = listeners;
 }
 
 void Table::keep() {
   const std::unique_ptr<Undo> all = std::move(undo_);
   HF_ASSERT(all != nullptr);
-  if (listener_ != nullptr) all->tell(*listener_);
+  for (Listener* const listener : listeners_) all->tell(*listener);
 }
 
 }  // namespace holdfast
