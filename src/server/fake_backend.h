@@ -165,6 +165,14 @@ class Backend final : public server::Backend {
     return false;
   }
 
+  std::vector<std::uint64_t> abandoned;  // connections
+  void abandon(Ticket ticket) override { abandoned.push_back(ticket.connection); }
+  std::vector<std::pair<std::uint64_t, bool>> unblocked;  // connections, and whether as an error
+  bool unblock(Ticket ticket, bool as_error) override {
+    unblocked.emplace_back(ticket.connection, as_error);
+    return true;
+  }
+
   /// Completes the i-th of under_way.
   void complete(ReplySink& sink, std::size_t i, Replay replay = Replay::none) {
     const Seen one = under_way[i];
