@@ -155,7 +155,11 @@ class Bench:
         self.title("Commands: requests/s (50 connections, 100,000 keys; Holdfast / Redis)")
         self.line("", "Redis", "strong", "", "eventual", "")
         shapes = {"GET": ["GET", "{ks}:s:{key}"], "SET": ["SET", "{ks}:s:{key}", "xxx"], "INCR": ["INCR", "{ks}:c:{key}"],
-                  "HSET": ["HSET", "{ks}:h", "field:{key}", "xxx"], "SADD": ["SADD", "{ks}:m", "member:{key}"]}
+                  "HSET": ["HSET", "{ks}:h", "field:{key}", "xxx"], "SADD": ["SADD", "{ks}:m", "member:{key}"],
+                  "ZADD": ["ZADD", "{ks}:z", "{next}", "member:{key}"],
+                  "ZRANGE_100": ["ZRANGE", "{ks}:z", "0", "99"], "ZPOPMIN": ["ZPOPMIN", "{ks}:z"],
+                  "LPUSH": ["LPUSH", "{ks}:l", "xxx"], "LRANGE_100": ["LRANGE", "{ks}:l", "0", "99"], "RPOP": ["RPOP", "{ks}:l"]}
+        strong_only = {"ZPOPMIN", "LPUSH", "LRANGE_100", "RPOP"}
         with servers() as (holdfast_server, redis):
             for durability in DURABILITIES:
                 ports = {"redis": redis[durability].port, "strong": holdfast_server.port, "eventual": holdfast_server.port}
@@ -165,10 +169,11 @@ class Bench:
                 for depth in DEPTHS:
                     for name, shape in shapes.items():
                         best = self.best({target: (port, in_keyspace(shape, target, durability), depth)
-                                          for target, port in ports.items()})
+                                          for target, port in ports.items() if target != "eventual" or name not in strong_only})
                         self.record("commands", name, best, depth=depth, durability=durability)
                         base = best["redis"]["per_second"]
-                        self.line(f"{name} ×{depth} {durability}", base, *pairs(best, base), note=limited(best))
+                        guarantees = [g for g in GUARANTEES if g in best]
+                        self.line(f"{name} ×{depth} {durability}", base, *pairs(best, base, guarantees), note=limited(best))
 
     def ids(self):
         self.title("INCRBY with fresh request ids: requests/s (against the Lua way in Redis: SET id NX EX, INCRBY)")

@@ -14,8 +14,8 @@ namespace {
 using namespace holdfast;  // NOLINT: a program of one file
 
 const CommandTable& commands() {
-  static const CommandTable table{string_rows(), hash_rows(), set_rows(), sorted_set_rows(),
-                                  key_rows()};
+  static const CommandTable table{string_rows(),     hash_rows(), set_rows(),
+                                  sorted_set_rows(), list_rows(), key_rows()};
   return table;
 }
 

@@ -26,7 +26,7 @@ bool grows_at_will(const Operation& operation) {
 bool same(const Operation& a, const Operation& b) {
   if (a.keyspace != b.keyspace || a.caller != b.caller || a.request_id != b.request_id ||
       a.transaction != b.transaction || a.calls.size() != b.calls.size() ||
-      a.watched.size() != b.watched.size()) {
+      a.watched.size() != b.watched.size() || a.attempt != b.attempt) {
     return false;
   }
   for (std::size_t i = 0; i < a.calls.size(); ++i) {
@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<EntryBuilder::Part> parts;
     for (const Call& call : operation.calls) parts.push_back({call.row, call.args});
     builder.add(operation.keyspace, operation.caller, operation.request_id, parts,
-                operation.transaction, operation.watched);
+                operation.transaction, operation.watched, operation.attempt);
   }
   const std::string again = builder.take(reader->name(), reader->time());
   Result<EntryReader> second = EntryReader::open(again);

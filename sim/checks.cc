@@ -131,6 +131,7 @@ std::string World::check_history() {
   const auto report = verify::check(std::move(history), {.steps_max = 2'000'000});
   if (!report) return "the history is none: " + report.error().message;
   findings_.counts["strong operations"] += report->operations;
+  findings_.counts["jobs taken"] += workload_.queue().taken();
   findings_.counts["strong unknown"] += report->unknown;
   findings_.counts["undecided"] += report->undecided.size();
   if (report->violations.empty()) return {};

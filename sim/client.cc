@@ -165,6 +165,7 @@ void Client::answered_with(const verify::Answer& answer) {
   if (call_.probe) return probed(answer);
   for (const std::string& wrong :
        {parts_.workload.workflows().heard(call_, answer),
+        parts_.workload.queue().heard(call_, answer),
         parts_.workload.owners().heard(call_, answer, sent_at_, parts_.agenda.stamp())}) {
     if (!wrong.empty()) parts_.broken(at_ + ": " + wrong);
   }

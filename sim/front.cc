@@ -140,6 +140,7 @@ class ProcessFront final : public server::Front, public server::Clients {
 
   void close(const Held& talk) {
     talk->over = true;
+    talk->session.closed();
     talk->stream->close();
     talks_.erase(talk->session.ticket_connection());
   }

@@ -84,6 +84,7 @@ Call Workload::next() {
   if (owners_.must_sign_in() && random_.percent(owners_.is_urgent() ? 60 : 12))
     return owners_.next();
   if (random_.percent(6)) return passing_call();
+  if (plan_.engine == Engine::etcd && random_.percent(5)) return queue_.next();
   const bool strong = plan_.engine != Engine::none && random_.percent(50);
   Call call = strong ? strong_call() : eventual_call();
   call.by_function = random_.percent(20);
@@ -186,6 +187,36 @@ verify::Command Workload::data_command(const std::string& keyspace) {
   }
 }
 
+verify::Command Workload::list_command(const std::string& keyspace) {
+  const std::string k = keyspace + ":" + key("l", 3);
+  const std::string other = keyspace + ":" + key("l", 3);
+  switch (random_.below(12)) {
+    case 0:
+    case 1:
+      return {"RPUSH", k, "v" + text(++values_), text(++values_)};
+    case 2:
+      return {"LPUSH", k, "v" + text(++values_)};
+    case 3:
+      return {random_.percent(50) ? "LPOP" : "RPOP", k};
+    case 4:
+      return {"LMOVE", k, other, random_.percent(50) ? "LEFT" : "RIGHT", "RIGHT"};
+    case 5:
+      return {"LTRIM", k, "0", "8"};
+    case 6:
+      return {"LINSERT", k, "BEFORE", text(values_), "between"};
+    case 7:
+      return {"LREM", k, "0", "between"};
+    case 8:
+      return {"LSET", k, "-1", "last"};
+    case 9:
+      return {"BLMPOP", "0.3", "2", k, other, "LEFT", "COUNT", "2"};
+    case 10:
+      return {"BLMOVE", k, other, "LEFT", "LEFT", "0.2"};
+    default:
+      return {"BRPOP", k, other, random_.percent(50) ? "0.1" : "1"};
+  }
+}
+
 Call Workload::eventual_call() {
   const char* const keyspace = random_.percent(60) ? "e" : "f";
   if (random_.percent(35)) return tally_call(keyspace);
@@ -227,10 +258,13 @@ Call Workload::passing_call() {
           function_call("fail", {data_command(strong_here && random_.percent(60) ? "s" : "e")})};
       return call;
     case 1:
-      call.commands = {data_command(random_.percent(50) ? "s" : "w")};
+      call.commands = {strong_here && random_.percent(50)
+                           ? list_command(random_.percent(50) ? "s" : "w")
+                           : data_command(random_.percent(50) ? "s" : "w")};
       break;
     case 2:
-      call.commands = {data_command(random_.percent(50) ? "x" : "y")};
+      call.commands = {random_.percent(20) ? list_command(random_.percent(50) ? "x" : "y")
+                                           : data_command(random_.percent(50) ? "x" : "y")};
       break;
     default:
       call.commands = {{"LOCAL", "GET", "s:r1"}};

@@ -12,6 +12,7 @@
 #include "sim/call.h"
 #include "sim/owners.h"
 #include "sim/plan.h"
+#include "sim/queue.h"
 #include "sim/workflows.h"
 #include "verify/history.h"
 
@@ -40,7 +41,7 @@ std::vector<verify::Command> requests_of(const Call& call);
 class Workload {
  public:
   Workload(Random& random, const Plan& plan)
-      : random_(random), plan_(plan), workflows_(random), owners_(random) {}
+      : random_(random), plan_(plan), workflows_(random), owners_(random), queue_(random) {}
 
   std::vector<verify::Command> declarations() const;
   Call next();
@@ -48,6 +49,7 @@ class Workload {
   verify::History& history() { return history_; }
   Workflows& workflows() { return workflows_; }
   Owners& owners() { return owners_; }
+  Queue& queue() { return queue_; }
 
  private:
   Call strong_call();
@@ -55,6 +57,8 @@ class Workload {
   Call passing_call();
   /// A command on a key of some type, most of them changing it.
   verify::Command data_command(const std::string& keyspace);
+  /// The same on lists, of a strong keyspace; some wait for a moment.
+  verify::Command list_command(const std::string& keyspace);
   Call eventual_call();
   Call tally_call(const char* keyspace);
   std::string new_id() { return "i" + std::to_string(++ids_); }
@@ -67,6 +71,7 @@ class Workload {
   const Plan& plan_;
   Workflows workflows_;
   Owners owners_;
+  Queue queue_;
   std::uint64_t ids_ = 0;
   std::uint64_t values_ = 0;
   std::map<std::string, Tally> tallies_;

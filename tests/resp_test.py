@@ -191,11 +191,11 @@ def redis_benchmark():
     tool = shutil.which("redis-benchmark") or skip("redis-benchmark is not installed")
     with Server() as server:
         for more in ([], ["-P", "16"]):
-            done = subprocess.run([tool, "-p", str(server.port), "-n", "5000", "-r", "1000", "-t", "ping,set,get,incr,sadd,hset,mset",
-                                   "--csv", *more], capture_output=True, text=True, timeout=120, check=False)
+            done = subprocess.run([tool, "-p", str(server.port), "-n", "5000", "-r", "1000", "-t", "ping,set,get,incr,sadd,hset,mset,"
+                                   "lpush,rpop,lrange_100,zadd,zpopmin", "--csv", *more], capture_output=True, text=True, timeout=120, check=False)
             check(done.returncode == 0, done.stderr[-1000:])
             check("rror" not in done.stdout + done.stderr, (done.stdout + done.stderr)[-1000:])
-            equal(len(done.stdout.strip().splitlines()), 9, f"rows of\n{done.stdout}")
+            equal(len(done.stdout.strip().splitlines()), 15, f"rows of\n{done.stdout}")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ export type Value =
   | { type: "hash"; fields: [field: Bytes, value: Bytes][]; size: number }
   | { type: "set"; members: Bytes[]; size: number }
   | { type: "zset"; scored: [member: Bytes, score: string][]; size: number }
+  | { type: "list"; items: Bytes[]; size: number }
   | { type: "other"; name: string };
 
 export interface KeyFacts {
@@ -129,9 +130,8 @@ async function read_value(key: string, type: string, signal: AbortSignal): Promi
   const ask = (words: string[]) => command<never>(words, { signal, headers: base64 });
   const map = <T>(outcome: Outcome<T>, to: (told: T) => Value): Outcome<Value> =>
     outcome.ok ? { ...outcome, value: to(outcome.value) } : outcome;
-  const size = await command<number>([{ string: "STRLEN", hash: "HLEN", set: "SCARD", zset: "ZCARD" }[type] ?? "EXISTS", key], {
-    signal,
-  });
+  const sizes = { string: "STRLEN", hash: "HLEN", set: "SCARD", zset: "ZCARD", list: "LLEN" };
+  const size = await command<number>([(sizes as Record<string, string>)[type] ?? "EXISTS", key], { signal });
   if (!size.ok) return size;
   if (type === "string")
     return map<string>(await ask(["GETRANGE", key, "0", String(shown_bytes_max - 1)]), (told) => ({
@@ -170,6 +170,12 @@ async function read_value(key: string, type: string, signal: AbortSignal): Promi
         from_base64(flat[2 * i] ?? ""),
         from_base64(flat[2 * i + 1] ?? "").text ?? "",
       ]),
+    }));
+  if (type === "list")
+    return map<string[]>(await ask(["LRANGE", key, "0", String(shown_elements_max - 1)]), (items) => ({
+      type: "list",
+      size: size.value,
+      items: items.map(from_base64),
     }));
   return {
     ok: true,

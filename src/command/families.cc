@@ -40,6 +40,13 @@ std::span<const Row> sorted_set_rows() {
   return rows;
 }
 
+std::span<const Row> list_rows() {
+  static const std::vector<Row> rows =
+      joined({command::item_rows(), command::list_read_rows(), command::list_end_rows(),
+              command::list_wait_rows()});
+  return rows;
+}
+
 std::span<const Row> key_rows() {
   static const std::vector<Row> rows =
       joined({command::keyword_rows(), command::expiry_rows(), command::object_rows()});

@@ -10,6 +10,7 @@
 #include "command/row.h"
 #include "table/table.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -56,6 +57,13 @@ inline std::optional<const SortedSet*> find_sorted_set(Table& table, std::string
   return *value == nullptr ? nullptr : &(*value)->as_sorted_set();
 }
 
+inline std::optional<const List*> find_list(Table& table, std::string_view key, Instant now,
+                                            Reply& reply) {
+  const auto value = internal::typed(table.find(key, now), Type::list, reply);
+  if (!value) return std::nullopt;
+  return *value == nullptr ? nullptr : &(*value)->as_list();
+}
+
 inline std::optional<Value*> change_string(Context& context, std::string_view key, Reply& reply) {
   return internal::typed(context.table.change(key, context.now), Type::string, reply);
 }
@@ -83,6 +91,13 @@ inline SortedSet* sorted_set_to_fill(Context& context, std::string_view key, Rep
   return &context.table.put(key, Value::sorted_set(std::make_unique<SortedSet>())).as_sorted_set();
 }
 
+inline List* list_to_fill(Context& context, std::string_view key, Reply& reply) {
+  const auto value = internal::typed(context.table.change(key, context.now), Type::list, reply);
+  if (!value) return nullptr;
+  if (*value != nullptr) return &(*value)->as_list();
+  return &context.table.put(key, Value::list(std::make_unique<List>())).as_list();
+}
+
 /// put() keeps an expiry; this is for the commands that do not. Asks for the
 /// key only when anything in the table has one.
 inline void clear_expiry(Table& table, std::string_view key) {
@@ -93,6 +108,22 @@ inline void clear_expiry(Table& table, std::string_view key) {
 inline void replace(Table& table, std::string_view key, Value value) {
   table.put(key, std::move(value));
   clear_expiry(table, key);
+}
+
+/// The first of these keys that holds that type. Nothing, and null written: none does. A key of
+/// another type is refused, but for a later attempt, which passes it over.
+inline std::optional<std::string_view> first_of_type(Table& table, Args keys, Type type,
+                                                     Instant now, Attempt attempt, Reply& reply) {
+  for (const std::string_view key : keys) {
+    const Value* const value = table.find(key, now);
+    if (value == nullptr) continue;
+    if (value->type() == type) return key;
+    if (attempt >= Attempt::again) continue;
+    reply.raw_error(errors::wrong_type);
+    return std::nullopt;
+  }
+  reply.null_array();
+  return std::nullopt;
 }
 
 inline void reply_text(const Value* value, Reply& reply) {

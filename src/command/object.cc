@@ -49,6 +49,8 @@ std::string_view encoding_of(const Value& value) {
       }
       return "listpack";
     }
+    case Type::list:
+      return "quicklist";
   }
   return "unknown";
 }

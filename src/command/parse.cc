@@ -141,6 +141,20 @@ std::optional<Instant> expiry_argument(const ExpiryText& expiry, Instant now,
   return any_expiry_argument(expiry, now, redis_name, reply);
 }
 
+std::optional<Millis> timeout_argument(std::string_view text, Reply& reply) {
+  const auto refuse = [&](std::string_view why) {
+    reply.raw_error(why);
+    return std::nullopt;
+  };
+  const auto seconds = parse_real(text);
+  if (!seconds) return refuse("ERR timeout is not a float or out of range");
+  const long double ms = std::ceil(*seconds * 1000);
+  // Redis adds it to its clock: the years until that ends are no matter.
+  if (ms >= static_cast<long double>(int64_max)) return refuse("ERR timeout is out of range");
+  if (ms < 0) return refuse("ERR timeout is negative");
+  return Millis(static_cast<std::int64_t>(ms));
+}
+
 std::optional<ScanOptions> scan_options(Args args, std::size_t from, Reply& reply) {
   ScanOptions options;
   for (std::size_t i = from; i < args.size(); i += 2) {

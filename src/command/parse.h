@@ -67,6 +67,9 @@ std::optional<Instant> expiry_argument(const ExpiryText& expiry, Instant now,
 std::optional<Instant> any_expiry_argument(const ExpiryText& expiry, Instant now,
                                            std::string_view redis_name, Reply& reply);
 
+/// How long to wait for something to take, in seconds; 0: for ever.
+std::optional<Millis> timeout_argument(std::string_view text, Reply& reply);
+
 /// COUNT and MATCH of the SCAN family from args[from] on.
 struct ScanOptions {
   std::size_t count = 10;

@@ -29,6 +29,16 @@ struct Context;  // likewise, from workflow/
 /// A command's arguments, its name first.
 using Args = std::span<const std::string_view>;
 
+/// How a command that waits for something to take is run (Row::waits). It never waits itself:
+/// whoever runs it tries again.
+enum class Attempt : std::uint8_t {
+  only,       // nothing to take is the outcome: in transactions and functions
+  first,      // nothing to take is none: the caller waits
+  again,      // likewise, on a change; keys of another type by now are passed over
+  last,       // as again, but nothing to take is the outcome: the time is over
+  unblocked,  // likewise, told as an error: somebody has ended the wait
+};
+
 /// What a strong write runs on. Deterministic: the time is the entry's, the
 /// seed comes from the position.
 struct Context {
@@ -36,6 +46,7 @@ struct Context {
   Instant now;
   std::uint64_t seed = 0;
   MessageSink* messages = nullptr;  // null: nobody can be listening
+  Attempt attempt = Attempt::only;
 };
 
 /// What an eventual write decides its effects on: it reads the table, it
@@ -97,6 +108,14 @@ inline constexpr KeySpec second_key{2, 2, 1};  // a subcommand's
 inline constexpr KeySpec counted_keys{0, 0, 0, 1};
 inline constexpr KeySpec one_and_counted_keys{1, 1, 1, 2};
 
+/// Of a write that waits for something to take: its function answers null where there is nothing,
+/// having changed nothing, and its row has `unchanged`.
+struct Waits {
+  int timeout_at = 0;        // the argument; negative counts from the end; 0: it does not wait
+  Type type = Type::string;  // of what it takes from
+  bool at_first_key_only = false;  // the others are where it puts something
+};
+
 /// Redis' command flags that clients read.
 enum Flags : std::uint32_t {
   flag_none = 0,
@@ -139,6 +158,7 @@ struct Row {
   /// Of a write that often finds nothing to do: whether, run now, it would
   /// change nothing; then it has written the reply. Saves the log an entry.
   UnchangedFunction unchanged = nullptr;
+  Waits waits;
   EffectFunction eventual = nullptr;  // a write without one is UNSUPPORTED there
   IdFunction ids = nullptr;           // with flag_write_ids it goes through the log
   SessionFunction session = nullptr;

@@ -5,8 +5,8 @@
 
 #include "command/families.h"
 #include "command/lookup.h"
+#include "command/multi_pop.h"
 #include "command/parse.h"
-#include "command/score_range.h"
 
 namespace holdfast::command {
 namespace {
@@ -53,41 +53,62 @@ void zpop(Context& ctx, Args args, Reply& reply) {
   take(ctx, args[1], from, n, counted, reply);
 }
 
-/// A count of at least 1.
-std::optional<std::size_t> count_argument(std::string_view text, std::string_view refusal,
-                                          Reply& reply) {
-  const auto number = parse_integer(text);
-  if (number && *number >= 1) return static_cast<std::size_t>(*number);
-  reply.raw_error(refusal);
-  return std::nullopt;
+void take_of_first(Context& ctx, std::string_view key, const MultiPop& pop, Reply& reply) {
+  reply.array(2);
+  reply.bulk(key);
+  take(ctx, key, pop.at_second ? Lies::highest : Lies::lowest, pop.n, true, reply);
 }
 
 void zmpop(Context& ctx, Args args, Reply& reply) {
-  const auto keys = count_argument(args[1], "ERR numkeys should be greater than 0", reply);
-  if (!keys) return;
-  if (*keys > args.size() || 2 + *keys >= args.size()) return reply.raw_error(errors::syntax);
-  const Args options = args.subspan(2 + *keys);
-  const bool lowest = equals_nocase(options[0], "MIN");
-  if (!lowest && !equals_nocase(options[0], "MAX")) return reply.raw_error(errors::syntax);
-  std::size_t n = 1;
-  if (options.size() > 1) {
-    if (!equals_nocase(options[1], "COUNT") || options.size() < 3) {
-      return reply.raw_error(errors::syntax);
-    }
-    const auto count = count_argument(options[2], "ERR count should be greater than 0", reply);
-    if (!count) return;
-    if (options.size() > 3) return reply.raw_error(errors::syntax);
-    n = *count;
-  }
-  for (const std::string_view key : args.subspan(2, *keys)) {
-    const auto found = find_sorted_set(ctx.table, key, ctx.now, reply);
-    if (!found) return;
-    if (*found == nullptr) continue;
-    reply.array(2);
-    reply.bulk(key);
-    return take(ctx, key, lowest ? Lies::lowest : Lies::highest, n, true, reply);
-  }
-  reply.null_array();
+  const auto pop = multi_pop(args, 1, "MIN", "MAX", reply);
+  if (!pop) return;
+  const auto key =
+      first_of_type(ctx.table, pop->keys, Type::sorted_set, ctx.now, Attempt::only, reply);
+  if (key) take_of_first(ctx, *key, *pop, reply);
+}
+
+// -- Those that wait
+
+std::optional<std::string_view> key_to_pop(Table& table, Instant now, Args args, Attempt attempt,
+                                           Reply& reply) {
+  if (!timeout_argument(args.back(), reply)) return std::nullopt;
+  return first_of_type(table, args.subspan(1, args.size() - 2), Type::sorted_set, now, attempt,
+                       reply);
+}
+
+template <Lies from>
+void bzpop(Context& ctx, Args args, Reply& reply) {
+  const auto key = key_to_pop(ctx.table, ctx.now, args, ctx.attempt, reply);
+  if (!key) return;
+  std::string taken;
+  Reply pair(taken);
+  take(ctx, *key, from, 1, false, pair);
+  reply.array(3);
+  reply.bulk(*key);
+  reply.buffer().append(taken, taken.find('\n') + 1);  // the pair without its head
+}
+
+bool bzpop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  return !key_to_pop(table, now, args, Attempt::first, reply);
+}
+
+std::optional<std::string_view> key_of_many(Table& table, Instant now, Args args, Attempt attempt,
+                                            MultiPop& pop, Reply& reply) {
+  const auto asked = multi_pop(args, 2, "MIN", "MAX", reply);
+  if (!asked || !timeout_argument(args[1], reply)) return std::nullopt;
+  pop = *asked;
+  return first_of_type(table, pop.keys, Type::sorted_set, now, attempt, reply);
+}
+
+void bzmpop(Context& ctx, Args args, Reply& reply) {
+  MultiPop pop;
+  const auto key = key_of_many(ctx.table, ctx.now, args, ctx.attempt, pop, reply);
+  if (key) take_of_first(ctx, *key, pop, reply);
+}
+
+bool bzmpop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  MultiPop pop;
+  return !key_of_many(table, now, args, Attempt::first, pop, reply);
 }
 
 constexpr Row rows[] = {
@@ -127,6 +148,50 @@ constexpr Row rows[] = {
      .since = "0.1",
      .syntax = "numkeys key [key ...] <MIN | MAX> [COUNT count]",
      .summary = "Take members out of the first of several sorted sets that is there",
+     .complexity = "O(keys + members taken × log N)",
+     .on_eventual = taken_by_no_one_else},
+    {.name = "BZPOPMIN",
+     .code = 439,
+     .arity = -3,
+     .keys = {1, -2, 1},
+     .access = Access::write,
+     .flags = flag_fast | flag_noscript,
+     .strong = bzpop<Lies::lowest>,
+     .unchanged = bzpop_finds_nothing,
+     .waits = {.timeout_at = -1, .type = Type::sorted_set},
+     .group = "sorted-set",
+     .since = "0.1",
+     .syntax = "key [key ...] timeout",
+     .summary = "Take the lowest member of the first sorted set that is there, or wait for one",
+     .complexity = "O(keys + log N)",
+     .on_eventual = taken_by_no_one_else},
+    {.name = "BZPOPMAX",
+     .code = 444,
+     .arity = -3,
+     .keys = {1, -2, 1},
+     .access = Access::write,
+     .flags = flag_fast | flag_noscript,
+     .strong = bzpop<Lies::highest>,
+     .unchanged = bzpop_finds_nothing,
+     .waits = {.timeout_at = -1, .type = Type::sorted_set},
+     .group = "sorted-set",
+     .since = "0.1",
+     .syntax = "key [key ...] timeout",
+     .summary = "Take the highest member of the first sorted set that is there, or wait for one",
+     .complexity = "O(keys + log N)",
+     .on_eventual = taken_by_no_one_else},
+    {.name = "BZMPOP",
+     .code = 445,
+     .arity = -5,
+     .keys = {.count_at = 2},
+     .access = Access::write,
+     .strong = bzmpop,
+     .unchanged = bzmpop_finds_nothing,
+     .waits = {.timeout_at = 1, .type = Type::sorted_set},
+     .group = "sorted-set",
+     .since = "0.1",
+     .syntax = "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
+     .summary = "Take members out of the first of several sorted sets that is there, or wait",
      .complexity = "O(keys + members taken × log N)",
      .on_eventual = taken_by_no_one_else},
 };

@@ -77,6 +77,7 @@ bool complete(const Row& row) {
       return row.read != nullptr || (row.node != nullptr && (row.flags & alone) == alone);
     }
     case Access::write:
+      if (row.waits.timeout_at != 0 && row.unchanged == nullptr) return false;
       return row.strong != nullptr && !row.on_eventual.empty();
     case Access::ids:
       return row.ids != nullptr;
@@ -221,6 +222,19 @@ std::vector<std::string_view> keys_of(const Row& row, Args args) {
   std::vector<std::string_view> keys;
   for_each_key(row, args, [&](std::string_view key) { keys.push_back(key); });
   return keys;
+}
+
+std::optional<Millis> wait_of(const Row& row, Args args) {
+  const int at = row.waits.timeout_at;
+  if (at == 0) return std::nullopt;
+  std::string text;
+  Reply unread(text);
+  return command::timeout_argument(
+      args[static_cast<std::size_t>(at < 0 ? at + static_cast<int>(args.size()) : at)], unread);
+}
+
+bool is_null(std::string_view reply) {
+  return reply == "$-1\r\n" || reply == "*-1\r\n";
 }
 
 Error keyspace_dropped() {

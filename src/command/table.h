@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -65,8 +66,17 @@ void for_each_key(const Row& row, Args args, Each&& each) {
 /// The keys among the arguments.
 std::vector<std::string_view> keys_of(const Row& row, Args args);
 
+/// How long a command with these arguments may wait: 0 for ever. Nothing: it does not wait, or its
+/// time is none, which it will say itself.
+std::optional<Millis> wait_of(const Row& row, Args args);
+
 /// The refusal of a write that has no meaning in an eventual keyspace.
 Error unsupported_on_eventual(const Row& row);
+
+/// Whether a reply is null, of either kind: what a command that waits says of nothing to take.
+bool is_null(std::string_view reply);
+/// What CLIENT UNBLOCK … ERROR makes of a wait.
+inline constexpr std::string_view unblocked = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 /// The refusals of an operation whose keyspace is another since it was asked for: it
 /// did nothing.
@@ -84,6 +94,7 @@ std::span<const Row> version_rows();  // not a part of Redis
 std::span<const Row> hash_rows();
 std::span<const Row> set_rows();
 std::span<const Row> sorted_set_rows();
+std::span<const Row> list_rows();
 std::span<const Row> key_rows();  // DEL, EXISTS, TYPE, expiry, OBJECT, MEMORY USAGE
 std::span<const Row> id_rows();   // OUTCOME, VOID
 

@@ -13,8 +13,8 @@ namespace holdfast {
 namespace {
 
 const CommandTable& table() {
-  static const CommandTable commands{string_rows(),     hash_rows(), set_rows(),
-                                     sorted_set_rows(), key_rows(),  id_rows()};
+  static const CommandTable commands{string_rows(), hash_rows(), set_rows(), sorted_set_rows(),
+                                     list_rows(),   key_rows(),  id_rows()};
   return commands;
 }
 
@@ -161,6 +161,27 @@ TEST(CommandTable, CodesOfWritesNeverChange) {
                                                     {"EXPIREAT", 422},
                                                     {"PERSIST", 424},
                                                     {"PEXPIREAT", 423},
+                                                    {"LPUSH", 408},
+                                                    {"RPUSH", 409},
+                                                    {"LPUSHX", 410},
+                                                    {"RPUSHX", 411},
+                                                    {"LPOP", 412},
+                                                    {"RPOP", 413},
+                                                    {"LMOVE", 414},
+                                                    {"RPOPLPUSH", 415},
+                                                    {"LMPOP", 416},
+                                                    {"LSET", 417},
+                                                    {"LINSERT", 418},
+                                                    {"LREM", 419},
+                                                    {"LTRIM", 429},
+                                                    {"BLPOP", 434},
+                                                    {"BRPOP", 435},
+                                                    {"BLMOVE", 436},
+                                                    {"BRPOPLPUSH", 437},
+                                                    {"BLMPOP", 438},
+                                                    {"BZPOPMIN", 439},
+                                                    {"BZPOPMAX", 444},
+                                                    {"BZMPOP", 445},
                                                     {"VOID", 901}};
   std::set<std::string_view> named;
   for (const auto& [name, code] : codes) {

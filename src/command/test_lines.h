@@ -139,11 +139,18 @@ class LineMaker {
       return key();
     if (name == "field" || name == "member") return element();
     if (name == "value") return value();
+    if (name == "element" || name == "pivot") return chance(4) ? value() : element();
     if (name == "increment" || name == "decrement") return number();
     if (name == "seconds" || name == "milliseconds") return time_to_live(name == "seconds");
     if (name == "unix-time-seconds") return unix_time(true);
     if (name == "unix-time-milliseconds") return unix_time(false);
-    if (name == "start" || name == "end") return place();
+    if (name == "start" || name == "end" || name == "stop") return place();
+    if (name == "index")
+      return chance(4) ? place() : std::to_string(static_cast<int>(random_.below(7)) - 3);
+    // Redis 7.0 negates the least of all numbers, which later versions refuse.
+    if (name == "rank")
+      return chance(8) ? "x" : std::to_string(static_cast<int>(random_.below(7)) - 3);
+    if (name == "timeout") return timeout();
     if (name == "score" || name == "weight") return score();
     if (name == "min" || name == "max") return score_end();
     if (name == "lex-min" || name == "lex-max") return bytes_end();
@@ -153,7 +160,8 @@ class LineMaker {
     if (name == "offset") return chance(3) ? place() : std::to_string(random_.below(30));
     if (name == "cursor") return cursor();
     if (name == "pattern") return pattern();
-    if (name == "count" || name == "limit") return count();
+    if (name == "count" || name == "limit" || name == "num-matches" || name == "len")
+      return count();
     if (name == "destination-db") return chance(4) ? "1" : "0";
     HF_ASSERT(name == "a word of the syntax that this maker knows");
     return {};
@@ -168,11 +176,13 @@ class LineMaker {
     static constexpr std::array<std::string_view, 3> strings{"t:s1", "t:s2", "t:s3"};
     static constexpr std::array<std::string_view, 2> hashes{"t:h1", "t:h2"};
     static constexpr std::array<std::string_view, 3> sets{"t:m1", "t:m2", "t:m3"};
-    const std::size_t any = random_.below(4);
+    static constexpr std::array<std::string_view, 3> lists{"t:l1", "t:l2", "t:l3"};
+    const std::size_t any = random_.below(5);
     const bool other = group_ == "generic" || chance(12);
     if (other ? any == 0 : group_ == "string") return pick(strings);
     if (other ? any == 1 : group_ == "hash") return pick(hashes);
     if (other ? any == 2 : group_ == "sorted-set") return sorted_set();
+    if (other ? any == 3 : group_ == "list") return pick(lists);
     return pick(sets);
   }
   // Ranges by bytes mean something only where all scores are equal: two keys are given
@@ -291,6 +301,13 @@ class LineMaker {
         "9223372036854775807"sv, "-9223372036854775808"sv, "x"sv, "536870912"sv, "-1"sv, ""sv};
     if (chance(8)) return pick(odd);
     return std::to_string(static_cast<int>(random_.below(30)) - 15);
+  }
+  std::string timeout() {
+    using namespace std::string_view_literals;
+    static constexpr std::array odd{"-1"sv,   "x"sv,  ""sv,       "nan"sv,  "9e15"sv,
+                                    "-inf"sv, "-0"sv, "-0.001"sv, "0x10"sv, " 1"sv};
+    if (chance(6)) return pick(odd);
+    return chance(2) ? "0" : "0.25";
   }
   std::string cursor() {
     using namespace std::string_view_literals;

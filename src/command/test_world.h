@@ -16,8 +16,8 @@ namespace holdfast::command {
 using Line = std::vector<std::string>;  // a command and its arguments
 
 inline const CommandTable& all_commands() {
-  static const CommandTable commands{string_rows(),     hash_rows(), set_rows(),
-                                     sorted_set_rows(), key_rows(),  id_rows()};
+  static const CommandTable commands{string_rows(), hash_rows(), set_rows(), sorted_set_rows(),
+                                     list_rows(),   key_rows(),  id_rows()};
   return commands;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -60,6 +61,16 @@ std::string short_sorted_set(const SortedSet& set) {
   return out;
 }
 
+std::string short_list(const List& list) {
+  std::string out;
+  list.walk(0, limits::explained_items_max, [&](std::size_t, std::string_view item) {
+    add_item(out, in_short(item));
+    return true;
+  });
+  if (list.size() > limits::explained_items_max) add_item(out, std::string(ellipsis));
+  return out;
+}
+
 }  // namespace
 
 std::string in_short(std::string_view text) {
@@ -94,6 +105,10 @@ Saying say(Table& table, std::string_view key, Instant now) {
     case Type::sorted_set:
       saying.size = value->as_sorted_set().size();
       saying.value = short_sorted_set(value->as_sorted_set());
+      break;
+    case Type::list:
+      saying.size = value->as_list().size();
+      saying.value = short_list(value->as_list());
       break;
   }
   saying.digest = table.digest_of(key, now);

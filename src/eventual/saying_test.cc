@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "eventual/test_lines.h"
+#include "value/list.h"
 
 namespace holdfast::eventual::testing {
 namespace {
@@ -41,6 +42,19 @@ TEST(Saying, ShowsALargeHashByItsFirstFields) {
   EXPECT_EQ(says.size, 40u);
   EXPECT_TRUE(says.value.starts_with("f11: v, f12: v, ")) << says.value;
   EXPECT_TRUE(says.value.ends_with("f26: v, …")) << says.value;
+}
+
+// There are none in eventual keyspaces; EXPLAIN of a strong key shows them the same way.
+TEST(Saying, ShowsAListInItsOrder) {
+  const auto store = make_memory_store();
+  Table table({1}, *store);
+  auto list = std::make_unique<List>();
+  for (int i = 0; i < 40; ++i) list->push_front("i" + std::to_string(i));
+  table.put("k", Value::list(std::move(list)));
+  const Saying says = say(table, "k", Instant{});
+  EXPECT_EQ(says.size, 40u);
+  EXPECT_TRUE(says.value.starts_with("i39, i38, ")) << says.value;
+  EXPECT_TRUE(says.value.ends_with(", …")) << says.value;
 }
 
 TEST(Saying, CutsBetweenCharacters) {

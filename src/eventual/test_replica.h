@@ -204,6 +204,8 @@ inline ModelState state_of(Table& table, Instant now) {
                              double_text(value.as_sorted_set().score_at(i), score));
         }
         break;
+      case Type::list:
+        break;  // in strong keyspaces only
     }
   });
   for (const std::string& key : keys) {

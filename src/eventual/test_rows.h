@@ -113,9 +113,9 @@ inline constexpr Row test_rows[] = {
 };
 
 inline const CommandTable& commands() {
-  static const CommandTable table{string_rows(),     hash_rows(), set_rows(),
-                                  sorted_set_rows(), key_rows(),  function::call_rows(),
-                                  test_rows};
+  static const CommandTable table{string_rows(),         hash_rows(), set_rows(),
+                                  sorted_set_rows(),     list_rows(), key_rows(),
+                                  function::call_rows(), test_rows};
   return table;
 }
 

@@ -112,6 +112,7 @@ class Side {
       const std::vector<std::string_view> args(line.begin(), line.end());
       const Row* const row = command::row_of_line(line);
       if (row == nullptr || !check_arity(*row, args) || row->access > Access::write) continue;
+      if ((row->flags & flag_noscript) != 0) continue;  // no function may
       std::string out;
       Reply reply(out);
       if (row->access == Access::read) {

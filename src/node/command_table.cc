@@ -23,6 +23,7 @@ std::unique_ptr<CommandTable> make_command_table() {
                                                   hash_rows(),
                                                   set_rows(),
                                                   sorted_set_rows(),
+                                                  list_rows(),
                                                   key_rows(),
                                                   version_rows(),
                                                   id_rows(),

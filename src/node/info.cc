@@ -44,6 +44,7 @@ void clients_section(Node& node, ServiceId, std::string& out) {
   const auto& counters = node.front().counters();
   line(out, "connected_clients", counters.connections);
   line(out, "maxclients", node.front().connections_max());
+  line(out, "blocked_clients", node.waiting().pops.size());
   line(out, "rejected_connections", counters.refused_connections);
   line(out, "evicted_readers", counters.evicted_readers);
   line(out, "tls_handshakes_failed", node.fronts().tls_failed());

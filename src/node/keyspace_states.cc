@@ -79,6 +79,7 @@ KeyspaceState& KeyspaceStates::make(const Keyspace& keyspace) {
       keyspace, store_, disposal_,
       id_options(ids_memory_bytes_, strong::remembered_for(keyspace.retain_ids), ids_hash_seed_));
   state->place = counted ? static_cast<std::uint16_t>(id) : ++places_;
+  if (listener_ != nullptr) state->table.add_listener(*listener_);
   adopt(*state, keyspace);
   list_all();
   return *state;
@@ -91,9 +92,17 @@ void KeyspaceStates::list_all() {
     if (state != nullptr) with_undeclared_.push_back(state.get());
   }
   for (const auto& [id, state] : named_) with_undeclared_.push_back(state.get());
-  for (KeyspaceState* const state : with_undeclared_) state->table.set_listener(listener_);
   std::ranges::sort(with_undeclared_, {}, &KeyspaceState::place);
   std::ranges::copy_if(with_undeclared_, std::back_inserter(all_), &KeyspaceState::declared);
+}
+
+void KeyspaceStates::set_listener(Table::Listener* listener) {
+  if (listener == listener_) return;
+  for (KeyspaceState* const state : with_undeclared_) {
+    if (listener_ != nullptr) state->table.remove_listener(*listener_);
+    if (listener != nullptr) state->table.add_listener(*listener);
+  }
+  listener_ = listener;
 }
 
 void KeyspaceStates::use_declarations() {
@@ -215,6 +224,7 @@ KeyspaceFacts KeyspaceStates::facts(KeyspaceId keyspace) {
 
 void KeyspaceStates::on_created(const Keyspace& keyspace) {
   KeyspaceState* state = find(keyspace.id);
+  if (on_keyspace_) on_keyspace_(keyspace.id, false);
   if (state == nullptr) {
     make(keyspace);
     return;
@@ -226,6 +236,7 @@ void KeyspaceStates::on_created(const Keyspace& keyspace) {
 
 void KeyspaceStates::on_altered(const Keyspace& keyspace) {
   adopt(*find(keyspace.id), keyspace);
+  if (on_keyspace_) on_keyspace_(keyspace.id, false);
 }
 
 void KeyspaceStates::adopt(KeyspaceState& state, const Keyspace& keyspace) {
@@ -246,6 +257,7 @@ void KeyspaceStates::on_dropped(const Keyspace& keyspace) {
     list_all();
     return;
   }
+  if (on_keyspace_) on_keyspace_(keyspace.id, true);
   dropped_states_.push_back(std::move(states_[keyspace.id.value]));
   dropped_.push_back(keyspace.id);
   libraries_.drop(keyspace.id);

@@ -60,11 +60,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   void set_cached_keys(std::function<std::uint64_t(KeyspaceId)> count) {
     cached_keys_ = std::move(count);
   }
-  /// Whom the tables tell of changes; null: nobody.
-  void set_listener(Table::Listener* listener) {
-    listener_ = listener;
-    list_all();
-  }
+  /// Whom all tables tell of changes, those to come too; null: nobody.
+  void set_listener(Table::Listener* listener);
   /// Where they lie.
   KeyspaceState& declarations();
   /// Whether operations have changed the declarations since this was asked last.
@@ -77,6 +74,15 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   /// Hears of drops, to let go of what others keep.
   void set_on_dropped(std::function<void(KeyspaceId)> on_dropped) {
     on_dropped_hook_ = std::move(on_dropped);
+  }
+
+  /// Hears of keyspaces that are made, changed or dropped; of these before the state goes.
+  void set_on_keyspace(std::function<void(KeyspaceId, bool dropped)> heard) {
+    on_keyspace_ = std::move(heard);
+  }
+  /// Hears of request ids of strong keyspaces that have an outcome now.
+  void set_on_recorded(std::function<void(KeyspaceId, const IdKey&)> heard) {
+    on_recorded_ = std::move(heard);
   }
 
   /// Hears of others' entries that the replica has merged.
@@ -146,6 +152,9 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   Status may_publish(ServiceId service, std::string_view channel) override;
   void publish(const Message& message) override {
     if (on_message_) on_message_(message);
+  }
+  void on_recorded(KeyspaceId keyspace, const IdKey& id) override {
+    if (on_recorded_) on_recorded_(keyspace, id);
   }
   strong::State* strong_state(KeyspaceId keyspace) override;
   bool holds(KeyspaceId keyspace, std::string_view key) override {
@@ -225,6 +234,8 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::vector<std::unique_ptr<KeyspaceState>> dropped_states_;
   std::function<void(KeyspaceId)> on_dropped_hook_;
   std::function<void(std::string_view)> on_merged_hook_;
+  std::function<void(KeyspaceId, bool dropped)> on_keyspace_;
+  std::function<void(KeyspaceId, const IdKey&)> on_recorded_;
   CatalogHeard on_catalog_;
   std::unique_ptr<workflow::Engine> workflows_;  // where there may be an engine
   std::function<void(const workflow::RunName&)> on_run_;

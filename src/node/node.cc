@@ -57,7 +57,7 @@ Status Node::run() {
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
     requests_->forget_time();  // a flush may have asked
-    environment_->wait(std::min({tick_at_, gather_until_, drive_at_}));
+    environment_->wait(std::min({tick_at_, gather_until_, drive_at_, waits_until_}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
       tick_due_ = true;
@@ -75,7 +75,7 @@ void Node::turn() {
   for (const auto& [ticket, reply] : std::exchange(late_, {}))
     replies_->complete(ticket, reply, Replay::none);
   if (membership_) membership_->turn(requests_->monotonic());
-  sequencer_->turn(requests_->now(), requests_->monotonic());
+  turn_log();
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   drive_workflows();
   inquiries_.turn(requests_->monotonic());
@@ -93,6 +93,21 @@ void Node::turn() {
   if (log_bytes() - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
   if (std::exchange(tick_due_, false)) housekeeping();
   requests_->forget_time();
+}
+
+// What was pushed in this turn goes to those who wait for it in the same one.
+void Node::turn_log() {
+  constexpr int rounds_max = 16;
+  sequencer_->turn(requests_->now(), requests_->monotonic());
+  int rounds = 0;
+  while (waiting_->pops.turn(requests_->monotonic())) {
+    if (++rounds > rounds_max) {
+      environment_->wake();  // the rest in the next
+      break;
+    }
+    sequencer_->turn(requests_->now(), requests_->monotonic());
+  }
+  waits_until_ = waiting_->pops.wanted_at().value_or(Monotonic::max());
 }
 
 void Node::drive_workflows() {
@@ -116,6 +131,7 @@ void Node::housekeeping() {
     if (!replica_->tidy(requests_->now())) break;
   }
 
+  waiting_->look_at_engine();
   watch_memory();
   if (peers_ && !stopping_) {
     peers_->tick();
@@ -194,6 +210,7 @@ Status Node::close() {
   if (peers_) peers_->stop();
   if (mesh_) mesh_->stop();
   inquiries_.give_up("this node is stopping");
+  waiting_->pops.stop({Code::unavailable, "this node is stopping"});
   fronts_->stop_reading();
   const auto give_up = environment_->now() + options_.request_timeout + drain_grace;
   while ((!sequencer_->idle() || !eventual_->idle() || fronts_->unsent_bytes() > 0) &&

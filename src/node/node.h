@@ -34,6 +34,7 @@
 #include "node/settings.h"
 #include "node/token.h"
 #include "node/tracked_tables.h"
+#include "node/waiting_side.h"
 #include "strong/sequencer.h"
 
 namespace holdfast::node {
@@ -148,6 +149,7 @@ class Node {
   server::Tracking& tracking() { return tracked_.tracking(); }
   /// Somebody keeps a cache, or nobody any more.
   void tracking_changed() { keyspaces_->set_listener(tracking().any() ? &tracked_ : nullptr); }
+  WaitingSide& waiting() { return *waiting_; }
   const NodeWorkflows* workflows() const { return workflows_.get(); }
   const Options& options() const { return options_; }
   Instant now() const { return requests_->now(); }
@@ -187,6 +189,7 @@ class Node {
   void answer_questions();
   void asked(const mesh::Question& question, const mesh::Mesh::Respond& respond);
   void drive_workflows();
+  void turn_log();
   void housekeeping();
   std::uint64_t log_bytes() const;
   std::uint64_t strong_log_bytes() const;
@@ -204,6 +207,7 @@ class Node {
   Monotonic tick_at_{};
   Monotonic drive_at_ = Monotonic::max();      // the workflows' driver wants a turn
   Monotonic gather_until_ = Monotonic::max();  // the sequencer
+  Monotonic waits_until_ = Monotonic::max();   // the first whose wait is over then
   bool tick_due_ = false;
   Restart wants_restart_ = Restart::none;
   Status ended_;                // why run() ends by itself
@@ -231,6 +235,7 @@ class Node {
   std::unique_ptr<CommandWatch> watch_;
   std::unique_ptr<Replies> replies_;
   std::unique_ptr<strong::Sequencer> sequencer_;
+  std::unique_ptr<WaitingSide> waiting_;
   std::unique_ptr<EventualSide> eventual_;
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<MeshSide> mesh_;            // where there can be other nodes

@@ -232,7 +232,7 @@ Status Node::recover() {
   }
   requests_ = std::make_unique<Requests>(
       Requests::Parts{*this, *environment_, catalog_, *keyspaces_, *sequencer_, *eventual_,
-                      *commands_, *watch_, options_.request_timeout});
+                      *waiting_, *commands_, *watch_, options_.request_timeout});
   requests_->refresh_time();
   // From now on it knows what time is too far ahead: before any peer can tell one.
   replica_->tidy(requests_->now());
@@ -341,6 +341,9 @@ void Node::make_sequencer() {
           .gather_max = engine_.shared() ? shared_gather_max : std::chrono::microseconds(0),
           .request_timeout = options_.request_timeout,
           .on_writer = [this](std::uint64_t id) { tracked_.tracking().set_writer(id); }});
+  waiting_ = std::make_unique<WaitingSide>(*sequencer_, *keyspaces_, *replies_,
+                                           [this] { return requests_->monotonic(); });
+  replies_->set_waiting(waiting_->pops);
 }
 
 void Node::make_watch() {

@@ -73,6 +73,8 @@ void server_metrics(Node& node, Page& page) {
              {{"version", std::string(product_version)}, {"node", node.options().node}});
   page.gauge("ready", "1 when writes of every guarantee are taken.", node.not_ready() ? 0 : 1);
   page.gauge("connections", "Open RESP connections.", static_cast<double>(server.connections));
+  page.gauge("blocked_clients", "Clients that wait for something to take (BLPOP, …).",
+             static_cast<double>(node.waiting().pops.size()));
   page.counter("connections_accepted_total", "RESP connections accepted.", server.accepted);
   if (server::Front* const http = node.fronts().http()) {
     const auto& over_http = http->counters();

@@ -9,6 +9,7 @@
 
 #include "base/ticket.h"
 #include "node/command_watch.h"
+#include "node/waiting_side.h"
 
 namespace holdfast::node {
 
@@ -20,6 +21,8 @@ class Replies final : public ReplySink {
 
   /// Who hears which tickets are answered.
   void set_watch(CommandWatch& watch) { watch_ = &watch; }
+  /// Who hears what attempts to take something came to.
+  void set_waiting(WaitingPops& waiting) { waiting_ = &waiting; }
 
   /// Tickets for `parts` requests of the node's own. When all have been
   /// answered, `ticket` gets the first error among them, or `reply`.
@@ -47,6 +50,8 @@ class Replies final : public ReplySink {
 
   void complete(Ticket ticket, std::string_view reply, Replay replay) override {
     if (watch_ != nullptr) watch_->replied(ticket);
+    if (ticket.connection == WaitingSide::connection)
+      return waiting_->tried(ticket.sequence, reply, replay);
     if (ticket.connection != own_connection) return next_.complete(ticket, reply, replay);
     if (auto own = own_.extract(ticket.sequence); !own.empty()) return own.mapped()(reply);
     const auto found = groups_.find(ticket.sequence);
@@ -68,6 +73,7 @@ class Replies final : public ReplySink {
 
   ReplySink& next_;
   CommandWatch* watch_ = nullptr;
+  WaitingPops* waiting_ = nullptr;
   std::uint64_t last_group_ = 0;
   std::unordered_map<std::uint64_t, Group> groups_;
   std::unordered_map<std::uint64_t, std::function<void(std::string_view)>> own_;

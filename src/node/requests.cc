@@ -62,27 +62,28 @@ void set_views(KeptRead::Call& call) {
 Requests::Requests(Parts parts) : parts_(parts) {}
 
 Result<const Keyspace*> Requests::keyspace_of_keys(const Row& row, Args args) const {
-  const int count = static_cast<int>(args.size());
-  const int first = row.keys.first;
-  if (first == 0 || first >= count) return fail(Code::err, "the command names no key");
-  const int last = row.keys.last < 0 ? count + row.keys.last : row.keys.last;
-  const std::string_view key = args[static_cast<std::size_t>(first)];
-  const Keyspace& keyspace = parts_.catalog.of_key(key);
-  for (int i = first; i <= last && i < count; i += row.keys.step) {
-    const std::string_view other = args[static_cast<std::size_t>(i)];
-    if (other.size() > limits::key_bytes_max) {
-      return fail(Code::err, fmt::format("a key is longer than {} bytes", limits::key_bytes_max));
+  const Keyspace* found = nullptr;
+  Status all;
+  for_each_key(row, args, [&](std::string_view key) {
+    if (!all) return;
+    if (key.size() > limits::key_bytes_max) {
+      all = fail(Code::err, fmt::format("a key is longer than {} bytes", limits::key_bytes_max));
+      return;
     }
-    if (i == first) continue;
-    const Keyspace& others = parts_.catalog.of_key(other);
-    if (others.id != keyspace.id) {
-      return fail(Code::cross_keyspace,
-                  fmt::format("the keys are in two keyspaces, '{}' and '{}': nothing atomic spans "
-                              "keyspaces, a workflow does it in steps",
-                              keyspace.name, others.name));
+    const Keyspace& keyspace = parts_.catalog.of_key(key);
+    if (found != nullptr && keyspace.id != found->id) {
+      all = fail(Code::cross_keyspace,
+                 fmt::format("the keys are in two keyspaces, '{}' and '{}': nothing atomic spans "
+                             "keyspaces, a workflow does it in steps",
+                             found->name, keyspace.name));
     }
-  }
-  return &keyspace;
+    if (found == nullptr) found = &keyspace;
+  });
+  if (!all) return tl::unexpected(all.error());
+  if (found != nullptr) return found;
+  // Their number is none: the command itself says so.
+  if (row.keys.count_at != 0) return &parts_.catalog.default_keyspace();
+  return fail(Code::err, "the command names no key");
 }
 
 Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) const {
@@ -443,14 +444,18 @@ CatalogContext Requests::catalog_for(ServiceId caller) {
 bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durability durability,
                             Ticket ticket, Reply& reply) {
   ++counters_.strong_writes;
+  const std::optional<Millis> wait_time = wait_of(*request.row, request.args);
   if (request.row->unchanged != nullptr && request.request_id.empty() &&
       parts_.sequencer.is_current(request.behind)) {
     KeyspaceState* state = parts_.keyspaces.find(keyspace);
     const Instant time = parts_.node.strong_time();
     if (state != nullptr && request.row->unchanged(state->table, time, request.args, reply)) {
-      return true;
+      if (!wait_time || !is_null(reply.written())) return true;
+      reply.clear();
+      return wait(request, keyspace, durability, *wait_time, true, ticket, reply);
     }
   }
+  if (wait_time) return wait(request, keyspace, durability, *wait_time, false, ticket, reply);
   strong_calls_.clear();
   watched_.clear();
   const bool transaction = is_exec(request);
@@ -478,6 +483,22 @@ bool Requests::strong_write(const Request& request, KeyspaceId keyspace, Durabil
                                                .watched = watched_,
                                                .durability = durability},
                                               ticket, monotonic());
+  if (taken) return false;
+  reply.error(taken.error());
+  return true;
+}
+
+bool Requests::wait(const Request& request, KeyspaceId keyspace, Durability durability, Millis time,
+                    bool tried, Ticket ticket, Reply& reply) {
+  const Status taken = parts_.waiting.pops.add({.row = request.row,
+                                                .args = {request.args.begin(), request.args.end()},
+                                                .request_id = std::string(request.request_id),
+                                                .caller = request.caller,
+                                                .keyspace = keyspace,
+                                                .durability = durability,
+                                                .ticket = ticket,
+                                                .deadline = parts_.waiting.deadline_after(time)},
+                                               tried);
   if (taken) return false;
   reply.error(taken.error());
   return true;

@@ -13,6 +13,7 @@
 #include "node/eventual_side.h"
 #include "node/failed_sign_ins.h"
 #include "node/keyspace_states.h"
+#include "node/waiting_side.h"
 #include "server/backend.h"
 #include "strong/sequencer.h"
 
@@ -33,6 +34,7 @@ class Requests final : public server::Backend {
     KeyspaceStates& keyspaces;
     strong::Sequencer& sequencer;
     EventualSide& eventual;
+    WaitingSide& waiting;
     const CommandTable& commands;
     CommandWatch& watch;
     Millis request_timeout{5000};
@@ -51,6 +53,10 @@ class Requests final : public server::Backend {
     return wall_;
   }
   void end_of_turn() override;
+  void abandon(Ticket ticket) override { parts_.waiting.pops.abandon(ticket); }
+  bool unblock(Ticket ticket, bool as_error) override {
+    return parts_.waiting.pops.unblock(ticket, as_error);
+  }
   Result<ServiceId> sign_in(std::string_view service, std::string_view token,
                             std::string_view address) override;
   ServiceId service_called(std::string_view name) const override {
@@ -119,6 +125,9 @@ class Requests final : public server::Backend {
                      Reply& now);
   bool strong_write(const server::Request& request, KeyspaceId keyspace, Durability durability,
                     Ticket ticket, Reply& now);
+  /// Of a command that waits. `tried`: it has found nothing to take now.
+  bool wait(const server::Request& request, KeyspaceId keyspace, Durability durability, Millis time,
+            bool tried, Ticket ticket, Reply& now);
   bool strong_read(const server::Request& request, KeyspaceId keyspace, Ticket ticket, Reply& now);
   /// Changes the catalog where there is no engine.
   bool declare(const server::Request& request, Ticket ticket, Reply& now);

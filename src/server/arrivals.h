@@ -27,6 +27,10 @@ class Arrivals {
       batches_.push_back({taken, at});
     }
   }
+  /// What is answered next has waited by its own wish: it counts from now on.
+  void begin_now(Monotonic now) {
+    if (!batches_.empty()) batches_.front().at = now;
+  }
   /// Whether some were answered that gave() has not heard of.
   bool are_due(std::uint64_t answered) const { return answered != given_; }
   /// All up to the `answered`-th are answered.

@@ -73,7 +73,8 @@ class Backend {
   /// wrapper rows are the session's own.) A node row is submitted only when
   /// nothing of the connection is under way. True: the canonical reply was appended to `now`.
   /// False: it will be handed to ReplySink::complete with this ticket, after this call has
-  /// returned. Every request is answered once, within its deadline.
+  /// returned. Every request is answered once, within its deadline; one that waits for something
+  /// to take, when it has it or its own time is over.
   virtual bool submit(const Request& request, Ticket ticket, Path path, Reply& now) = 0;
 
   /// These requests are about to come, in this order: what they will touch can
@@ -82,6 +83,17 @@ class Backend {
   virtual bool expect(std::span<const Ahead> ahead, ServiceId caller) {
     static_cast<void>(ahead);
     static_cast<void>(caller);
+    return false;
+  }
+
+  /// Of a request that waits for something to take (Row::waits): its client has gone. It is not
+  /// answered any more.
+  virtual void abandon(Ticket ticket) { static_cast<void>(ticket); }
+  /// The same: its wait is to end, as if its time were over or with an error; it is answered as
+  /// ever. False: it does not wait.
+  virtual bool unblock(Ticket ticket, bool as_error) {
+    static_cast<void>(ticket);
+    static_cast<void>(as_error);
     return false;
   }
 

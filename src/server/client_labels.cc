@@ -34,6 +34,7 @@ Status check_label(std::string_view what, std::string_view text) {
 std::string flags_of(const Session& session) {
   std::string flags;
   if (session.is_subscribed()) flags += 'P';
+  if (session.blocked()) flags += 'b';
   if (session.in_transaction()) flags += 'x';
   if (const SessionCache* const cache = session.cache()) {
     flags += 't';

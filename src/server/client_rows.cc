@@ -211,13 +211,21 @@ void client_no_evict(Session&, Args args, Reply& reply) {
   reply.ok();  // no client is evicted for what others use
 }
 
-void client_unblock(Session&, Args args, Reply& reply) {
+void client_unblock(Session& session, Args args, Reply& reply) {
   if (args.size() > 4) return command::wrong_arity("client|unblock", reply);
-  if (!command::integer_argument(args[2], reply)) return;
+  const auto id = command::integer_argument(args[2], reply);
+  if (!id) return;
   if (args.size() == 4 && !equals_nocase(args[3], "TIMEOUT") && !equals_nocase(args[3], "ERROR")) {
     return reply.error({Code::err, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR"});
   }
-  reply.integer(0);  // no command blocks
+  const bool as_error = args.size() == 4 && equals_nocase(args[3], "ERROR");
+  std::optional<Ticket> waiting;
+  session.context().clients->for_each([&](Session& other) {
+    if (other.caller() != session.caller() && !session.may_administer()) return;
+    if (static_cast<std::int64_t>(other.peer().id) == *id) waiting = other.blocked();
+  });
+  const bool ended = waiting && session.context().backend->unblock(*waiting, as_error);
+  reply.integer(ended ? 1 : 0);
 }
 
 void client_help(Session& session, Args args, Reply& reply) {
@@ -258,8 +266,8 @@ constexpr Row rows[] = {
     row("CLIENT SETINFO", 4, client_setinfo, "LIB-NAME name | LIB-VER version",
         "Which client library this is"),
     row("CLIENT SETNAME", 3, client_setname, "name", "Name the connection"),
-    row("CLIENT UNBLOCK", -3, client_unblock, "client-id [TIMEOUT | ERROR]", "0: no command blocks",
-        flag_admin),
+    row("CLIENT UNBLOCK", -3, client_unblock, "client-id [TIMEOUT | ERROR]",
+        "End another connection's wait, as if its time were over, or with an error", flag_admin),
 };
 
 }  // namespace

@@ -39,6 +39,7 @@ std::vector<std::string_view> flags_of(const Row& row) {
   for (const FlagName& name : flag_names) {
     if ((row.flags & name.flag) != 0) flags.push_back(name.name);
   }
+  if (row.waits.timeout_at != 0) flags.push_back("blocking");
   // Where its keys are, one has to look at the arguments: at their number, or
   // at the command that it carries.
   if (row.keys.count_at != 0 || row.access == Access::wrapper) flags.push_back("movablekeys");
@@ -56,6 +57,7 @@ std::vector<std::string_view> categories_of(const Row& row) {
     categories.push_back("@admin");
     categories.push_back("@dangerous");
   }
+  if (row.waits.timeout_at != 0) categories.push_back("@blocking");
   categories.push_back((row.flags & flag_fast) != 0 ? "@fast" : "@slow");
   return categories;
 }

@@ -103,6 +103,7 @@ void Connection::send_rest() {
 void Connection::close() {
   if (closed_) return;
   closed_ = true;
+  talk_->closed();
   if (secured_ != nullptr) say_goodbye();
   error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);

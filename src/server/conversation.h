@@ -79,6 +79,8 @@ class Conversation {
 
   /// Closes at once; `why` lives for ever. Empty: the peer has gone by itself.
   virtual void cut(std::string_view why) = 0;
+  /// The connection is closed: nobody hears its replies any more.
+  virtual void closed() {}
   /// cut(), for taking replies too slowly.
   virtual void evict(std::string_view why) = 0;
   /// To be closed when its output is sent.

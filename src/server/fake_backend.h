@@ -43,8 +43,8 @@ inline std::span<const Row> node_rows() {
 
 inline const CommandTable& commands() {
   static const CommandTable table({string_rows(), hash_rows(), set_rows(), sorted_set_rows(),
-                                   key_rows(), version_rows(), id_rows(), session_rows(),
-                                   node_rows()});
+                                   list_rows(), key_rows(), version_rows(), id_rows(),
+                                   session_rows(), node_rows()});
   return table;
 }
 
@@ -165,6 +165,14 @@ class Backend final : public server::Backend {
     ++order.under_way;
     order.path = path;
     return false;
+  }
+
+  std::vector<std::uint64_t> abandoned;  // connections
+  void abandon(Ticket ticket) override { abandoned.push_back(ticket.connection); }
+  std::vector<std::pair<std::uint64_t, bool>> unblocked;  // connections, and whether as an error
+  bool unblock(Ticket ticket, bool as_error) override {
+    unblocked.emplace_back(ticket.connection, as_error);
+    return true;
   }
 
   /// Completes the i-th of under_way.

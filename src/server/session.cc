@@ -81,6 +81,11 @@ bool Session::may_administer() const {
   return service != nullptr && service->administers;
 }
 
+std::span<char> Session::room() {
+  if (std::exchange(parsed_, false)) parser_.next();  // it waits, and will be read again: it moves
+  return input_.room();
+}
+
 void Session::received(std::size_t n) {
   input_.filled(n);
   idle_seconds_ = 0;
@@ -90,6 +95,7 @@ void Session::received(std::size_t n) {
 }
 
 void Session::run_arrived() {
+  if (wait_ != Wait::nothing) return;
   run_input();
   // Of HTTP the conversation counts whole requests.
   if (reader_ == nullptr) arrivals_.took(replies_.next_sequence(), arrived_at_);
@@ -97,6 +103,7 @@ void Session::run_arrived() {
 
 void Session::end_of_input() {
   input_ended_ = true;
+  if (blocked_) return cut({});  // as Redis has it: nothing is to be taken for who has gone
   if (end_ == End::none && wait_ == Wait::nothing) end_ = End::after_replies;
 }
 
@@ -319,6 +326,11 @@ bool Session::answer(const Error& error) {
 }
 
 bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape) {
+  if (is_http() && row.waits.timeout_at != 0) {
+    return answer({Code::unsupported, std::string(row.name) +
+                                          " waits, which over HTTP nothing does: ask for what is "
+                                          "there, or wait over RESP"});
+  }
   request_.row = &row;
   request_.args = args;
   request_.caller = caller_;
@@ -348,6 +360,11 @@ bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const
   }
   replies_.promise(shape);
   if (cache_ != nullptr) cache_->promised(ticket.sequence);
+  if (row.waits.timeout_at != 0) {
+    blocked_ = ticket.sequence;
+    path_ = Path::immediate;  // what follows waits, too
+    return true;
+  }
   // What a changed catalog says about the next command, it says only afterwards.
   path_ = (row.flags & flag_write_catalog) != 0 ? Path::immediate : *path;
   return true;
@@ -437,6 +454,10 @@ void Session::reset() {
 
 void Session::complete(std::uint64_t sequence, std::string_view canonical_reply, Replay replay) {
   if (cache_ != nullptr) cache_->answering(sequence);
+  if (blocked_ == sequence) {
+    blocked_.reset();
+    arrivals_.begin_now(context_.backend->monotonic());
+  }
   replies_.complete(sequence, canonical_reply, replay);
   // Requests stop at the limit, so this much can only come of replies that
   // were under way together.
@@ -455,6 +476,10 @@ void Session::cut(std::string_view why) {
   why_cut_ = why;
 }
 
+void Session::closed() {
+  if (blocked_) context_.backend->abandon({ticket_connection_, *std::exchange(blocked_, {})});
+}
+
 void Session::evict(std::string_view why) {
   slow_reader_ = true;
   cut(why);
@@ -463,7 +488,8 @@ void Session::evict(std::string_view why) {
 void Session::tick() {
   if (end_ == End::at_once) return;
   ++idle_seconds_;
-  const std::size_t partial = wants_input() ? input_.unread().size() : 0;
+  const bool takes_requests = wants_input() && wait_ == Wait::nothing;
+  const std::size_t partial = takes_requests ? input_.unread().size() : 0;
   request_seconds_ = partial == 0 ? 0 : request_seconds_ + 1;
   if (request_seconds_ >= limits::request_seconds_max &&
       partial / limits::request_bytes_per_second_min < static_cast<std::size_t>(request_seconds_)) {

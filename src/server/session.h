@@ -68,9 +68,12 @@ class Session final : public Conversation, public Subscriber {
   // -- For whoever holds the socket.
 
   bool wants_input() const override {
-    return end_ == End::none && wait_ == Wait::nothing && !input_ended_ && !stopped_;
+    if (end_ != End::none || input_ended_ || stopped_) return false;
+    // While it waits for something to take, its end must be noticed, though little is read ahead.
+    return wait_ == Wait::nothing ||
+           (blocked_ && input_.unread().size() < limits::read_buffer_bytes);
   }
-  std::span<char> room() override { return input_.room(); }
+  std::span<char> room() override;
   void received(std::size_t n) override;
   void end_of_input() override;
   void stop() override { stopped_ = true; }
@@ -120,6 +123,7 @@ class Session final : public Conversation, public Subscriber {
   /// Closes when everything asked so far is answered.
   void finish() { end_ = End::after_replies; }
   void cut(std::string_view why) override;
+  void closed() override;
   void evict(std::string_view why) override;
   /// Whether no reply is owed.
   bool quiet() const { return replies_.quiet(); }
@@ -147,6 +151,12 @@ class Session final : public Conversation, public Subscriber {
   enum class ReplyMode : std::uint8_t { on, off };
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
   void skip_next_reply() { skip_next_ = true; }
+
+  /// Of a command that waits for something to take: its ticket.
+  std::optional<Ticket> blocked() const {
+    if (!blocked_) return std::nullopt;
+    return Ticket{ticket_connection_, *blocked_};
+  }
 
   bool in_transaction() const { return transaction_.open; }
   void begin_transaction() { transaction_.open = true; }
@@ -245,8 +255,9 @@ class Session final : public Conversation, public Subscriber {
   ReplyMode reply_mode_ = ReplyMode::on;
   End end_ = End::none;
   Wait wait_ = Wait::nothing;
-  Monotonic waiting_since_;      // Wait::node; 0: it is not
-  Path path_ = Path::immediate;  // of what is under way; immediate: nothing may join it
+  Monotonic waiting_since_;               // Wait::node; 0: it is not
+  std::optional<std::uint64_t> blocked_;  // the request that waits for something to take
+  Path path_ = Path::immediate;           // of what is under way; immediate: nothing may join it
   std::string_view why_cut_;
 
   Transaction transaction_;

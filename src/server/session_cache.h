@@ -32,7 +32,8 @@ class SessionCache final : public CacheHolder {
   std::uint64_t redirect() const { return redirect_; }
   bool is_broken() const { return broken_; }  // who was to be told has gone
 
-  /// CLIENT CACHING: of the next command but those of CLIENT, or transaction. kErr: the mode has no use for it.
+  /// CLIENT CACHING: of the next command but those of CLIENT, or transaction. kErr: the mode has no
+  /// use for it.
   Status set_caching(bool yes);
   std::optional<bool> caching() const { return caching_; }
   /// What was said of the next command is of no more.

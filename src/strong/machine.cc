@@ -86,10 +86,12 @@ struct Machine::Impl final : workflow::Functions {
   Replay run_once(const Slot& slot, std::uint64_t version);
   void settle(const Slot& slot);
   bool over_budget(const Slot& slot);
+  bool found_nothing() const { return is_null(reply_bytes); }
   std::optional<Error> refuse_function(const Slot& slot);
   void execute(const Slot& slot, std::uint64_t version);
   void transact(const Operation& operation, State& state, std::uint64_t version);
-  void call(const Call& call, ServiceId caller, State& state, std::uint64_t seed, Reply& reply);
+  void call(const Call& call, ServiceId caller, State& state, std::uint64_t seed, Reply& reply,
+            Attempt attempt = Attempt::only);
   void call_function(const Operation& operation, State& state, std::uint64_t seed, Reply& reply);
   void change_workflows(const Operation& operation, std::uint64_t version, Reply& reply);
   std::optional<workflow::Outcome> call(ServiceId service, const workflow::FunctionRequest& request,
@@ -303,8 +305,13 @@ Replay Machine::Impl::run_once(const Slot& slot, std::uint64_t version) {
     return Replay::none;
   }
   execute(slot, version);
+  const bool waits_on = operation.attempt == Attempt::first || operation.attempt == Attempt::again;
+  if (waits_on && found_nothing()) return Replay::none;
   ids.record(id, operation.fingerprint, time, reply_bytes);
-  if (state != nullptr) slot.budget->record(time, reply_bytes.size(), remembered_for(retain));
+  if (state != nullptr) {
+    slot.budget->record(time, reply_bytes.size(), remembered_for(retain));
+    host.on_recorded(operation.keyspace, id);
+  }
   return Replay::none;
 }
 
@@ -329,6 +336,7 @@ void Machine::Impl::settle(const Slot& slot) {
   settling.row->ids(context, settling.args, reply);
   if (!known && state.ids.find(key, time)) {
     slot.budget->record(time, 0, remembered_for(state.retain));
+    host.on_recorded(slot.operation.keyspace, key);
   }
 }
 
@@ -371,7 +379,11 @@ void Machine::Impl::execute(const Slot& slot, std::uint64_t version) {
   } else if (is_function(operation)) {
     call_function(operation, *slot.state, mix(version), reply);
   } else {
-    call(operation.calls[0], operation.caller, *slot.state, mix(version), reply);
+    call(operation.calls[0], operation.caller, *slot.state, mix(version), reply, operation.attempt);
+    if (operation.attempt >= Attempt::last && found_nothing()) {
+      reply.clear();
+      operation.attempt == Attempt::last ? reply.null_array() : reply.raw_error(unblocked);
+    }
   }
 }
 
@@ -392,13 +404,13 @@ void Machine::Impl::transact(const Operation& operation, State& state, std::uint
 }
 
 void Machine::Impl::call(const Call& call, ServiceId caller, State& state, std::uint64_t seed,
-                         Reply& reply) {
+                         Reply& reply, Attempt attempt) {
   const bool watched = watch != nullptr && watch->begins(*call.row);
   if (call.row->access == Access::read) {
     call.row->read(state.table, time, call.args, reply);
   } else {
     Messages messages(*this, caller);
-    Context context{state.table, time, seed, &messages};
+    Context context{state.table, time, seed, &messages, attempt};
     call.row->strong(context, call.args, reply);
   }
   if (watched) watch->ended(*call.row, call.args, caller);

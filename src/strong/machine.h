@@ -68,6 +68,8 @@ class Host {
   /// What the catalog remembers of request ids, for
   /// remembered_for(retain_ids_ms_default).
   virtual IdTable& catalog_ids() = 0;
+  /// A request id has an outcome now.
+  virtual void on_recorded(KeyspaceId /*keyspace*/, const IdKey& /*id*/) {}
   /// Who is told what runs, of entries that somebody here waits for; null: nobody.
   virtual CallWatch* watch() { return nullptr; }
   /// kNoPermission: the service may not publish on the channel; nobody may on those that somebody
@@ -102,7 +104,8 @@ class Machine {
   /// RETAIN-IDS before the entry's time, or over an hour after it, is
   /// IDEXPIRED; a new id over the keyspace's MAX-IDS-BYTES is BUSY; a function that is
   /// not there, or not the caller's to call, is refused. Then it runs, and its reply is recorded
-  /// under the id, refusals included. A transaction whose watched keys changed replies the null
+  /// under the id, refusals included, but for an attempt that found nothing to take and is not the
+  /// last (row.h). A transaction whose watched keys changed replies the null
   /// array, and that too is recorded. VOID needs no id of its own; one that it cannot settle for
   /// good is IDEXPIRED.
   Result<bool> apply(Position position, std::string_view payload, Observer* observer);

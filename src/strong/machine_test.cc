@@ -240,6 +240,53 @@ TEST(Machine, NewIdsAreBusyAtTheLimitAndOldOnesStillAnswered) {
   EXPECT_EQ(world.run({"INCR", "k"}, "c"), ":4\r\n");
 }
 
+// What a command that waits comes to, attempt by attempt.
+TEST(Machine, AnAttemptThatFindsNothingIsNoOutcomeUnlessItIsTheLast) {
+  World world;
+  const auto attempt = [&](Attempt which, std::string id) {
+    Request request{accounts, {}, std::move(id), {{"BLPOP", "q", "5"}}, false, {}};
+    request.attempt = which;
+    return world.apply({request})[0];
+  };
+  EXPECT_EQ(attempt(Attempt::first, "a"), "*-1\r\n");
+  EXPECT_EQ(attempt(Attempt::again, "a"), "*-1\r\n");
+  EXPECT_TRUE(world.host.recorded.empty());
+  world.run({"RPUSH", "q", "item"});
+  const std::string taken = attempt(Attempt::again, "a");
+  EXPECT_EQ(taken, "*2\r\n$1\r\nq\r\n$4\r\nitem\r\n");
+  EXPECT_EQ(world.host.recorded.size(), 1u);
+  world.run({"RPUSH", "q", "another"});
+  for (const Attempt late : {Attempt::first, Attempt::last, Attempt::only}) {
+    EXPECT_EQ(attempt(late, "a"), taken);
+    EXPECT_EQ(world.replay, Replay::reply);
+  }
+  world.run({"DEL", "q"});
+  EXPECT_EQ(attempt(Attempt::last, "b"), "*-1\r\n");
+  EXPECT_EQ(attempt(Attempt::unblocked, "c"), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+  world.run({"RPUSH", "q", "late"});
+  EXPECT_EQ(attempt(Attempt::first, "b"), "*-1\r\n") << "it was told that there was nothing";
+  EXPECT_EQ(world.replay, Replay::reply);
+  EXPECT_THAT(attempt(Attempt::again, "c"), StartsWith("-UNBLOCKED"));
+  EXPECT_EQ(world.run({"LLEN", "q"}), ":1\r\n");
+}
+
+TEST(Machine, ALaterAttemptPassesOverKeysOfOtherTypes) {
+  World world;
+  world.run({"SET", "s", "text"});
+  const auto attempt = [&](Attempt which, Line line) {
+    Request request{accounts, {}, {}, {std::move(line)}, false, {}};
+    request.attempt = which;
+    return world.apply({request})[0];
+  };
+  EXPECT_THAT(attempt(Attempt::first, {"BLPOP", "s", "q", "0"}), StartsWith("-WRONGTYPE"));
+  EXPECT_EQ(attempt(Attempt::again, {"BLPOP", "s", "q", "0"}), "*-1\r\n");
+  EXPECT_EQ(attempt(Attempt::again, {"BLMOVE", "s", "q", "LEFT", "LEFT", "0"}), "$-1\r\n");
+  world.run({"RPUSH", "q", "item"});
+  EXPECT_THAT(attempt(Attempt::again, {"BLMOVE", "q", "s", "LEFT", "LEFT", "0"}),
+              StartsWith("-WRONGTYPE"));
+  EXPECT_EQ(attempt(Attempt::again, {"BLPOP", "s", "q", "0"}), "*2\r\n$1\r\nq\r\n$4\r\nitem\r\n");
+}
+
 TEST(Machine, ATransactionIsOneOperationUnderOneId) {
   World world;
   const std::vector<Line> move{{"DECRBY", "a", "5"}, {"INCRBY", "b", "5"}, {"GET", "a"}};

@@ -22,8 +22,10 @@ enum OperationFlags : std::uint8_t {
   has_request_id = 1 << 0,
   has_caller = 1 << 1,
   has_watched = 1 << 2,
-  known_flags = has_request_id | has_caller | has_watched,
+  attempt_bits = 7 << 3,
+  known_flags = has_request_id | has_caller | has_watched | attempt_bits,
 };
+constexpr int attempt_shift = 3;
 
 // A row "KEYSPACE CREATE" stands for two arguments. They are not in the entry:
 // the row's number says them, and a retry that writes them in another case is
@@ -105,7 +107,7 @@ std::size_t EntryBuilder::bytes_bound(std::string_view request_id, std::span<con
 
 void EntryBuilder::add(KeyspaceId keyspace, ServiceId caller, std::string_view request_id,
                        std::span<const Part> calls, bool transaction,
-                       std::span<const Watched> watched) {
+                       std::span<const Watched> watched, Attempt attempt) {
   HF_ASSERT(operations_ < limits::entry_operations_max);
   HF_ASSERT(request_id.size() <= limits::request_id_bytes_max);
   HF_ASSERT(transaction ? keyspace.value != 0 : calls.size() == 1 && watched.empty());
@@ -121,6 +123,8 @@ void EntryBuilder::add(KeyspaceId keyspace, ServiceId caller, std::string_view r
   if (!request_id.empty()) flags |= has_request_id;
   if (caller.value != 0) flags |= has_caller;
   if (!watched.empty()) flags |= has_watched;
+  HF_ASSERT(attempt == Attempt::only || (!transaction && calls[0].row->waits.timeout_at != 0));
+  flags |= static_cast<std::uint8_t>(static_cast<int>(attempt) << attempt_shift);
   out.u8(flags);
   out.varint(keyspace.value);
   if (caller.value != 0) out.varint(caller.value);
@@ -199,6 +203,10 @@ Result<bool> EntryReader::next(const CommandTable& commands, Operation& operatio
   ++read_;
   const std::uint8_t flags = in_.u8();
   if ((flags & ~known_flags) != 0) return corrupt("an operation has unknown flags");
+  const int attempt = (flags & attempt_bits) >> attempt_shift;
+  if (attempt > static_cast<int>(Attempt::unblocked))
+    return corrupt("an attempt that there is not");
+  operation.attempt = static_cast<Attempt>(attempt);
   const std::uint64_t keyspace = in_.varint();
   const std::uint64_t caller = (flags & has_caller) != 0 ? in_.varint() : 0;
   if (keyspace > UINT32_MAX || caller > UINT32_MAX) return corrupt("a number is out of range");
@@ -237,6 +245,10 @@ Result<bool> EntryReader::next(const CommandTable& commands, Operation& operatio
       return tl::unexpected<Error>(std::move(read.error()));
   }
   if (!in_.ok()) return corrupt("it ends within an operation");
+  if (operation.attempt != Attempt::only &&
+      (operation.transaction || operation.calls[0].row->waits.timeout_at == 0)) {
+    return corrupt("an attempt of what does not wait");
+  }
   operation.fingerprint =
       operation.request_id.empty()
           ? 0

@@ -31,12 +31,13 @@ struct Watched {
 struct Operation {
   KeyspaceId keyspace;  // 0: the catalog
   ServiceId caller;
-  std::string_view request_id;   // empty: none
-  bool transaction = false;      // the reply is an array of the calls' replies
-  std::vector<Call> calls;       // one, unless a transaction
-  std::vector<Watched> watched;  // transactions only
-  // Of the calls' bytes, so that same id and same fingerprint mean a retry;
-  // watched versions do not count. 0 without a request id.
+  std::string_view request_id;      // empty: none
+  bool transaction = false;         // the reply is an array of the calls' replies
+  std::vector<Call> calls;          // one, unless a transaction
+  std::vector<Watched> watched;     // transactions only
+  Attempt attempt = Attempt::only;  // of a command that waits
+  // Of the calls' bytes, so that same id and same fingerprint mean a retry; watched
+  // versions and which attempt it is do not count. 0 without a request id.
   std::uint64_t fingerprint = 0;
 };
 
@@ -61,9 +62,11 @@ class EntryBuilder {
     Args args;
   };
   /// The commands must be loggable() and of right arity, at most
-  /// entry_operations_max in all (asserted).
+  /// entry_operations_max in all (asserted). An attempt but the only one is of one command
+  /// that waits.
   void add(KeyspaceId keyspace, ServiceId caller, std::string_view request_id,
-           std::span<const Part> calls, bool transaction, std::span<const Watched> watched);
+           std::span<const Part> calls, bool transaction, std::span<const Watched> watched,
+           Attempt attempt = Attempt::only);
   std::size_t operations() const { return operations_; }
   std::size_t bytes() const { return body_.size(); }
   /// A bound on what the operation adds to bytes().

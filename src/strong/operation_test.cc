@@ -5,11 +5,16 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <set>
+
 #include "base/limits.h"
 
 namespace holdfast::strong {
 namespace {
 
+bool never_unchanged(Table&, Instant, Args, Reply&) {
+  return false;
+}
 void no_write(Context&, Args, Reply&) {}
 void no_read(Table&, Instant, Args, Reply&) {}
 void no_ids(IdContext&, Args, Reply&) {}
@@ -51,6 +56,17 @@ constexpr Row rows[] = {
      .group = "test",
      .since = "0.1",
      .summary = "test"},
+    {.name = "AWAIT",
+     .code = 11,
+     .arity = 3,
+     .access = Access::write,
+     .strong = no_write,
+     .unchanged = never_unchanged,
+     .waits = {.timeout_at = 2},
+     .group = "test",
+     .since = "0.1",
+     .summary = "test",
+     .on_eventual = "test"},
     {.name = "SPACE MAKE",
      .code = 10,
      .arity = 3,
@@ -225,6 +241,31 @@ TEST(StrongEntry, TheFingerprintIsOfTheCommandsAlone) {
   EXPECT_NE(fingerprint_of({"ADD", "k1", ""}), once);
   EXPECT_NE(fingerprint_of({"MANY", "k", "1"}), once);
   EXPECT_NE(fingerprint_of({"ADD", "k", "1"}, true), once);
+}
+
+// What a log holds of commands that wait: 8 for each attempt in the flags, nothing else.
+TEST(StrongEntry, AttemptsDifferInTheirFlagsAlone) {
+  const std::string_view words[] = {"await", "k", "0"};
+  const EntryBuilder::Part part{row("AWAIT"), words};
+  std::set<std::uint64_t> fingerprints;
+  for (const int number : {0, 1, 2, 3, 4}) {
+    EntryBuilder builder;
+    builder.add({1}, {}, "id", {&part, 1}, false, {}, static_cast<Attempt>(number));
+    std::string payload = builder.take({1, 1}, noon);
+    const std::size_t flags = 29;
+    EXPECT_EQ(payload[flags], 1 + 8 * number);
+    const Operation operation = only(payload);
+    EXPECT_EQ(static_cast<int>(operation.attempt), number);
+    fingerprints.insert(operation.fingerprint);
+    payload[flags] = 1 + 8 * 5;
+    EXPECT_EQ(read_all(payload).error().code, Code::corrupt);
+  }
+  EXPECT_EQ(fingerprints.size(), 1u);
+  EntryBuilder builder;
+  add(builder, {"ADD", "k", "1"}, "id");
+  std::string payload = builder.take({1, 1}, noon);
+  payload[29] = 1 + 8;
+  EXPECT_EQ(read_all(payload).error().code, Code::corrupt) << "it does not wait";
 }
 
 TEST(StrongEntry, OnlyWhatChangesStateMayBeLogged) {

@@ -131,7 +131,7 @@ Status Sequencer::Impl::write(const Write& write, Ticket ticket, Monotonic now) 
   Entry& entry = entry_with_room(bound);
   const std::size_t before = entry.builder.bytes();
   entry.builder.add(write.keyspace, write.caller, write.request_id, write.calls, write.transaction,
-                    write.watched);
+                    write.watched, write.attempt);
   entry.operations.push_back({ticket, now + options.request_timeout, entry.builder.position()});
   if (write.durability == Durability::always) entry.durability = Durability::always;
   const std::size_t added = entry.builder.bytes() - before + sizeof(Waiting);

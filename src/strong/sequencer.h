@@ -66,6 +66,7 @@ class Sequencer {
     bool transaction = false;
     std::span<const Watched> watched;
     Durability durability = Durability::always;
+    Attempt attempt = Attempt::only;
   };
   /// Takes the write into the open entry. It is answered through the sink,
   /// within the timeout: `UNAVAILABLE` or `BUSY` when it was certainly not

@@ -47,16 +47,10 @@ inline constexpr Row catalog_rows[] = {
 };
 
 inline const CommandTable& commands() {
-  static const CommandTable table{string_rows(),
-                                  hash_rows(),
-                                  set_rows(),
-                                  sorted_set_rows(),
-                                  key_rows(),
-                                  id_rows(),
-                                  function::call_rows(),
-                                  function::script_rows(),
-                                  workflow::rows(),
-                                  catalog_rows};
+  static const CommandTable table{string_rows(),     hash_rows(),           set_rows(),
+                                  sorted_set_rows(), list_rows(),           key_rows(),
+                                  id_rows(),         function::call_rows(), function::script_rows(),
+                                  workflow::rows(),  catalog_rows};
   return table;
 }
 
@@ -163,7 +157,12 @@ class TestHost final : public Host {
     return digest;
   }
 
+  void on_recorded(KeyspaceId keyspace, const IdKey& id) override {
+    recorded.emplace_back(keyspace, id);
+  }
+
   std::map<std::uint32_t, std::string> services;
+  std::vector<std::pair<KeyspaceId, IdKey>> recorded;
   int catalog_changes = 0;
   std::set<std::string> moved;  // keys that became another keyspace's
 
@@ -197,6 +196,7 @@ struct Request {
   std::vector<Line> lines;
   bool transaction = false;
   std::vector<std::pair<std::string, std::uint64_t>> watched;
+  Attempt attempt = Attempt::only;
 };
 
 /// The views of a request that EntryBuilder and Sequencer take.
@@ -217,7 +217,7 @@ struct Parts {
 inline void add(EntryBuilder& builder, const Request& request) {
   const Parts parts(request);
   builder.add(request.keyspace, request.caller, request.id, parts.calls, request.transaction,
-              parts.watched);
+              parts.watched, request.attempt);
 }
 
 /// Keeps what an entry's operations answered.

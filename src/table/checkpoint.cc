@@ -220,7 +220,7 @@ void Table::clear() {
   impl.expiry_bytes = 0;
   impl.gone = {};
   impl.cleared_in = impl.epoch;
-  if (listener_ != nullptr) listener_->cleared();
+  for (Listener* const listener : listeners_) listener->cleared();
 }
 
 Status Table::load() {

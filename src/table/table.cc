@@ -10,6 +10,7 @@
 #include "table/table_impl.h"
 #include "table/undo.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -30,7 +31,8 @@ std::size_t expiry_bytes_of(std::string_view key) {
 }
 
 std::size_t heap_estimate(const Value& value) {
-  if (value.type() == Type::string) return value.heap_bytes();
+  // Both know.
+  if (value.type() == Type::string || value.type() == Type::list) return value.heap_bytes();
   std::size_t items = 0;
   std::size_t item_bytes = 0;
   std::size_t sampled = 0;
@@ -318,7 +320,7 @@ void Table::move(std::string_view from, std::string_view to) {
   Impl& impl = *impl_;
   // Told of the whole, not of its parts.
   std::unique_ptr<Undo> undo = std::move(undo_);
-  Listener* const listener = std::exchange(listener_, nullptr);
+  const std::vector<Listener*> listeners = std::exchange(listeners_, {});
   const std::uint64_t hash = hash_of(from);
   const Impl::Place place = impl.locate(from, hash);
   HF_ASSERT(place.found());
@@ -334,7 +336,7 @@ void Table::move(std::string_view from, std::string_view to) {
   put(to, std::move(value));
   if (expiry) set_expiry(to, instant_from_ms(*expiry));
   undo_ = std::move(undo);
-  listener_ = listener;
+  listeners_ = listeners;
   tell(from);
   tell(to);
 }

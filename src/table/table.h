@@ -96,8 +96,9 @@ class Table {
   };
   /// Who frees what is large; null: it is freed at once. It must outlive the table.
   void set_disposal(Disposal* disposal);
-  /// null: nobody listens, which costs nothing. It must live as long as it is set.
-  void set_listener(Listener* listener) { listener_ = listener; }
+  /// Where nobody listens it costs nothing. It must live until it is removed.
+  void add_listener(Listener& listener) { listeners_.push_back(&listener); }
+  void remove_listener(Listener& listener) { std::erase(listeners_, &listener); }
 
   // -- Walking
   using Visit = std::function<void(std::string_view key, const Value& value)>;
@@ -109,7 +110,7 @@ class Table {
   void for_each(Instant now, const Visit& visit);
   /// A number that is equal for equal contents (keys, values, expiries),
   /// whatever the history. Values compare by content: the order of a set's
-  /// members does not count. O(n).
+  /// members does not count, that of a list's items does. O(n).
   std::uint64_t digest(Instant now);
   /// One key's part in it; 0: it is not there. O(its value).
   std::uint64_t digest_of(std::string_view key, Instant now);
@@ -132,7 +133,7 @@ class Table {
   /// was committed, nor value read, since it last found none.
   std::size_t evict(std::size_t bytes);
   /// Memory held, roughly. O(1). A collection counts by the number of its items
-  /// and the size of its first few; what change() gave away is counted again at
+  /// and the size of its first few, a list as it is; what change() gave away is counted again at
   /// the next call that is not a read.
   std::size_t memory_bytes() const;
 
@@ -140,12 +141,13 @@ class Table {
   struct Impl;
   class Undo;
   void tell(std::string_view key) {
-    if (listener_ != nullptr && undo_ == nullptr) listener_->changed(key);
+    if (listeners_.empty() || undo_ != nullptr) return;
+    for (Listener* const listener : listeners_) listener->changed(key);
   }
 
   std::unique_ptr<Impl> impl_;
   std::unique_ptr<Undo> undo_;  // while changes are remembered
-  Listener* listener_ = nullptr;
+  std::vector<Listener*> listeners_;
   std::uint64_t version_ = 0;
 };
 

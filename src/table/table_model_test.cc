@@ -9,6 +9,7 @@
 #include "table/table.h"
 #include "table/test_table.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/sorted_set.h"
 #include "value/stored.h"
 
@@ -42,6 +43,13 @@ std::string shown(const Value& value) {
       text.append(set.member_at(i)).append("@").append(std::to_string(set.score_at(i))).append(";");
     }
     for (const auto place : set.slice(0, set.size())) text.append("<").append(set.member_at(place));
+    return text;
+  }
+  if (value.type() == Type::list) {
+    value.as_list().walk(0, value.as_list().size(), [&](std::size_t, std::string_view item) {
+      text.append(item).append(",");
+      return true;
+    });
     return text;
   }
   const Hash& hash = value.as_hash();
@@ -176,6 +184,11 @@ class History {
       for (int i = 0; i < 10; ++i) set->put("m" + std::to_string(i), i % 3);
       const Value& put = table_->put(key, Value::sorted_set(std::move(set)));
       kept.text = shown(put);
+    } else if (draw(3) == 0) {
+      auto list = std::make_unique<List>();
+      for (int i = 0; i < 10; ++i) list->push_back("i" + std::to_string(i));
+      const Value& put = table_->put(key, Value::list(std::move(list)));
+      kept.text = shown(put);
     } else {
       kept.text = draw(2) == 0 ? std::to_string(random_()) : std::string(draw(40), 'x');
       table_->put(key, Value::string(kept.text));
@@ -225,6 +238,20 @@ class History {
       for (std::uint32_t i = draw(is_large && draw(4) == 0 ? 300 : 6); i > 0; --i) {
         const std::string member = "m" + std::to_string(draw(is_large ? 500 : 14));
         draw(3) == 0 && set.size() > 1 ? set.erase(member) : set.put(member, draw(5));
+      }
+    } else if (value->type() == Type::list) {
+      List& list = value->as_list();
+      for (std::uint32_t i = draw(6); i > 0; --i) {
+        const std::string item(draw(5) == 0 ? 3'000 : 3, 'i');
+        const std::size_t index = draw(static_cast<std::uint32_t>(list.size()));
+        const std::uint32_t kind = draw(4);
+        if (kind == 0 && list.size() > 1) {
+          list.erase(index);
+        } else if (kind == 1) {
+          list.set(index, item);
+        } else {
+          list.insert(index, item + std::to_string(number));
+        }
       }
     } else {
       *value = Value::integer(number);

@@ -288,7 +288,7 @@ TEST(Table, AListenerHearsOfEveryKeyThatChanges) {
   const auto store = make_memory_store();
   Table table(keyspace, *store);
   Told told;
-  table.set_listener(&told);
+  table.add_listener(told);
   table.put("a", Value::integer(1));
   EXPECT_EQ(told.take(), Keys{"a"});
   table.find("a", start);
@@ -310,7 +310,7 @@ TEST(Table, AListenerHearsOfEveryKeyThatChanges) {
   EXPECT_EQ(told.take(), Keys{"c"}) << "it has expired just now";
   table.clear();
   EXPECT_EQ(told.take(), Keys{"(all)"});
-  table.set_listener(nullptr);
+  table.remove_listener(told);
   table.put("a", Value::integer(1));
   EXPECT_EQ(told.take(), Keys{});
 }
@@ -321,7 +321,7 @@ TEST(Table, AListenerHearsNothingOfWhatIsTakenBackAndTheRestWhenItIsKept) {
   table.put("a", Value::integer(1));
   table.put("b", Value::integer(1));
   Told told;
-  table.set_listener(&told);
+  table.add_listener(told);
   const auto change = [&] {
     table.begin_undo();
     table.change("a", start);

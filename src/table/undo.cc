@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "table/table_impl.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -36,6 +37,7 @@ void Table::Undo::giving(std::string_view key, std::uint64_t version, const Valu
   if (value.type() == Type::hash) given_ = &value.as_hash();
   if (value.type() == Type::set) given_ = &value.as_set();
   if (value.type() == Type::sorted_set) given_ = &value.as_sorted_set();
+  if (value.type() == Type::list) given_ = &value.as_list();
 }
 
 void Table::Undo::moved(std::string_view from, std::string_view to, std::uint64_t version) {
@@ -74,6 +76,23 @@ void Table::Undo::score_erased(SortedSet& set, std::size_t place) {
   if (&set != given_) return;
   steps_.emplace_back(
       ScoreErased{owner_, &set, place, std::string(set.member_at(place)), set.score_at(place)});
+}
+
+void Table::Undo::item_inserted(List& list, std::size_t index) {
+  if (&list != given_) return;
+  steps_.emplace_back(ItemInserted{owner_, &list, index});
+}
+
+void Table::Undo::item_set(List& list, std::size_t index) {
+  if (&list != given_) return;
+  IntegerText room;
+  steps_.emplace_back(ItemSet{owner_, &list, index, std::string(list.at(index, room))});
+}
+
+void Table::Undo::item_erased(List& list, std::size_t index) {
+  if (&list != given_) return;
+  IntegerText room;
+  steps_.emplace_back(ItemErased{owner_, &list, index, std::string(list.at(index, room))});
 }
 
 void Table::Undo::tell(Listener& listener) const {
@@ -170,6 +189,21 @@ void Table::Undo::take_back(ScoreErased& step) {
   step.set->restore(step.place, step.member, step.score);
 }
 
+void Table::Undo::take_back(ItemInserted& step) {
+  own(step.owner);
+  step.list->erase(step.index);
+}
+
+void Table::Undo::take_back(ItemSet& step) {
+  own(step.owner);
+  step.list->set(step.index, step.old);
+}
+
+void Table::Undo::take_back(ItemErased& step) {
+  own(step.owner);
+  step.list->insert(step.index, step.item);
+}
+
 void Table::begin_undo() {
   HF_ASSERT(undo_ == nullptr);
   impl_->settle();
@@ -179,15 +213,15 @@ void Table::begin_undo() {
 void Table::undo() {
   const std::unique_ptr<Undo> all = std::move(undo_);
   HF_ASSERT(all != nullptr);
-  Listener* const listener = std::exchange(listener_, nullptr);  // nothing has changed
+  const std::vector<Listener*> listeners = std::exchange(listeners_, {});  // nothing has changed
   all->take_back();
-  listener_ = listener;
+  listeners_ = listeners;
 }
 
 void Table::keep() {
   const std::unique_ptr<Undo> all = std::move(undo_);
   HF_ASSERT(all != nullptr);
-  if (listener_ != nullptr) all->tell(*listener_);
+  for (Listener* const listener : listeners_) all->tell(*listener);
   all->let_go();
 }
 

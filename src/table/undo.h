@@ -37,6 +37,9 @@ class Table::Undo final : public Recorder {
   void member_erased(Set& set, std::size_t place) override;
   void score_put(SortedSet& set, std::string_view member, std::optional<double> old) override;
   void score_erased(SortedSet& set, std::size_t place) override;
+  void item_inserted(List& list, std::size_t index) override;
+  void item_set(List& list, std::size_t index) override;
+  void item_erased(List& list, std::size_t index) override;
 
   void take_back();
   /// Of the values that were replaced or erased.
@@ -97,8 +100,25 @@ class Table::Undo final : public Recorder {
     std::string member;
     double score;
   };
+  struct ItemInserted {
+    std::size_t owner;
+    List* list;
+    std::size_t index;
+  };
+  struct ItemSet {
+    std::size_t owner;
+    List* list;
+    std::size_t index;
+    std::string old;
+  };
+  struct ItemErased {
+    std::size_t owner;
+    List* list;
+    std::size_t index;
+    std::string item;
+  };
   using Step = std::variant<Added, Changed, Moved, FieldPut, FieldErased, MemberInserted,
-                            MemberErased, ScorePut, ScoreErased>;
+                            MemberErased, ScorePut, ScoreErased, ItemInserted, ItemSet, ItemErased>;
 
   void take_back(Added& step);
   void take_back(Changed& step);
@@ -109,6 +129,9 @@ class Table::Undo final : public Recorder {
   void take_back(MemberErased& step);
   void take_back(ScorePut& step);
   void take_back(ScoreErased& step);
+  void take_back(ItemInserted& step);
+  void take_back(ItemSet& step);
+  void take_back(ItemErased& step);
   /// Has the table count the owner's value again.
   void own(std::size_t owner);
 

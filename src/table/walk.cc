@@ -5,6 +5,7 @@
 #include "base/checksum.h"
 #include "table/table_impl.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -20,7 +21,7 @@ constexpr std::uint64_t cursor_mask = ~std::uint64_t{0xFFFF};  // the upper 48 b
 constexpr std::size_t stretch_keys_max = 1'024;
 constexpr std::size_t stretch_bytes_max = 4_MiB;
 
-/// The same for equal contents, whatever order a collection's items lie in.
+/// The same for equal contents, whatever order the items of a set or hash lie in.
 std::uint64_t content_digest(const Value& value) {
   switch (value.type()) {
     case Type::string: {
@@ -49,6 +50,15 @@ std::uint64_t content_digest(const Value& value) {
         sum += checksum(set.member_at(i), checksum({bits.data(), bits.size()}, 4));
       }
       return sum;
+    }
+    case Type::list: {
+      const List& list = value.as_list();
+      std::uint64_t chain = 5;  // the order is a part of what it is
+      list.walk(0, list.size(), [&](std::size_t, std::string_view item) {
+        chain = checksum(item, chain);
+        return true;
+      });
+      return chain;
     }
   }
   return 0;

@@ -8,6 +8,7 @@
 namespace holdfast {
 
 class Hash;
+class List;
 class Set;
 class SortedSet;
 
@@ -25,6 +26,10 @@ class Recorder {
   /// The member will have another score, or be there where it was not.
   virtual void score_put(SortedSet& set, std::string_view member, std::optional<double> old) = 0;
   virtual void score_erased(SortedSet& set, std::size_t place) = 0;
+  /// The item is there now.
+  virtual void item_inserted(List& list, std::size_t index) = 0;
+  virtual void item_set(List& list, std::size_t index) = 0;
+  virtual void item_erased(List& list, std::size_t index) = 0;
 
   /// The one that this thread's collections tell; null: none.
   static inline thread_local Recorder* of_thread = nullptr;

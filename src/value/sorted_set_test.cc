@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "value/recorder.h"
+#include "value/test_recorder.h"
 
 namespace holdfast {
 namespace {
@@ -229,13 +229,8 @@ TEST(SortedSet, OfAMemberTwiceThereIsNone) {
   EXPECT_EQ(SortedSet::of(std::move(members)), nullptr);
 }
 
-// As the table's undo does it, the last first.
 RC_GTEST_PROP(SortedSet, ComesBackAsItWasWhereAllIsUndone, (std::uint32_t seed)) {
-  struct Undo final : Recorder {
-    void field_put(Hash&, std::string_view, std::optional<std::string_view>) override {}
-    void field_erased(Hash&, std::size_t) override {}
-    void member_inserted(Set&, std::string_view) override {}
-    void member_erased(Set&, std::size_t) override {}
+  struct Undo final : TestRecorder {
     void score_put(SortedSet& set, std::string_view member, std::optional<double> old) override {
       steps.emplace_back([&set, member = std::string(member), old] {
         old ? set.put(member, *old) : set.erase(member);
@@ -245,7 +240,6 @@ RC_GTEST_PROP(SortedSet, ComesBackAsItWasWhereAllIsUndone, (std::uint32_t seed))
       steps.emplace_back([&set, place, member = std::string(set.member_at(place)),
                           score = set.score_at(place)] { set.restore(place, member, score); });
     }
-    std::vector<std::function<void()>> steps;
   };
   std::mt19937 random(seed);
   SortedSet set;
@@ -259,8 +253,7 @@ RC_GTEST_PROP(SortedSet, ComesBackAsItWasWhereAllIsUndone, (std::uint32_t seed))
   Undo undo;
   Recorder::of_thread = &undo;
   for (int i = 0; i < 200; ++i) change();
-  Recorder::of_thread = nullptr;
-  for (auto step = undo.steps.rbegin(); step != undo.steps.rend(); ++step) (*step)();
+  undo.take_back();
   RC_ASSERT(by_place(set) == places);
   RC_ASSERT(in_order(set) == order);
 }

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/wire.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 #include "value/value.h"
@@ -25,6 +26,7 @@ enum class Form : std::uint8_t {
   set = 3,
   integer = 4,
   sorted_set = 5,
+  list = 6,
   pieces = 7,
 };
 
@@ -50,6 +52,13 @@ void put_items(const SortedSet& set, std::size_t from, std::size_t end, std::str
     wire::put_bytes(out, set.member_at(i));
     wire::put_u64(out, std::bit_cast<std::uint64_t>(set.score_at(i)));
   }
+}
+
+void put_items(const List& list, std::size_t from, std::size_t end, std::string& out) {
+  list.walk(from, end - from, [&](std::size_t, std::string_view item) {
+    wire::put_bytes(out, item);
+    return true;
+  });
 }
 
 // False: damaged.
@@ -81,25 +90,38 @@ bool take_items(wire::Reader& in, std::uint64_t n, std::vector<Scored>& members)
   return true;
 }
 
+bool take_items(wire::Reader& in, std::uint64_t n, List& list) {
+  for (; n > 0; --n) {
+    const std::string_view item = in.bytes();
+    if (!in.ok()) return false;
+    list.push_back(item);
+  }
+  return true;
+}
+
 /// A collection while its items come.
 class Filling {
  public:
   /// Another form than a collection's has none.
   static bool is_collection(Form form) {
-    return form == Form::hash || form == Form::set || form == Form::sorted_set;
+    return form == Form::hash || form == Form::set || form == Form::sorted_set ||
+           form == Form::list;
   }
   explicit Filling(Form form) {
     if (form == Form::hash) hash_ = std::make_unique<Hash>();
     if (form == Form::set) set_ = std::make_unique<Set>();
+    if (form == Form::list) list_ = std::make_unique<List>();
   }
   bool take(wire::Reader& in, std::uint64_t n) {
     if (hash_ != nullptr) return take_items(in, n, *hash_);
     if (set_ != nullptr) return take_items(in, n, *set_);
+    if (list_ != nullptr) return take_items(in, n, *list_);
     return take_items(in, n, scored_);
   }
   Result<Value> finish() {
     if (hash_ != nullptr) return Value::hash(std::move(hash_));
     if (set_ != nullptr) return Value::set(std::move(set_));
+    if (list_ != nullptr) return Value::list(std::move(list_));
     auto sorted = SortedSet::of(std::move(scored_));
     if (sorted == nullptr) return damaged();
     return Value::sorted_set(std::move(sorted));
@@ -108,6 +130,7 @@ class Filling {
  private:
   std::unique_ptr<Hash> hash_;
   std::unique_ptr<Set> set_;
+  std::unique_ptr<List> list_;
   std::vector<Scored> scored_;
 };
 
@@ -121,6 +144,8 @@ Form form_of(Type type) {
       return Form::set;
     case Type::sorted_set:
       return Form::sorted_set;
+    case Type::list:
+      return Form::list;
   }
   return Form::text;
 }
@@ -184,6 +209,9 @@ Items::Items(const Value& value) {
     case Type::sorted_set:
       of_ = &value.as_sorted_set();
       break;
+    case Type::list:
+      of_ = &value.as_list();
+      break;
     case Type::string:
       HF_ASSERT(false);
   }
@@ -212,6 +240,7 @@ Pieces* pieces_of(Value& value) {
     case Type::sorted_set:
       return value.as_sorted_set().pieces();
     case Type::string:
+    case Type::list:
       return nullptr;
   }
   return nullptr;
@@ -241,8 +270,8 @@ Result<PiecedValue> PiecedValue::of(std::string_view head) {
   const bool pieces = static_cast<Form>(in.u8()) == Form::pieces;
   const auto form = static_cast<Form>(in.u8());
   const std::uint64_t size = in.varint();
-  if (!in.at_end() || !pieces || !Filling::is_collection(form) || size <= piece_items)
-    return damaged();
+  const bool may_be = Filling::is_collection(form) && form != Form::list;
+  if (!in.at_end() || !pieces || !may_be || size <= piece_items) return damaged();
   return PiecedValue(std::make_unique<Impl>(Impl{Filling(form), size}));
 }
 

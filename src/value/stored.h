@@ -15,6 +15,7 @@
 namespace holdfast {
 
 class Hash;
+class List;
 class Set;
 class SortedSet;
 
@@ -33,7 +34,7 @@ class Items {
   void encode_piece(std::size_t piece, std::string& out) const;
 
  private:
-  std::variant<const Hash*, const Set*, const SortedSet*> of_;
+  std::variant<const Hash*, const Set*, const SortedSet*, const List*> of_;
 };
 
 void encode_head(const Value& value, std::string& out);

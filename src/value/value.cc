@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/wire.h"
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -32,6 +33,8 @@ std::string_view type_name(Type type) {
       return "set";
     case Type::sorted_set:
       return "zset";
+    case Type::list:
+      return "list";
   }
   return "none";
 }
@@ -70,6 +73,10 @@ Value Value::sorted_set(std::unique_ptr<SortedSet> members) {
   HF_ASSERT(members != nullptr);
   return Value(Held(std::move(members)));
 }
+Value Value::list(std::unique_ptr<List> items) {
+  HF_ASSERT(items != nullptr);
+  return Value(Held(std::move(items)));
+}
 
 Type Value::type() const {
   switch (held_.index()) {
@@ -79,6 +86,8 @@ Type Value::type() const {
       return Type::set;
     case 4:
       return Type::sorted_set;
+    case 5:
+      return Type::list;
     default:
       return Type::string;
   }
@@ -102,7 +111,7 @@ Value Value::clone() const {
       for (std::size_t i = 0; i < from.size(); ++i) copy->insert(from.at(i));
       return set(std::move(copy));
     }
-    default: {
+    case 4: {
       const SortedSet& from = as_sorted_set();
       std::vector<Scored> members;
       members.reserve(from.size());
@@ -111,6 +120,8 @@ Value Value::clone() const {
       }
       return sorted_set(SortedSet::of(std::move(members)));
     }
+    default:
+      return list(as_list().clone());
   }
 }
 
@@ -156,6 +167,14 @@ SortedSet& Value::as_sorted_set() {
 const SortedSet& Value::as_sorted_set() const {
   return const_cast<Value*>(this)->as_sorted_set();
 }
+List& Value::as_list() {
+  auto* held = std::get_if<std::unique_ptr<List>>(&held_);
+  HF_ASSERT(held != nullptr);
+  return **held;
+}
+const List& Value::as_list() const {
+  return const_cast<Value*>(this)->as_list();
+}
 
 std::size_t Value::heap_bytes() const {
   switch (held_.index()) {
@@ -167,8 +186,10 @@ std::size_t Value::heap_bytes() const {
       return sizeof(Hash) + as_hash().heap_bytes();
     case 3:
       return sizeof(Set) + as_set().heap_bytes();
-    default:
+    case 4:
       return sizeof(SortedSet) + as_sorted_set().heap_bytes();
+    default:
+      return sizeof(List) + as_list().heap_bytes();
   }
 }
 

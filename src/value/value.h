@@ -15,11 +15,12 @@
 namespace holdfast {
 
 class Hash;
+class List;
 class Set;
 class SortedSet;
 
 /// The types a key can have. Numbers are stable: they are in checkpoints.
-enum class Type : std::uint8_t { string = 1, hash = 2, set = 3, sorted_set = 4 };
+enum class Type : std::uint8_t { string = 1, hash = 2, set = 3, sorted_set = 4, list = 5 };
 
 /// As Redis' TYPE names it.
 std::string_view type_name(Type type);
@@ -43,6 +44,7 @@ class Value {
   static Value hash(std::unique_ptr<Hash> fields);
   static Value set(std::unique_ptr<Set> members);
   static Value sorted_set(std::unique_ptr<SortedSet> members);
+  static Value list(std::unique_ptr<List> items);
   Value(Value&&) noexcept;
   Value& operator=(Value&&) noexcept;
   ~Value();
@@ -63,13 +65,15 @@ class Value {
   const Set& as_set() const;
   SortedSet& as_sorted_set();
   const SortedSet& as_sorted_set() const;
+  List& as_list();
+  const List& as_list() const;
 
-  /// Bytes on the heap, roughly. O(1) for strings, O(n) for collections.
+  /// Bytes on the heap, roughly. O(1) for strings and lists, O(n) for other collections.
   std::size_t heap_bytes() const;
 
  private:
   using Held = std::variant<std::int64_t, SmallString, std::unique_ptr<Hash>, std::unique_ptr<Set>,
-                            std::unique_ptr<SortedSet>>;
+                            std::unique_ptr<SortedSet>, std::unique_ptr<List>>;
   explicit Value(Held held);
   Held held_;
 };

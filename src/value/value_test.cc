@@ -9,6 +9,7 @@
 #include <set>
 
 #include "value/hash.h"
+#include "value/list.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 
@@ -128,6 +129,13 @@ TEST(ValueFormat, IsAsItsPageSays) {  // docs/formats/value.md
                         "b\x00\x00\x00\x00\x00\x00\x00\x40\x01"
                         "a\x00\x00\x00\x00\x00\x00\xE0\xBF",
                         22));
+  auto list = std::make_unique<List>();
+  for (const char* item : {"b", "12", "b"}) list->push_back(item);
+  EXPECT_EQ(stored(Value::list(std::move(list))), std::string("\x06\x03\x01"
+                                                              "b\x02"
+                                                              "12\x01"
+                                                              "b",
+                                                              9));
 }
 
 TEST(ValueFormat, WhatIsNoStoredValueIsCorrupt) {
@@ -146,6 +154,7 @@ TEST(ValueFormat, WhatIsNoStoredValueIsCorrupt) {
                   "a",
                   6),              // a member twice
       std::string("\x05\x00", 2),  // nor is an empty sorted set
+      std::string("\x06\x00", 2),  // nor an empty list
       std::string("\x05\x01\x01"
                   "a\x00\x00\x00\x00\x00\x00\xF8\x7F",
                   12),  // a score that is no number
@@ -177,7 +186,9 @@ std::vector<Value> some_values() {
     auto hash = std::make_unique<Hash>();
     auto set = std::make_unique<Set>();
     auto sorted = std::make_unique<SortedSet>();
+    auto list = std::make_unique<List>();
     for (int i = 0; i < size; ++i) {
+      list->push_back(i % 3 == 0 ? std::to_string(i * 1'000) : "item");
       sorted->put("member " + std::to_string(i), i * 37 % 100);
       hash->put("field " + std::to_string(i), std::string(static_cast<std::size_t>(i), 'v'));
       set->insert("member " + std::to_string(i));
@@ -185,6 +196,7 @@ std::vector<Value> some_values() {
     values.push_back(Value::hash(std::move(hash)));
     values.push_back(Value::set(std::move(set)));
     values.push_back(Value::sorted_set(std::move(sorted)));
+    values.push_back(Value::list(std::move(list)));
   }
   return values;
 }
@@ -224,6 +236,7 @@ TEST(Value, AMovedOrClonedValueIsTheSameAndACloneIsItsOwn) {
     if (clone.type() == Type::set) clone.as_set().insert("more");
     if (clone.type() == Type::sorted_set) clone.as_sorted_set().put("more", 1);
     if (clone.type() == Type::hash) clone.as_hash().put("more", "");
+    if (clone.type() == Type::list) clone.as_list().push_back("more");
     const Value moved = std::move(value);
     EXPECT_EQ(stored(moved), before);
   }

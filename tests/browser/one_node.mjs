@@ -177,6 +177,18 @@ async function data() {
   await row(page, "anna").waitFor({ state: "detached" });
   assert.deepEqual(await other_client(["ZRANGE", "likes:top", "0", "-1"]), ["carl", "bert"]);
   await look(page, "value-zset");
+  await other_client(["RPUSH", "queue", "one", "two", "one"]);
+  await go(page, "key/queue");
+  await button(page, "Add an item").click();
+  await dialog(page).getByLabel("Item").fill("zero");
+  await dialog(page).getByLabel("Where").selectOption("LPUSH");
+  await button(dialog(page), "Add").click();
+  await row(page, "zero").waitFor();
+  await button(page, "Remove item two").click();
+  await button(dialog(page), "Remove").click();
+  await row(page, "two").waitFor({ state: "detached" });
+  assert.deepEqual(await other_client(["LRANGE", "queue", "0", "-1"]), ["zero", "one", "one"]);
+  await look(page, "value-list");
   await go(page, "key/likes%3As");
   await button(page, "Remove").click();
   await button(dialog(page), "Remove").click();

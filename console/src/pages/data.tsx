@@ -61,6 +61,7 @@ export function Data({ keyspace, query }: { keyspace: string; query: URLSearchPa
             ["hash", "hash"],
             ["set", "set"],
             ["zset", "sorted set"],
+            ["list", "list"],
           ]}
         />
       </form>

@@ -12,12 +12,12 @@ import { link } from "../route";
 import { hex_dump, shown } from "../utf8";
 import { Explain } from "./explain";
 import { GuaranteeBadge } from "./keyspaces";
-import { AddMember, AddNumber, EditString, Remove, SetField, SetScore } from "./value_forms";
+import { AddItem, AddMember, AddNumber, EditString, Remove, SetField, SetScore } from "./value_forms";
 
 type Form =
-  | { is: "edit" | "add" | "add-field" | "add-member" | "add-scored" | "remove" }
+  | { is: "edit" | "add" | "add-field" | "add-member" | "add-scored" | "add-item" | "remove" }
   | { is: "edit-field" | "add-to-field" | "edit-score"; field: string; value: string }
-  | { is: "remove-field" | "remove-member" | "remove-scored"; element: string };
+  | { is: "remove-field" | "remove-member" | "remove-scored" | "remove-item"; element: string };
 
 const integer = /^-?\d{1,19}$/;
 
@@ -180,6 +180,40 @@ function SortedSetValue({ value, open }: { value: Value & { type: "zset" }; open
   );
 }
 
+/** The first one first. An index may be another item's by the time of a change: items are removed by what they are. */
+function ListValue({ value, open }: { value: Value & { type: "list" }; open: (form: Form) => void }) {
+  return (
+    <>
+      <Table
+        caption="Items"
+        rows={value.items.map((item, index) => ({ item, index }))}
+        key_of={({ index }) => String(index)}
+        columns={[
+          { name: "index", number: true, cell: ({ index }) => count(index) },
+          { name: "item", cell: ({ item }) => <Long text={shown(item)} /> },
+          {
+            name: <span class="spoken">change</span>,
+            cell: ({ item: { text } }) =>
+              text !== null && (
+                <span class="row-buttons">
+                  <button type="button" class="small danger" onClick={() => open({ is: "remove-item", element: text })}>
+                    Remove<span class="spoken"> item {text}</span>
+                  </button>
+                </span>
+              ),
+          },
+        ]}
+      />
+      <More shown={value.items.length} of={value.size} what="item" />
+      <div class="buttons">
+        <button type="button" onClick={() => open({ is: "add-item" })}>
+          Add an item
+        </button>
+      </div>
+    </>
+  );
+}
+
 function More({ shown: there, of, what }: { shown: number; of: number; what: string }) {
   return <p class="dim">{there < of ? `${count(there)} of ${plural(of, what)} are shown.` : plural(of, what)}</p>;
 }
@@ -236,6 +270,7 @@ export function KeyPage({ name }: { name: string }) {
             {value.value.type === "hash" && <HashValue value={value.value} open={open} />}
             {value.value.type === "set" && <SetValue value={value.value} open={open} />}
             {value.value.type === "zset" && <SortedSetValue value={value.value} open={open} />}
+            {value.value.type === "list" && <ListValue value={value.value} open={open} />}
             {value.value.type === "other" && <p>This console does not show type {value.value.name}.</p>}
           </Card>
           <Card title="About it">
@@ -271,6 +306,7 @@ export function KeyPage({ name }: { name: string }) {
       {form?.is === "add-to-field" && <AddNumber name={name} field={form.field} close={close} />}
       {form?.is === "add-member" && <AddMember name={name} close={close} />}
       {form?.is === "add-scored" && <SetScore name={name} close={close} />}
+      {form?.is === "add-item" && <AddItem name={name} close={close} />}
       {form?.is === "edit-score" && <SetScore name={name} member={form.field} score={form.value} close={close} />}
       {form?.is === "remove" && <Remove what={name} words={["DEL", name]} close={close} />}
       {form?.is === "remove-field" && (
@@ -281,6 +317,9 @@ export function KeyPage({ name }: { name: string }) {
       )}
       {form?.is === "remove-scored" && (
         <Remove what={`member ${form.element}`} words={["ZREM", name, form.element]} close={close} />
+      )}
+      {form?.is === "remove-item" && (
+        <Remove what={`the first item ${form.element}`} words={["LREM", name, "1", form.element]} close={close} />
       )}
     </Page>
   );

@@ -19,6 +19,7 @@ export function NewKey({ keyspace, close }: { keyspace: string; close: () => voi
       hash: ["HSET", key, field, value],
       set: ["SADD", key, value],
       zset: ["ZADD", key, score, value],
+      list: ["RPUSH", key, value],
     }[type] ?? [];
   return (
     <ChangeDialog
@@ -41,6 +42,7 @@ export function NewKey({ keyspace, close }: { keyspace: string; close: () => voi
           ["hash", "hash: fields with values"],
           ["set", "set: members, each once"],
           ["zset", "sorted set: members by score"],
+          ["list", "list: items in their order, in strong keyspaces"],
         ]}
       />
       {type === "hash" && <Field label="Field" value={field} set={set_field} required />}
@@ -150,6 +152,33 @@ export function AddMember({ name, close }: { name: string; close: () => void }) 
       close={close}
     >
       <Field label="Member" value={member} set={set} required focus />
+    </ChangeDialog>
+  );
+}
+
+export function AddItem({ name, close }: { name: string; close: () => void }) {
+  const [item, set] = useState("");
+  const [end, set_end] = useState("RPUSH");
+  return (
+    <ChangeDialog
+      title={`Add an item to ${name}`}
+      verb="Add"
+      did={`Added ${item}`}
+      ready={true}
+      intent={JSON.stringify([end, name, item])}
+      send={(id) => command([end, name, item], { id })}
+      close={close}
+    >
+      <Field label="Item" value={item} set={set} rows={2} focus />
+      <Field
+        label="Where"
+        value={end}
+        set={set_end}
+        options={[
+          ["RPUSH", "behind the last"],
+          ["LPUSH", "in front of the first"],
+        ]}
+      />
     </ChangeDialog>
   );
 }
