@@ -60,27 +60,27 @@ void set_views(KeptRead::Call& call) {
 Requests::Requests(Parts parts) : parts_(parts) {}
 
 Result<const Keyspace*> Requests::keyspace_of_keys(const Row& row, Args args) const {
-  const int count = static_cast<int>(args.size());
-  const int first = row.keys.first;
-  if (first == 0 || first >= count) return fail(Code::err, "the command names no key");
-  const int last = row.keys.last < 0 ? count + row.keys.last : row.keys.last;
-  const std::string_view key = args[static_cast<std::size_t>(first)];
-  const Keyspace& keyspace = parts_.catalog.of_key(key);
-  for (int i = first; i <= last && i < count; i += row.keys.step) {
-    const std::string_view other = args[static_cast<std::size_t>(i)];
-    if (other.size() > limits::key_bytes_max) {
-      return fail(Code::err, fmt::format("a key is longer than {} bytes", limits::key_bytes_max));
+  const Keyspace* keyspace = nullptr;
+  Status one;
+  const auto take = [&](std::string_view key) {
+    const Keyspace& its = parts_.catalog.of_key(key);
+    if (keyspace == nullptr) keyspace = &its;
+    if (!one) return;
+    if (key.size() > limits::key_bytes_max) {
+      one = fail(Code::err, fmt::format("a key is longer than {} bytes", limits::key_bytes_max));
+    } else if (its.id != keyspace->id) {
+      one = fail(Code::cross_keyspace,
+                 fmt::format("the keys are in two keyspaces, '{}' and '{}': nothing atomic spans "
+                             "keyspaces, a workflow does it in steps",
+                             keyspace->name, its.name));
     }
-    if (i == first) continue;
-    const Keyspace& others = parts_.catalog.of_key(other);
-    if (others.id != keyspace.id) {
-      return fail(Code::cross_keyspace,
-                  fmt::format("the keys are in two keyspaces, '{}' and '{}': nothing atomic spans "
-                              "keyspaces, a workflow does it in steps",
-                              keyspace.name, others.name));
-    }
-  }
-  return &keyspace;
+  };
+  for_each_key(row, args, take);
+  // A count of none, or that is no number: the command says so itself.
+  if (keyspace == nullptr) return &parts_.catalog.default_keyspace();
+  if (row.keys.among_options) for_each_key_pattern(row, args, take);
+  if (!one) return tl::unexpected(one.error());
+  return keyspace;
 }
 
 Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) const {
