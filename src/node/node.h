@@ -32,6 +32,7 @@
 #include "node/requests.h"
 #include "node/settings.h"
 #include "node/token.h"
+#include "node/waits.h"
 #include "strong/sequencer.h"
 
 namespace holdfast::node {
@@ -112,6 +113,16 @@ class Node {
                   std::function<void(std::string_view)> done);
   /// Runs a request of the node's own, as a client's; `done` gets its reply, later.
   void run_own(const server::Request& request, std::function<void(std::string_view)> done);
+  /// Of the row that runs: what asked for it.
+  const server::Request& running() const { return *running_request_; }
+  /// Defers the row that runs: it answers when `attempt` does, or for `time` at most. kBusy: it
+  /// was not.
+  Status wait(std::optional<Millis> time, Waits::Try attempt);
+  /// Defers the row that runs until a checkpoint of everything so far is on disk, then has `then`
+  /// answer. kBusy: it was not.
+  Status checkpoint_for(std::function<void(Node&, Reply&)> then);
+  /// Whether keys that are due are erased without being asked for (DEBUG SET-ACTIVE-EXPIRE).
+  void set_active_expire(bool active) { active_expire_ = active; }
   /// Called by a row that answers later, through the ticket: submit() is false.
   Ticket defer();
   /// The other members that hold eventual keyspaces.
@@ -232,6 +243,9 @@ class Node {
   Inquiries inquiries_;
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now
+  const server::Request* running_request_ = nullptr;
+  Waits waits_;
+  bool active_expire_ = true;
   bool deferred_ = false;
   std::unique_ptr<Audit> audit_;
   // Replies to deferred rows that were known before the row had returned.

@@ -196,6 +196,8 @@ class Session final : public Conversation {
   bool forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape);
 
   void look_at_services();
+  bool is_paused(const Row& row) const;
+  void note_write(const Row& row, Path path);
   bool silent() const { return reply_mode_ == ReplyMode::off || skip_; }
   Shape shape_of(const Row& row) const;
   Shape shape_of_exec() const;
@@ -218,7 +220,9 @@ class Session final : public Conversation {
   ReplyMode reply_mode_ = ReplyMode::on;
   End end_ = End::none;
   Wait wait_ = Wait::nothing;
-  Monotonic waiting_since_;      // Wait::node; 0: it is not
+  Monotonic waiting_since_;  // Wait::node; 0: it is not
+  bool wrote_strong_ = false;
+  bool wrote_eventual_ = false;
   Path path_ = Path::immediate;  // of what is under way; immediate: nothing may join it
   std::string_view why_cut_;
 
