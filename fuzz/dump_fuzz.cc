@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RESTORE takes bytes that a client made: whatever they are, they are a value or refused, and what is
-// taken gives itself again.
+// RESTORE takes bytes that a client made: whatever they are, they are a value or refused, and what
+// is taken gives itself again.
 #include <cstddef>
 #include <cstdint>
 #include <string>

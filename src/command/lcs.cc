@@ -70,8 +70,9 @@ std::vector<CommonSubsequence::Run> CommonSubsequence::runs() const {
   if (i == 0 || j == 0) return runs;
   bool in_run = false;
   std::size_t here = length(i, j), above = length(i, j - 1);
-  while (i > 0 && j > 0) {
+  while (true) {
     if (a_[i - 1] == b_[j - 1]) {
+      here = above - (grows(i, j - 1) ? 1 : 0);
       --i;
       --j;
       if (!in_run) runs.push_back({i, j, 0});
@@ -84,13 +85,13 @@ std::vector<CommonSubsequence::Run> CommonSubsequence::runs() const {
       if (left > above) {
         above -= grows(i, j - 1) ? 1 : 0;
         here = left;
-        --i;
+        if (--i == 0) break;
         continue;
       }
+      here = above;
       --j;
     }
     if (i == 0 || j == 0) break;
-    here = length(i, j);
     above = length(i, j - 1);
   }
   return runs;
@@ -137,7 +138,8 @@ void reply_range(std::size_t from, std::size_t bytes, Reply& reply) {
 }
 
 void lcs(Table& table, Instant now, Args args, Reply& reply) {
-  std::array<std::string, 2> texts;  // copies: finding the second key may move the first one's
+  std::array<std::string_view, 2> texts;
+  std::array<std::string, 2> short_ones;  // finding the second key may move what lies inline
   for (std::size_t i = 0; i < 2; ++i) {
     const Value* value = table.find(args[i + 1], now);
     if (value == nullptr) continue;
@@ -146,6 +148,7 @@ void lcs(Table& table, Instant now, Args args, Reply& reply) {
     }
     IntegerText room;
     texts[i] = value->text(room);
+    if (texts[i].size() <= sizeof(room)) texts[i] = short_ones[i] = texts[i];
   }
   const auto options = options_of(args, reply);
   if (!options) return;
@@ -160,7 +163,7 @@ void lcs(Table& table, Instant now, Args args, Reply& reply) {
   if (!options->indexes) {
     std::string text;
     for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-      text.append(texts[0], run->in_a, run->bytes);
+      text.append(texts[0].substr(run->in_a, run->bytes));
     }
     return reply.bulk(text);
   }

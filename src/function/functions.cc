@@ -137,8 +137,8 @@ Status check_call(Args args) {
   if (!count) {
     if (parse_integer(args[2])) return fail(Code::err, "Number of keys can't be negative");
     const bool script = command::equals_nocase(args[0].substr(0, 4), "EVAL");  // Redis' words
-    return fail(Code::err, script ? "value is not an integer or out of range"
-                                  : "Bad number of keys provided");
+    return fail(Code::err,
+                script ? "value is not an integer or out of range" : "Bad number of keys provided");
   }
   if (*count > args.size() - 3)
     return fail(Code::err, "Number of keys can't be greater than number of args");
