@@ -111,6 +111,7 @@ inline constexpr std::size_t audit_files_max = 8;
 inline constexpr std::size_t slow_log_len_max = 4'096;
 inline constexpr std::size_t slow_log_args_max = 32;  // of a command, kept
 inline constexpr std::size_t slow_log_arg_bytes_max = 128;
+inline constexpr std::size_t waits_max = 1'024;          // WAITs and SAVEs that wait
 inline constexpr std::size_t latency_samples_max = 160;  // of an event, as Redis
 inline constexpr int debug_sleep_seconds_max = 60;
 inline constexpr std::size_t calls_counted_max = 512;    // callers and functions

@@ -115,7 +115,10 @@ void Node::housekeeping() {
     if (!replica_->tidy(requests_->now())) break;
   }
 
-  waits_.forget([this](Ticket ticket) { return fronts_->client_of(ticket).first.empty(); });
+  if (!waits_.empty()) {
+    const auto open = fronts_->connections();
+    waits_.forget([&open](Ticket ticket) { return !open.contains(ticket.connection); });
+  }
   watch_memory();
   if (peers_ && !stopping_) {
     peers_->tick();

@@ -5,20 +5,26 @@
 #include <string>
 #include <utility>
 
+#include "base/limits.h"
+
 namespace holdfast::node {
+
 namespace {
 
-constexpr std::size_t waits_max = 1'024;
+constexpr Millis between_tries{10};
 
 }  // namespace
 
 Status Waits::add(Ticket ticket, Monotonic until, Try attempt) {
-  if (waiting_.size() >= waits_max) return fail(Code::busy, "too many commands wait already");
+  if (waiting_.size() >= limits::waits_max)
+    return fail(Code::busy, "too many commands wait already");
   waiting_.push_back({ticket, until, std::move(attempt)});
   return {};
 }
 
 void Waits::turn(Monotonic now, ReplySink& replies) {
+  if (waiting_.empty() || now < next_at()) return;
+  tried_ = now;
   // Whatever an answer sets off comes into another list.
   std::vector<Waiting> waiting = std::exchange(waiting_, {});
   for (Waiting& one : waiting) {
@@ -37,7 +43,8 @@ void Waits::forget(const std::function<bool(Ticket)>& is_gone) {
 }
 
 Monotonic Waits::next_at() const {
-  Monotonic next = Monotonic::max();
+  if (waiting_.empty()) return Monotonic::max();
+  Monotonic next = tried_ + between_tries;
   for (const Waiting& one : waiting_) next = std::min(next, one.until);
   return next;
 }

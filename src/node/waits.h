@@ -12,7 +12,7 @@
 namespace holdfast::node {
 
 /// Commands that are answered once something is so, or when their time is up: WAIT, SAVE. Each is
-/// tried every turn, so there are few of them at once. Decides only. One thread.
+/// tried some times a second, so there are few of them at once. Decides only. One thread.
 class Waits {
  public:
   /// Whether it is so: then the reply is written. `over`: its time is up, it must be answered.
@@ -20,11 +20,12 @@ class Waits {
 
   /// kBusy: too many wait. `until` Monotonic::max(): for as long as it takes.
   Status add(Ticket ticket, Monotonic until, Try attempt);
-  /// Answers those that are so by now, or over; with Monotonic::max() all of them.
+  bool empty() const { return waiting_.empty(); }
+  /// Answers those that are so by now, or over, if it is time to look; with Monotonic::max() all.
   void turn(Monotonic now, ReplySink& replies);
   /// Drops those for which nobody waits any more.
   void forget(const std::function<bool(Ticket)>& is_gone);
-  /// When the next one's time is up; Monotonic::max(): there is none.
+  /// When turn() has something to do next; Monotonic::max(): nobody waits.
   Monotonic next_at() const;
 
  private:
@@ -34,6 +35,7 @@ class Waits {
     Try attempt;
   };
   std::vector<Waiting> waiting_;
+  Monotonic tried_;
 };
 
 }  // namespace holdfast::node

@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "base/limits.h"
+
 namespace holdfast::node {
 namespace {
 
@@ -32,15 +34,19 @@ TEST(Waits, AnswerWhenItIsSoOrTheTimeIsUp) {
   };
   ASSERT_TRUE(waits.add({1, 0}, at(50), attempt));
   ASSERT_TRUE(waits.add({2, 0}, Monotonic::max(), attempt));
-  EXPECT_EQ(waits.next_at(), at(50));
+  waits.turn(at(41), answers);
+  EXPECT_EQ(waits.next_at(), at(50));  // sooner than the next look
   waits.turn(at(49), answers);
   EXPECT_TRUE(answers.by_connection.empty());
   waits.turn(at(50), answers);
   EXPECT_EQ(answers.by_connection, (std::map<std::uint64_t, std::string>{{1, ":0\r\n"}}));
-  EXPECT_EQ(waits.next_at(), Monotonic::max());
   is_so = true;
-  waits.turn(at(51), answers);
+  waits.turn(at(59), answers);
+  EXPECT_EQ(answers.by_connection.size(), 1u);
+  EXPECT_EQ(waits.next_at(), at(60));
+  waits.turn(at(60), answers);
   EXPECT_EQ(answers.by_connection.at(2), ":1\r\n");
+  EXPECT_EQ(waits.next_at(), Monotonic::max());
 }
 
 TEST(Waits, ForgetsWhoHasGoneAndEndsAllAtTheEnd) {
@@ -64,7 +70,7 @@ TEST(Waits, AreBounded) {
   std::uint64_t taken = 0;
   while ((added = waits.add({taken + 1, 0}, Monotonic::max(), never))) ++taken;
   EXPECT_EQ(added.error().code, Code::busy);
-  EXPECT_GT(taken, 100u);
+  EXPECT_EQ(taken, limits::waits_max);
 }
 
 }  // namespace
