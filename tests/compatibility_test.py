@@ -22,7 +22,7 @@ import tempfile
 from dataclasses import dataclass, field
 
 import holdfast
-from holdfast import Client, Disconnected, Server, check, skip
+from holdfast import Client, Disconnected, ReplyError, Server, check, skip
 
 EXAMPLES = holdfast.ROOT / "tests" / "compatibility"
 PAGE = holdfast.ROOT / "docs" / "compatibility.md"
@@ -166,6 +166,36 @@ def run(sections, both):
     return wrong
 
 
+def is_of(args, command):
+    return [word.lower() for word in args[:2]] == command.encode().split(b"|") or args[0].lower() == command.encode()
+
+
+def in_eventual(section, client):
+    """Whether its examples are taken where keys are of an eventual keyspace: yes, no, in part."""
+    client("FLUSHALL")
+    outcomes = set()
+    for example in section.examples:
+        try:
+            keys = set(client("COMMAND", "GETKEYS", *example.args))
+        except ReplyError:
+            continue
+        try:
+            client(*[b"e:" + word if word in keys else word for word in example.args])
+            code = "OK"
+        except ReplyError as error:
+            code = error.code
+        if is_of(example.args, section.command):
+            outcomes.add(code == "UNSUPPORTED")
+    return {frozenset({True}): "no", frozenset({False}): "yes", frozenset({True, False}): "in part"}.get(frozenset(outcomes), "")
+
+
+def meanings_in_eventual(sections, ours, port):
+    with Client(port) as client:
+        client("KEYSPACE", "CREATE", "e", "GUARANTEE", "eventual")
+        return {name: in_eventual(section, client) for name, section in sections.items()
+                if ours.get(name, {}).get(b"on_eventual")}
+
+
 def docs_of(port):
     """Every command with its group and, of ours, what it means in eventual keyspaces."""
     with Client(port) as client:
@@ -184,7 +214,7 @@ def is_container(name, names):
     return any(other.startswith(name + "|") for other in names)
 
 
-def page(sections, theirs, ours):
+def page(sections, theirs, ours, eventual):
     def text_of(facts, key):
         return facts.get(key, b"").decode()
 
@@ -193,7 +223,8 @@ def page(sections, theirs, ours):
            "which run on both, over RESP2 and RESP3; replies are compared byte by byte. A test fails where this page is not what it",
            "makes. Beside it `src/command/redis_test.cc` compares the data commands with redis-server on drawn commands.", "",
            "**Same**: so many examples are answered alike. **Type**: so many where only the reply's type can be compared (times,",
-           "addresses, our own words). **Differs**: those are listed below, with the reason.", ""]
+           "addresses, our own words). **Differs**: those are listed below, with the reason. **Eventual**: whether the examples are",
+           "taken in an eventual keyspace; [docs/commands.md](commands.md) says what each means there.", ""]
     commands = [name for name in theirs if not (is_container(name, theirs) and not name == "command")]
     offered = [name for name in commands if name in ours]
     out += [f"{len(offered)} of {len(commands)} commands are there, subcommands counted by themselves.", ""]
@@ -208,11 +239,8 @@ def page(sections, theirs, ours):
         for name in mine:
             examples = sections[name].examples if name in sections else []
             modes = [example.mode for example in examples]
-            meaning = text_of(ours[name], b"on_eventual")
-            refused = re.match("needs a strong", meaning)
-            eventual = "no" if refused else "in part" if "a strong keyspace" in meaning else "yes" if meaning else ""
             counts = [len([m for m in modes if m in kinds]) or "" for kinds in (("same", "unordered"), ("kind",), ("differs",))]
-            out.append(f"| `{name.replace('|', ' ').upper()}` | yes | {eventual} | " + " | ".join(map(str, counts)) + " |")
+            out.append(f"| `{name.replace('|', ' ').upper()}` | yes | {eventual.get(name, '')} | " + " | ".join(map(str, counts)) + " |")
             differences += [(example, name) for example in examples if example.mode == "differs"]
         out.append("")
     out += ["## What differs", "", "| example | why |", "| --- | --- |"]
@@ -255,10 +283,11 @@ def main():
                 wrong += [f"{section.where}: {name} is no command of both" for name, section in sections.items()
                           if name not in theirs or name not in ours]
                 wrong += run(sections, Both(port, node.port))
+                eventual = meanings_in_eventual(sections, ours, node.port)
         finally:
             redis.terminate()
             redis.wait()
-    made = page(sections, theirs, ours)
+    made = page(sections, theirs, ours, eventual)
     if "--write" in sys.argv[1:]:
         PAGE.write_text(made)
     elif not PAGE.exists() or PAGE.read_text() != made:
