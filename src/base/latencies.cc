@@ -52,4 +52,11 @@ std::chrono::microseconds Latencies::quantile(double q) const {
   return std::chrono::microseconds(0);
 }
 
+std::uint64_t Latencies::count_up_to(std::chrono::microseconds duration) const {
+  const std::size_t end = bucket_of(static_cast<std::uint64_t>(duration.count()));
+  std::uint64_t seen = 0;
+  for (std::size_t bucket = 0; bucket <= end; ++bucket) seen += buckets_[bucket];
+  return seen;
+}
+
 }  // namespace holdfast

@@ -16,6 +16,8 @@ class Latencies {
   /// The duration that the part `q` (0 to 1) did not exceed; 0 without any.
   std::chrono::microseconds quantile(double q) const;
   std::uint64_t count() const { return count_; }
+  /// How many took no longer, to the buckets' precision.
+  std::uint64_t count_up_to(std::chrono::microseconds duration) const;
 
   Latencies& operator+=(const Latencies& other);
   /// What came since `earlier`, which is this as it was at some time.

@@ -22,7 +22,8 @@ inline constexpr std::size_t unauthenticated_arguments_max = 10;
 inline constexpr std::size_t unauthenticated_bulk_bytes_max = 16_KiB;
 inline constexpr std::size_t transaction_commands_max = 65'536;  // queued in one MULTI
 inline constexpr std::size_t random_repeats_max = 1'048'576;  // HRANDFIELD, SRANDMEMBER, count < 0
-inline constexpr std::size_t watched_keys_max = 4'096;        // by one connection
+inline constexpr std::size_t lcs_cells_max = std::size_t{1} << 27;  // of LCS' table, as Redis
+inline constexpr std::size_t watched_keys_max = 4'096;              // by one connection
 
 // Connections
 inline constexpr std::size_t connections_max_default = 10'000;
@@ -119,6 +120,9 @@ inline constexpr std::size_t audit_files_max = 8;
 inline constexpr std::size_t slow_log_len_max = 4'096;
 inline constexpr std::size_t slow_log_args_max = 32;  // of a command, kept
 inline constexpr std::size_t slow_log_arg_bytes_max = 128;
+inline constexpr std::size_t waits_max = 1'024;          // WAITs and SAVEs that wait
+inline constexpr std::size_t latency_samples_max = 160;  // of an event, as Redis
+inline constexpr int debug_sleep_seconds_max = 60;
 inline constexpr std::size_t calls_counted_max = 512;    // callers and functions
 inline constexpr std::size_t state_keyspaces_max = 200;  // told by /v1/events
 inline constexpr std::size_t services_max = 1'024;

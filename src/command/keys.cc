@@ -58,6 +58,18 @@ void renamenx(Context& ctx, Args args, Reply& reply) {
   reply.integer(1);
 }
 
+// There is one, number 0. False, and Redis' error written: it is another.
+bool names_our_database(std::string_view text, Reply& reply) {
+  const auto db = integer_argument(text, reply);
+  if (!db) return false;
+  if (*db == 0) return true;
+  const bool fits = *db == static_cast<std::int32_t>(*db);
+  reply.raw_error(fits
+                      ? "ERR DB index is out of range"
+                      : "ERR value is out of range, value must between -2147483648 and 2147483647");
+  return false;
+}
+
 struct CopyOptions {
   bool replace = false;
 };
@@ -68,16 +80,7 @@ std::optional<CopyOptions> copy_options(Args args, Reply& reply) {
     if (equals_nocase(args[i], "REPLACE")) {
       options.replace = true;
     } else if (equals_nocase(args[i], "DB") && i + 1 < args.size()) {
-      const auto db = integer_argument(args[++i], reply);
-      if (!db) return std::nullopt;
-      if (*db != static_cast<std::int32_t>(*db)) {
-        reply.raw_error("ERR value is out of range, value must between -2147483648 and 2147483647");
-        return std::nullopt;
-      }
-      if (*db != 0) {
-        reply.raw_error("ERR DB index is out of range");  // there is one
-        return std::nullopt;
-      }
+      if (!names_our_database(args[++i], reply)) return std::nullopt;
     } else {
       reply.raw_error(errors::syntax);
       return std::nullopt;
@@ -99,6 +102,13 @@ void copy(Context& ctx, Args args, Reply& reply) {
   if (!options->replace && ctx.table.find(args[2], ctx.now) != nullptr) return reply.integer(0);
   place(ctx.table, args[2], std::move(value), expiry);
   reply.integer(1);
+}
+
+// A key is in the only database already.
+void move(Context& ctx, Args args, Reply& reply) {
+  static_cast<void>(ctx);
+  if (!names_our_database(args[2], reply)) return;
+  reply.raw_error("ERR source and destination objects are the same");
 }
 
 // -- In eventual keyspaces
@@ -209,6 +219,19 @@ constexpr Row rows[] = {
      .summary = "Give a key another name, in place of what had it",
      .complexity = "O(1)",
      .on_eventual = two_places},
+    {.name = "MOVE",
+     .code = 475,
+     .arity = 3,
+     .keys = first_key,
+     .access = Access::write,
+     .flags = flag_fast,
+     .strong = move,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key destination-db",
+     .summary = "Refused: there is one database, and keyspaces divide the data",
+     .complexity = "O(1)",
+     .on_eventual = "needs a strong keyspace: it promises that a key is in one database only"},
     {.name = "RENAMENX",
      .code = 407,
      .arity = 3,

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
+#include "base/limits.h"
 #include "base/reply.h"
 #include "command/parse.h"
 #include "command/row.h"
@@ -66,6 +68,38 @@ inline std::optional<const List*> find_list(Table& table, std::string_view key, 
 
 inline std::optional<Value*> change_string(Context& context, std::string_view key, Reply& reply) {
   return internal::typed(context.table.change(key, context.now), Type::string, reply);
+}
+
+/// Changes the bytes of the key's string in place (Value::edit_text); of the empty one where there
+/// is none. It holds no other type.
+inline void edit_string(Context& context, std::string_view key, std::size_t bytes_min,
+                        absl::FunctionRef<void(std::span<char>)> edit) {
+  if (Value* value = context.table.change(key, context.now))
+    return value->edit_text(bytes_min, edit);
+  Value made = Value::string({});
+  made.edit_text(bytes_min, edit);
+  context.table.put(key, std::move(made));
+}
+
+/// A key's string in `room` or the table, empty where there is none; nothing, and WRONGTYPE
+/// written, where it holds another type.
+inline std::optional<std::string_view> find_text(Table& table, std::string_view key, Instant now,
+                                                 IntegerText& room, Reply& reply) {
+  const auto value = find_string(table, key, now, reply);
+  if (!value) return std::nullopt;
+  return *value == nullptr ? std::string_view() : (*value)->text(room);
+}
+
+/// Why rewriting a part of a string has no meaning in an eventual keyspace.
+inline constexpr std::string_view rewrites_a_part =
+    "needs a strong keyspace: it rewrites the string that it found, and concurrent ones would "
+    "lose each other's part";
+
+/// Refuses a string that would be longer than one may be.
+inline bool too_long(std::size_t bytes, std::size_t more, Reply& reply) {
+  if (bytes <= limits::bulk_bytes_max && more <= limits::bulk_bytes_max - bytes) return false;
+  reply.raw_error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+  return true;
 }
 
 /// The hash to change, made when there is none: for commands that put something.

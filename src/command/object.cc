@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "command/encoding.h"
 #include "command/families.h"
 #include "command/lookup.h"
 #include "command/parse.h"
@@ -16,6 +17,8 @@ constexpr std::size_t embedded_bytes_max = 44;
 constexpr std::size_t listpack_entries_max = 128;
 constexpr std::size_t listpack_element_bytes_max = 64;
 constexpr std::size_t intset_entries_max = 512;
+
+}  // namespace
 
 std::string_view encoding_of(const Value& value) {
   switch (value.type()) {
@@ -55,6 +58,8 @@ std::string_view encoding_of(const Value& value) {
   return "unknown";
 }
 
+namespace {
+
 void object_encoding(Table& table, Instant now, Args args, Reply& reply) {
   const Value* value = table.find(args[2], now);
   if (value == nullptr) return reply.null();
@@ -73,6 +78,14 @@ void object_idletime(Table& table, Instant now, Args args, Reply& reply) {
   reply.integer(0);
 }
 
+// Nor how often.
+void object_freq(Table& table, Instant now, Args args, Reply& reply) {
+  if (table.find(args[2], now) == nullptr) return reply.null();
+  reply.raw_error(
+      "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
+      "when switching between policies at runtime LRU and LFU data will take some time to adjust.");
+}
+
 void help(std::initializer_list<std::string_view> lines, Reply& reply) {
   reply.array(lines.size());
   for (const std::string_view line : lines) reply.simple(line);
@@ -80,7 +93,8 @@ void help(std::initializer_list<std::string_view> lines, Reply& reply) {
 
 void object_help(server::Session& /*session*/, Args /*args*/, Reply& reply) {
   help({"OBJECT <subcommand> [<arg> ...]. Subcommands are:", "ENCODING <key>",
-        "    How Redis would keep what the key holds.", "IDLETIME <key>",
+        "    How Redis would keep what the key holds.", "FREQ <key>",
+        "    Refused, as without a policy that counts: use of a key is not.", "IDLETIME <key>",
         "    0: last use of a key is not kept.", "REFCOUNT <key>", "    1: values are not shared.",
         "HELP", "    These lines."},
        reply);
@@ -137,6 +151,18 @@ constexpr Row rows[] = {
      .since = "0.1",
      .syntax = "key",
      .summary = "1: values are not shared",
+     .complexity = "O(1)",
+     .on_eventual = local_view},
+    {.name = "OBJECT FREQ",
+     .code = 474,
+     .arity = 3,
+     .keys = second_key,
+     .access = Access::read,
+     .read = object_freq,
+     .group = "generic",
+     .since = "0.1",
+     .syntax = "key",
+     .summary = "Refused, as in Redis without an LFU policy: use of a key is not counted",
      .complexity = "O(1)",
      .on_eventual = local_view},
     {.name = "OBJECT IDLETIME",

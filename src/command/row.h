@@ -93,12 +93,13 @@ enum class Access : std::uint8_t {
 /// Where the keys are among the arguments, as Redis counts: the name is 0,
 /// a negative last counts from the end. first 0: no keys, unless count_at says
 /// which argument is the number of keys that follow it (SINTERCARD); with both,
-/// `first` is one key more (ZUNIONSTORE's destination).
+/// `first` is one key more (ZUNIONSTORE's destination). SORT's options name keys, too.
 struct KeySpec {
   int first = 0;
   int last = 0;
   int step = 1;
   int count_at = 0;
+  bool among_options = false;  // one more behind the word STORE; patterns of keys behind BY and GET
 };
 inline constexpr KeySpec no_keys{};
 inline constexpr KeySpec first_key{1, 1, 1};

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <string>
 
-#include "base/limits.h"
 #include "command/families.h"
 #include "command/lookup.h"
 #include "command/parse.h"
@@ -10,12 +9,6 @@
 
 namespace holdfast::command {
 namespace {
-
-bool too_long(std::size_t bytes, std::size_t more, Reply& reply) {
-  if (bytes <= limits::bulk_bytes_max && more <= limits::bulk_bytes_max - bytes) return false;
-  reply.raw_error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-  return true;
-}
 
 void strlen_(Table& table, Instant now, Args args, Reply& reply) {
   const auto value = find_string(table, args[1], now, reply);
@@ -45,18 +38,23 @@ void getrange(Table& table, Instant now, Args args, Reply& reply) {
   reply.bulk(range_of(text, *start, *end));
 }
 
+// Writes `patch` at that place of what is there, and replies the length.
+void write_at(Context& ctx, std::string_view key, std::size_t at, std::string_view patch,
+              Reply& reply) {
+  std::size_t length = 0;
+  edit_string(ctx, key, at + patch.size(), [&](std::span<char> bytes) {
+    std::ranges::copy(patch, bytes.begin() + static_cast<std::ptrdiff_t>(at));
+    length = bytes.size();
+  });
+  reply.integer(static_cast<std::int64_t>(length));
+}
+
 void append(Context& ctx, Args args, Reply& reply) {
   const auto value = find_string(ctx.table, args[1], ctx.now, reply);
   if (!value) return;
-  IntegerText room;
-  const std::string_view old = *value == nullptr ? std::string_view() : (*value)->text(room);
-  if (too_long(old.size(), args[2].size(), reply)) return;
-  std::string text;
-  text.reserve(old.size() + args[2].size());
-  text.append(old).append(args[2]);
-  ctx.table.change(args[1], ctx.now);  // an expired value's time must not be kept
-  ctx.table.put(args[1], Value::string(text));
-  reply.integer(static_cast<std::int64_t>(text.size()));
+  const std::size_t old = *value == nullptr ? 0 : (*value)->text_bytes();
+  if (too_long(old, args[2].size(), reply)) return;
+  write_at(ctx, args[1], old, args[2], reply);
 }
 
 void setrange(Context& ctx, Args args, Reply& reply) {
@@ -65,23 +63,13 @@ void setrange(Context& ctx, Args args, Reply& reply) {
   if (*offset < 0) return reply.raw_error("ERR offset is out of range");
   const auto value = find_string(ctx.table, args[1], ctx.now, reply);
   if (!value) return;
-  IntegerText room;
-  const std::string_view old = *value == nullptr ? std::string_view() : (*value)->text(room);
-  const std::string_view patch = args[3];
-  if (patch.empty()) return reply.integer(static_cast<std::int64_t>(old.size()));
+  if (args[3].empty()) {
+    return reply.integer(*value == nullptr ? 0 : static_cast<std::int64_t>((*value)->text_bytes()));
+  }
   const auto at = static_cast<std::size_t>(*offset);
-  if (too_long(at, patch.size(), reply)) return;
-  std::string text(old);
-  if (text.size() < at + patch.size()) text.resize(at + patch.size(), '\0');
-  text.replace(at, patch.size(), patch);
-  ctx.table.change(args[1], ctx.now);  // an expired value's time must not be kept
-  ctx.table.put(args[1], Value::string(text));
-  reply.integer(static_cast<std::int64_t>(text.size()));
+  if (too_long(at, args[3].size(), reply)) return;
+  write_at(ctx, args[1], at, args[3], reply);
 }
-
-constexpr std::string_view rewrites =
-    "needs a strong keyspace: it rewrites the string that it found, and concurrent ones would "
-    "lose each other's part";
 
 constexpr Row rows[] = {
     {.name = "STRLEN",
@@ -133,7 +121,7 @@ constexpr Row rows[] = {
      .syntax = "key value",
      .summary = "Lengthen a string; reply its length",
      .complexity = "O(bytes of the string)",
-     .on_eventual = rewrites},
+     .on_eventual = rewrites_a_part},
     {.name = "SETRANGE",
      .code = 144,
      .arity = 4,
@@ -145,8 +133,8 @@ constexpr Row rows[] = {
      .since = "0.1",
      .syntax = "key offset value",
      .summary = "Overwrite a part of a string",
-     .complexity = "O(bytes of the string)",
-     .on_eventual = rewrites},
+     .complexity = "O(bytes written), or of the string where it grows",
+     .on_eventual = rewrites_a_part},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/assert.h"
+#include "command/key_pattern.h"
 #include "command/parse.h"
 
 namespace holdfast {
@@ -96,6 +97,20 @@ bool complete(const Row& row) {
       return true;  // some are the session's own affair
   }
   return false;
+}
+
+// Calls `each` with every option of SORT that has an argument, and where that is.
+template <typename Each>
+void for_each_sort_option(Args args, Each each) {
+  for (std::size_t i = 2; i + 1 < args.size(); ++i) {
+    const std::string_view word = args[i];
+    if (command::equals_nocase(word, "LIMIT")) {
+      i += 2;
+    } else if (command::equals_nocase(word, "BY") || command::equals_nocase(word, "GET") ||
+               command::equals_nocase(word, "STORE")) {
+      each(word, ++i);
+    }
+  }
 }
 
 }  // namespace
@@ -213,9 +228,26 @@ KeyRange key_range(const Row& row, Args args) {
   const std::int64_t last =
       std::min<std::int64_t>(spec.last < 0 ? n + spec.last : spec.last, n - 1);
   if (last < spec.first) return {};
+  std::size_t behind = 0;
+  if (spec.among_options) {
+    for_each_sort_option(args, [&](std::string_view word, std::size_t at) {
+      if (command::equals_nocase(word, "STORE")) behind = at;
+    });
+  }
   return {.first = static_cast<std::size_t>(spec.first),
           .end = static_cast<std::size_t>(last + 1),
-          .step = static_cast<std::size_t>(spec.step)};
+          .step = static_cast<std::size_t>(spec.step),
+          .behind = behind};
+}
+
+void for_each_key_pattern(const Row& row, Args args,
+                          absl::FunctionRef<void(std::string_view pattern)> each) {
+  if (!row.keys.among_options) return;
+  for_each_sort_option(args, [&](std::string_view word, std::size_t at) {
+    if (!command::equals_nocase(word, "BY") && !command::equals_nocase(word, "GET")) return;
+    const command::KeyPattern pattern(args[at]);
+    if (pattern.names_keys()) each(pattern.key());
+  });
 }
 
 std::vector<std::string_view> keys_of(const Row& row, Args args) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/functional/function_ref.h>
+
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -45,12 +47,13 @@ class CommandTable {
 Status check_arity(const Row& row, Args args);
 
 /// Where the keys are among these arguments: `alone`, unless that is 0, and
-/// first, first + step, … before end.
+/// first, first + step, … before end, and `behind`, unless that is 0.
 struct KeyRange {
   std::size_t alone = 0;
   std::size_t first = 0;
   std::size_t end = 0;
   std::size_t step = 1;
+  std::size_t behind = 0;
 };
 KeyRange key_range(const Row& row, Args args);
 
@@ -61,7 +64,13 @@ void for_each_key(const Row& row, Args args, Each&& each) {
   const KeyRange range = key_range(row, args);
   if (range.alone != 0) each(args[range.alone]);
   for (std::size_t i = range.first; i < range.end; i += range.step) each(args[i]);
+  if (range.behind != 0) each(args[range.behind]);
 }
+
+/// Calls `each` with every pattern of keys that SORT's options name, without "->field": what
+/// stands before its ':' says in which keyspace they are.
+void for_each_key_pattern(const Row& row, Args args,
+                          absl::FunctionRef<void(std::string_view pattern)> each);
 
 /// The keys among the arguments.
 std::vector<std::string_view> keys_of(const Row& row, Args args);

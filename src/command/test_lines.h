@@ -162,6 +162,15 @@ class LineMaker {
     if (name == "pattern") return pattern();
     if (name == "count" || name == "limit" || name == "num-matches" || name == "len")
       return count();
+    if (name == "bit-offset" || name == "field-offset") return bit_offset(name == "field-offset");
+    if (name == "bit") return chance(12) ? "2" : std::to_string(random_.below(2));
+    if (name == "bit-type") return bit_type();
+    if (name == "number") return number();
+    if (name == "key-pattern") return key_pattern();
+    if (name == "ttl") return chance(2) ? "0" : time_to_live(false);
+    if (name == "serialized-value")
+      return chance(8) ? value() : std::string(dump_of_prefix) + key();
+    if (name == "frequency") return count();
     if (name == "destination-db") return chance(4) ? "1" : "0";
     HF_ASSERT(name == "a word of the syntax that this maker knows");
     return {};
@@ -179,7 +188,7 @@ class LineMaker {
     static constexpr std::array<std::string_view, 3> lists{"t:l1", "t:l2", "t:l3"};
     const std::size_t any = random_.below(5);
     const bool other = group_ == "generic" || chance(12);
-    if (other ? any == 0 : group_ == "string") return pick(strings);
+    if (other ? any == 0 : group_ == "string" || group_ == "bitmap") return pick(strings);
     if (other ? any == 1 : group_ == "hash") return pick(hashes);
     if (other ? any == 2 : group_ == "sorted-set") return sorted_set();
     if (other ? any == 3 : group_ == "list") return pick(lists);
@@ -308,6 +317,26 @@ class LineMaker {
                                     "-inf"sv, "-0"sv, "-0.001"sv, "0x10"sv, " 1"sv};
     if (chance(6)) return pick(odd);
     return chance(2) ? "0" : "0.25";
+  }
+  std::string bit_offset(bool of_field) {
+    using namespace std::string_view_literals;
+    static constexpr std::array odd{"-1"sv, "x"sv, "4294967296"sv, "#x"sv,
+                                    "18446744073709551616"sv};
+    if (chance(12)) return pick(odd);
+    return (of_field && chance(3) ? "#" : "") + std::to_string(random_.below(chance(4) ? 700 : 40));
+  }
+  std::string bit_type() {
+    using namespace std::string_view_literals;
+    static constexpr std::array odd{"u64"sv, "i65"sv, "i0"sv, "x8"sv, "U8"sv, "i"sv, "u-1"sv, ""sv};
+    static constexpr std::array usual{"u1"sv, "u2"sv, "i8"sv,  "u8"sv,  "i16"sv, "i5"sv,
+                                      "u7"sv, "i1"sv, "u63"sv, "i64"sv, "i63"sv, "u32"sv};
+    return chance(12) ? pick(odd) : pick(usual);
+  }
+  std::string key_pattern() {
+    using namespace std::string_view_literals;
+    static constexpr std::array all{"t:s*"sv,    "t:h*->a"sv, "t:h*->1"sv, "#"sv,     "none"sv,
+                                    "t:h1->a"sv, "t:*1"sv,    "t:h*->"sv,  "t:s**"sv, ""sv};
+    return pick(all);
   }
   std::string cursor() {
     using namespace std::string_view_literals;

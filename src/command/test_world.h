@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "command/dump.h"
 #include "command/lookup.h"
 #include "command/table.h"
 
@@ -14,6 +15,9 @@
 namespace holdfast::command {
 
 using Line = std::vector<std::string>;  // a command and its arguments
+
+/// Stands in a line for what DUMP gives of the key behind it, which differs from server to server.
+inline constexpr std::string_view dump_of_prefix = "the dump of ";
 
 inline const CommandTable& all_commands() {
   static const CommandTable commands{string_rows(), hash_rows(), set_rows(), sorted_set_rows(),
@@ -161,8 +165,13 @@ class World {
  private:
   template <typename Call>
   std::string run(const Line& line, Instant now, Call call) {
-    (void)now;
-    const std::vector<std::string_view> args(line.begin(), line.end());
+    Line made = line;
+    for (std::string& word : made) {
+      if (!word.starts_with(dump_of_prefix)) continue;
+      const Value* value = table_.find(word.substr(dump_of_prefix.size()), now);
+      if (value != nullptr) word = dump_of(*value);
+    }
+    const std::vector<std::string_view> args(made.begin(), made.end());
     const Row* row = row_of_line(line);
     HF_ASSERT(row != nullptr);
     std::string bytes;

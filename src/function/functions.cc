@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "command/parse.h"
+
 namespace holdfast::function {
 namespace {
 
@@ -162,9 +164,10 @@ bool is_for(const Published& function, std::string_view service) {
 Status check_call(Args args) {
   const std::optional<std::size_t> count = count_of_keys(args);
   if (!count) {
-    const bool number = parse_integer(args[2]).has_value();
+    if (parse_integer(args[2])) return fail(Code::err, "Number of keys can't be negative");
+    const bool script = command::equals_nocase(args[0].substr(0, 4), "EVAL");  // Redis' words
     return fail(Code::err,
-                number ? "Number of keys can't be negative" : "Bad number of keys provided");
+                script ? "value is not an integer or out of range" : "Bad number of keys provided");
   }
   if (*count > args.size() - 3)
     return fail(Code::err, "Number of keys can't be greater than number of args");

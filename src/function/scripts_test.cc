@@ -68,7 +68,7 @@ TEST_F(ScriptsTest, DoNothingWhereTheyFail) {
               HasSubstr("ran more than"));
   EXPECT_THAT(eval({"redis.call('SET', 'k', '1') redis.call('SET', 'other:k', '1')", "0"}),
               StartsWith("-CROSSKEYSPACE"));
-  EXPECT_THAT(eval({"return", "x"}), StartsWith("-ERR Bad number of keys"));
+  EXPECT_THAT(eval({"return", "x"}), StartsWith("-ERR value is not an integer"));
   EXPECT_THAT(eval({"return", "2", "k"}), StartsWith("-ERR Number of keys can't be greater"));
   EXPECT_THAT(eval({"this is no Lua", "0"}), HasSubstr("Error compiling"));
   EXPECT_EQ(table_.size(), 0U);

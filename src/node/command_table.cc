@@ -6,9 +6,14 @@
 #include "catalog/member_rows.h"
 #include "catalog/service_rows.h"
 #include "function/scripts.h"
+#include "node/acl_rows.h"
+#include "node/debug_rows.h"
 #include "node/explain_rows.h"
+#include "node/latency_rows.h"
 #include "node/message_rows.h"
 #include "node/node_rows.h"
+#include "node/process_rows.h"
+#include "node/replica_rows.h"
 #include "node/script_rows.h"
 #include "node/service_tokens.h"
 #include "node/slow_rows.h"
@@ -38,8 +43,13 @@ std::unique_ptr<CommandTable> make_command_table() {
                                                   service_token_rows(),
                                                   server::session_rows(),
                                                   node_rows(),
+                                                  process_rows(),
+                                                  debug_rows(),
+                                                  replica_rows(),
+                                                  acl_rows(),
                                                   slow_rows(),
                                                   message_rows(),
+                                                  latency_rows(),
                                                   explain_rows()});
 }
 

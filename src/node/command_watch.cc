@@ -13,7 +13,8 @@ constexpr std::chrono::seconds pause_behind_a_look{30};
 
 void CommandWatch::add(const Row& row, Args args, ServiceId caller, Monotonic began) {
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock() - began);
-  if (took < slow_.slower_than()) return;
+  latency_.add((row.flags & flag_fast) != 0 ? "fast-command" : "command", wall_(), took);
+  if (!slow_.is_on() || took < slow_.slower_than()) return;
   found_ = true;
   slow_.add(wall_(), took, args, caller).keyspace = keyspace_of_ ? keyspace_of_(row, args) : "";
   ++unnamed_;
@@ -38,8 +39,13 @@ void CommandWatch::name_clients(Ticket ticket) {
 void CommandWatch::turn_ended(Monotonic began) {
   unnamed_ = 0;
   const bool found = std::exchange(found_, false);
-  if (!slow_.is_on()) return;
+  if (!slow_.is_on() && !latency_.is_on()) return;
   const Monotonic now = clock();
+  if (latency_.is_on() && now - began >= latency_.threshold()) {
+    latency_.add("turn", wall_(),
+                 std::chrono::duration_cast<std::chrono::microseconds>(now - began));
+  }
+  if (!slow_.is_on()) return;
   const bool unexplained = !found && now - began >= slow_.slower_than();
   const bool goes_on = found && looks_closer_;
   if (goes_on || (unexplained && now >= closer_until_ + pause_behind_a_look))

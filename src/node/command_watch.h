@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "command/call_watch.h"
 #include "node/call_counts.h"
+#include "node/latency_log.h"
 #include "node/slow_log.h"
 
 namespace holdfast::node {
@@ -29,6 +30,8 @@ class CommandWatch final : public CallWatch {
       : clock_(std::move(clock)), wall_(std::move(wall)), client_(std::move(client)) {}
 
   SlowLog& slow() { return slow_; }
+  LatencyLog& latency() { return latency_; }
+  const LatencyLog& latency() const { return latency_; }
   CallCounts& calls() { return calls_; }
   const CallCounts& calls() const { return calls_; }
   /// Names the keyspace of a command's first key or function.
@@ -37,7 +40,9 @@ class CommandWatch final : public CallWatch {
   }
 
   /// Whether the command is to be timed.
-  bool times(const Row& row) const { return slow_.is_on() && (looks_closer_ || may_be_long(row)); }
+  bool times(const Row& row) const {
+    return (slow_.is_on() || latency_.is_on()) && (looks_closer_ || may_be_long(row));
+  }
   Monotonic clock() const { return clock_(); }
   /// It has run on what its client waits for.
   void ran(const Row& row, Args args, ServiceId caller, Ticket ticket, Monotonic began);
@@ -74,6 +79,7 @@ class CommandWatch final : public CallWatch {
   Client client_;
   std::function<std::string(const Row&, Args)> keyspace_of_;
   SlowLog slow_;
+  LatencyLog latency_;
   CallCounts calls_;
   Monotonic began_;          // what runs from the log
   std::size_t unnamed_ = 0;  // newest entries whose client is not known yet

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_set>
 
 #include "server/front.h"
 #include "server/http_server.h"
@@ -58,6 +59,16 @@ class Fronts final : public ReplySink {
       });
     });
     return found;
+  }
+  /// As tickets name them.
+  std::unordered_set<std::uint64_t> connections() {
+    std::unordered_set<std::uint64_t> open;
+    each([&](server::Front& front) {
+      if (front.clients() == nullptr) return;
+      front.clients()->for_each(
+          [&](server::Session& session) { open.insert(session.ticket_connection()); });
+    });
+    return open;
   }
   std::size_t unsent_bytes() const {
     return resp_->unsent_bytes() + (http_ ? http_->unsent_bytes() : 0);

@@ -57,17 +57,23 @@ Status Node::run() {
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
     requests_->forget_time();  // a flush may have asked
-    environment_->wait(std::min({tick_at_, gather_until_, drive_at_, waits_until_}));
+    environment_->wait(
+        std::min({tick_at_, gather_until_, drive_at_, waits_until_, waits_.next_at()}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
       tick_due_ = true;
     }
-    requests_->end_of_turn();
-    tracking().tell();  // before anybody is answered
-    fronts_->flush();
+    answer();
   }
   Status closed = close();
   return ended_ ? closed : ended_;
+}
+
+// What a turn comes to: caches hear of changes before anybody is told that they were made.
+void Node::answer() {
+  requests_->end_of_turn();
+  tracking().tell();
+  fronts_->flush();
 }
 
 void Node::turn() {
@@ -79,6 +85,7 @@ void Node::turn() {
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   drive_workflows();
   inquiries_.turn(requests_->monotonic());
+  waits_.turn(requests_->monotonic(), *replies_);
   eventual_->turn(requests_->monotonic());
   messages_->release(origin_log_->synced(), origin_log_->lost());
   follow_declarations();
@@ -121,7 +128,7 @@ void Node::housekeeping() {
   std::size_t left = expire_keys_per_tick;
   const Instant strong_now = machine_->time();
   for (KeyspaceState* state : keyspaces_->with_undeclared()) {
-    if (state->guarantee == Guarantee::strong) {
+    if (state->guarantee == Guarantee::strong && active_expire_) {
       // What is past by the log's own time is gone for every entry to come, so
       // erasing it needs no entry of its own.
       left -= state->table.expire(strong_now, left, [](std::string_view) {});
@@ -132,6 +139,10 @@ void Node::housekeeping() {
   }
 
   waiting_->look_at_engine();
+  if (!waits_.empty()) {
+    const auto open = fronts_->connections();
+    waits_.forget([&open](Ticket ticket) { return !open.contains(ticket.connection); });
+  }
   watch_memory();
   if (peers_ && !stopping_) {
     peers_->tick();
@@ -211,14 +222,14 @@ Status Node::close() {
   if (mesh_) mesh_->stop();
   inquiries_.give_up("this node is stopping");
   waiting_->pops.stop({Code::unavailable, "this node is stopping"});
+  waits_.turn(Monotonic::max(), *replies_);
   fronts_->stop_reading();
   const auto give_up = environment_->now() + options_.request_timeout + drain_grace;
   while ((!sequencer_->idle() || !eventual_->idle() || fronts_->unsent_bytes() > 0) &&
          environment_->now() < give_up) {
     environment_->wait(environment_->now() + Millis(10));
     requests_->refresh_time();
-    requests_->end_of_turn();
-    fronts_->flush();
+    answer();
   }
   fronts_->close_all();
   Status checkpoint = checkpointer_->finish();
@@ -232,10 +243,39 @@ Status Node::close() {
 
 bool Node::run(const server::Request& request, Ticket ticket, Reply& reply) {
   running_ = ticket;
+  running_request_ = &request;
   deferred_ = false;
   request.row->node(*this, request.caller, request.args, reply);
   running_.reset();
+  running_request_ = nullptr;
   return !deferred_;
+}
+
+Status Node::checkpoint_for(std::function<void(Node&, Reply&)> then) {
+  checkpointer_->request();
+  // One that is under way began before what is asked for was.
+  const std::uint64_t due =
+      checkpointer_->counters().completed + (checkpointer_->running() ? 2 : 1);
+  const std::uint64_t failed = checkpointer_->counters().failed;
+  const auto attempt = [this, due, failed, then = std::move(then)](bool over, Reply& reply) {
+    const Checkpointer::Counters& now = checkpointer_->counters();
+    if (now.completed >= due) {
+      then(*this, reply);
+    } else if (over || now.failed != failed) {
+      reply.error({Code::err, "the checkpoint could not be completed"});
+    } else {
+      return false;
+    }
+    return true;
+  };
+  return wait(std::nullopt, attempt);
+}
+
+Status Node::wait(std::optional<Millis> time, Waits::Try attempt) {
+  const Monotonic until = time ? requests_->monotonic() + *time : Monotonic::max();
+  if (Status added = waits_.add(*running_, until, std::move(attempt)); !added) return added;
+  defer();
+  return {};
 }
 
 Ticket Node::defer() {

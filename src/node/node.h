@@ -35,6 +35,7 @@
 #include "node/token.h"
 #include "node/tracked_tables.h"
 #include "node/waiting_side.h"
+#include "node/waits.h"
 #include "strong/sequencer.h"
 
 namespace holdfast::node {
@@ -75,6 +76,7 @@ class Node {
   bool run(const server::Request& request, Ticket ticket, Reply& reply);
   /// One turn's end: append, apply, answer, and bounded pieces of housekeeping.
   void turn();
+  void answer();
 
   /// Whether there are strong keyspaces: not without an engine among peers.
   bool has_strong() const { return engine_.strong(); }
@@ -115,6 +117,16 @@ class Node {
                   std::function<void(std::string_view)> done);
   /// Runs a request of the node's own, as a client's; `done` gets its reply, later.
   void run_own(const server::Request& request, std::function<void(std::string_view)> done);
+  /// Of the row that runs: what asked for it.
+  const server::Request& running() const { return *running_request_; }
+  /// Defers the row that runs: it answers when `attempt` does, or for `time` at most. kBusy: it
+  /// was not.
+  Status wait(std::optional<Millis> time, Waits::Try attempt);
+  /// Defers the row that runs until a checkpoint of everything so far is on disk, then has `then`
+  /// answer. kBusy: it was not.
+  Status checkpoint_for(std::function<void(Node&, Reply&)> then);
+  /// Whether keys that are due are erased without being asked for (DEBUG SET-ACTIVE-EXPIRE).
+  void set_active_expire(bool active) { active_expire_ = active; }
   /// Called by a row that answers later, through the ticket: submit() is false.
   Ticket defer();
   /// The other members that hold eventual keyspaces.
@@ -248,6 +260,9 @@ class Node {
   Inquiries inquiries_;
   MemoryWatch memory_;
   std::optional<Ticket> running_;  // the node row that runs now
+  const server::Request* running_request_ = nullptr;
+  Waits waits_;
+  bool active_expire_ = true;
   bool deferred_ = false;
   std::unique_ptr<Audit> audit_;
   // Replies to deferred rows that were known before the row had returned.

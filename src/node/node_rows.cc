@@ -180,7 +180,8 @@ void config_set(Node& node, ServiceId, Args args, Reply& reply) {
   set ? reply.ok() : reply.error(set.error());
 }
 
-void config_resetstat(Node&, ServiceId, Args, Reply& reply) {
+void config_resetstat(Node& node, ServiceId, Args, Reply& reply) {
+  node.requests().tally().reset();
   reply.ok();
 }
 
@@ -200,15 +201,6 @@ void time(Node&, ServiceId, Args, Reply& reply) {
   reply.bulk(fmt::format_int(seconds.count()).str());
   reply.bulk(
       fmt::format_int(duration_cast<std::chrono::microseconds>(now - seconds).count()).str());
-}
-
-void bgsave(Node& node, ServiceId, Args, Reply& reply) {
-  node.checkpointer().request();
-  reply.simple("Background saving started");
-}
-
-void lastsave(Node& node, ServiceId, Args, Reply& reply) {
-  reply.integer(to_ms(node.checkpointer().last_completed_at()) / 1'000);
 }
 
 constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
@@ -257,16 +249,13 @@ constexpr std::array rows{
     row("CONFIG SET", -4, config_set, "parameter value [parameter value ...]",
         "Change settings until the node stops", "O(settings)", config_flags),
     row("CONFIG RESETSTAT", 2, config_resetstat, "",
-        "Accepted for Redis' tools; counters only grow here", "O(1)", config_flags),
+        "Count the calls and errors of commands from zero; other counters only grow", "O(1)",
+        config_flags),
     row("CONFIG REWRITE", 2, config_rewrite, "", "Refused: the configuration file is its writer's",
         "O(1)", config_flags),
     row("TOKEN", 1, token, "", "What this connection has seen so far, for AFTER on any node",
         "O(nodes)", flag_fast, "consistency"),
     row("TIME", 1, time, "", "This node's wall clock: seconds and microseconds", "O(1)", flag_fast),
-    row("BGSAVE", -1, bgsave, "[SCHEDULE]", "Ask for a checkpoint now", "O(changed keys)",
-        flag_admin),
-    row("LASTSAVE", 1, lastsave, "", "When the last checkpoint was completed", "O(1)",
-        flag_admin | flag_fast),
 };
 
 }  // namespace

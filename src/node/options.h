@@ -42,6 +42,7 @@ struct Options {
   Millis idle_timeout{0};           // of a connection that says nothing; 0: none
   Millis slow_log_slower_than{10};  // SLOWLOG keeps what took so long
   std::size_t slow_log_max_len = 128;
+  std::string enable_debug_command = "no";  // DEBUG: no, yes, or local: from this machine
   Millis checkpoint_interval{300'000};
   std::uint64_t checkpoint_log_bytes = limits::checkpoint_dirty_bytes;
   std::uint64_t mesh_log_bytes = 4096_MiB;  // of its own log, kept for members that are away

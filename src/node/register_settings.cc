@@ -49,6 +49,13 @@ Status set_slow_log_len(Node& node, std::string_view text) {
   return {};
 }
 
+Status set_latency_threshold(Node& node, std::string_view text) {
+  const auto ms = parse_integer(text);
+  if (!ms || *ms < 0) return fail(Code::err, "argument must be milliseconds, or 0 for none");
+  node.watch().latency().set_threshold(Millis(*ms));
+  return {};
+}
+
 Status set_log_level(std::string_view text, const Options& options) {
   const auto level = logging::parse_level(text);
   if (!level) return fail(Code::err, "argument must be one of debug, info, warning, error");
@@ -72,6 +79,7 @@ void register_settings(Node& node) {
   fixed("cluster", options.cluster);
   fixed("node", options.node);
   fixed("port", fmt::to_string(node.front().port()));
+  fixed("enable-debug-command", options.enable_debug_command);
   fixed("request-timeout", fmt::to_string(options.request_timeout.count()));
   fixed("ids-memory", fmt::to_string(options.ids_memory_bytes));
   fixed("checkpoint-log-size", fmt::to_string(options.checkpoint_log_bytes));
@@ -92,6 +100,10 @@ void register_settings(Node& node) {
   settings.add(
       "slowlog-max-len", [&node] { return fmt::to_string(node.watch().slow().max_len()); },
       [&node](std::string_view text) { return set_slow_log_len(node, text); });
+  settings.add(
+      "latency-monitor-threshold",
+      [&node] { return fmt::to_string(node.watch().latency().threshold().count()); },
+      [&node](std::string_view text) { return set_latency_threshold(node, text); });
   settings.add(
       "timeout",
       [&node] {

@@ -62,28 +62,27 @@ void set_views(KeptRead::Call& call) {
 Requests::Requests(Parts parts) : parts_(parts) {}
 
 Result<const Keyspace*> Requests::keyspace_of_keys(const Row& row, Args args) const {
-  const Keyspace* found = nullptr;
-  Status all;
-  for_each_key(row, args, [&](std::string_view key) {
-    if (!all) return;
+  const Keyspace* keyspace = nullptr;
+  Status one;
+  const auto take = [&](std::string_view key) {
+    const Keyspace& its = parts_.catalog.of_key(key);
+    if (keyspace == nullptr) keyspace = &its;
+    if (!one) return;
     if (key.size() > limits::key_bytes_max) {
-      all = fail(Code::err, fmt::format("a key is longer than {} bytes", limits::key_bytes_max));
-      return;
-    }
-    const Keyspace& keyspace = parts_.catalog.of_key(key);
-    if (found != nullptr && keyspace.id != found->id) {
-      all = fail(Code::cross_keyspace,
+      one = fail(Code::err, fmt::format("a key is longer than {} bytes", limits::key_bytes_max));
+    } else if (its.id != keyspace->id) {
+      one = fail(Code::cross_keyspace,
                  fmt::format("the keys are in two keyspaces, '{}' and '{}': nothing atomic spans "
                              "keyspaces, a workflow does it in steps",
-                             found->name, keyspace.name));
+                             keyspace->name, its.name));
     }
-    if (found == nullptr) found = &keyspace;
-  });
-  if (!all) return tl::unexpected(all.error());
-  if (found != nullptr) return found;
-  // Their number is none: the command itself says so.
-  if (row.keys.count_at != 0) return &parts_.catalog.default_keyspace();
-  return fail(Code::err, "the command names no key");
+  };
+  for_each_key(row, args, take);
+  // A count of none, or that is no number: the command says so itself.
+  if (keyspace == nullptr) return &parts_.catalog.default_keyspace();
+  if (row.keys.among_options) for_each_key_pattern(row, args, take);
+  if (!one) return tl::unexpected(one.error());
+  return keyspace;
 }
 
 Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) const {

@@ -17,6 +17,7 @@
 #include "command/row.h"
 #include "server/look_ahead.h"
 #include "server/subscriptions.h"
+#include "server/tally.h"
 #include "server/tracking.h"
 
 namespace holdfast::server {
@@ -50,7 +51,9 @@ struct Request {
   ReadMode read_mode = ReadMode::normal;
   Millis fresh_within{0};
   std::string_view after_token;  // AFTER's, empty: none
-  Monotonic waiting_since;       // since it was routed to Path::later first; 0: not yet
+  bool wrote_strong = false;     // the connection, ever: what WAIT asks for
+  bool wrote_eventual = false;
+  Monotonic waiting_since;  // since it was routed to Path::later first; 0: not yet
   std::span<const QueuedCommand> transaction;  // EXEC's commands
   std::shared_ptr<WatchSet> watched;           // WATCH fills it, EXEC checks it
 };
@@ -162,6 +165,14 @@ class Backend {
   /// what was gathered and completes what is done. Called once a turn of the
   /// loop in which anything was submitted.
   virtual void end_of_turn() = 0;
+
+  // -- What all sessions share, whatever their port.
+  Tally& tally() { return tally_; }
+  Pause& pause() { return pause_; }
+
+ private:
+  Tally tally_;
+  Pause pause_;
 };
 
 }  // namespace holdfast::server

@@ -228,6 +228,45 @@ void client_unblock(Session& session, Args args, Reply& reply) {
   reply.integer(ended ? 1 : 0);
 }
 
+/// Whether it may; else the reply says why not.
+bool may_pause(Session& session, Reply& reply) {
+  if (session.may_administer()) return true;
+  reply.error({Code::no_permission, "CLIENT PAUSE needs a service that administers"});
+  return false;
+}
+
+void client_pause(Session& session, Args args, Reply& reply) {
+  if (!may_pause(session, reply)) return;
+  Pause pause{.until = {}, .reads = true};
+  if (args.size() == 4) {
+    pause.reads = equals_nocase(args[3], "ALL");
+    if (!pause.reads && !equals_nocase(args[3], "WRITE")) {
+      return reply.error({Code::err, "CLIENT PAUSE mode must be WRITE or ALL"});
+    }
+  } else if (args.size() > 4) {
+    return command::wrong_arity("client|pause", reply);
+  }
+  const auto ms = parse_integer(args[2]);
+  if (!ms) return reply.error({Code::err, "timeout is not an integer or out of range"});
+  if (*ms < 0) return reply.error({Code::err, "timeout is negative"});
+  constexpr std::int64_t century_ms = 100LL * 365 * 24 * 3'600'000;
+  pause.until = session.context().backend->monotonic() + Millis(std::min(*ms, century_ms));
+  // A pause under way is made longer or stricter, never less.
+  Pause& now = session.context().backend->pause();
+  if (now.until > session.context().backend->monotonic()) {
+    pause.until = std::max(pause.until, now.until);
+    pause.reads = pause.reads || now.reads;
+  }
+  now = pause;
+  reply.ok();
+}
+
+void client_unpause(Session& session, Args, Reply& reply) {
+  if (!may_pause(session, reply)) return;
+  session.context().backend->pause() = {};
+  reply.ok();
+}
+
 void client_help(Session& session, Args args, Reply& reply) {
   write_help(session.context().commands, args[0], reply);
 }
@@ -261,11 +300,15 @@ constexpr Row rows[] = {
         "A line of facts for each connection", flag_admin),
     row("CLIENT NO-EVICT", 3, client_no_evict, "ON | OFF", "Accepted; nobody is evicted",
         flag_admin),
+    row("CLIENT PAUSE", -3, client_pause, "timeout [WRITE | ALL]",
+        "Let commands of keys wait for so many milliseconds: all of them, or those that change any",
+        flag_admin),
     row("CLIENT REPLY", 3, client_reply, "ON | OFF | SKIP",
         "Whether to answer, or not to answer the next command"),
     row("CLIENT SETINFO", 4, client_setinfo, "LIB-NAME name | LIB-VER version",
         "Which client library this is"),
     row("CLIENT SETNAME", 3, client_setname, "name", "Name the connection"),
+    row("CLIENT UNPAUSE", 2, client_unpause, "", "Let them go on", flag_admin),
     row("CLIENT UNBLOCK", -3, client_unblock, "client-id [TIMEOUT | ERROR]",
         "End another connection's wait, as if its time were over, or with an error", flag_admin),
 };

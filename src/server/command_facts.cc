@@ -10,6 +10,27 @@
 #include "server/command_syntax.h"
 
 namespace holdfast::server {
+
+bool changes_state(const Row& row) {
+  return row.access == Access::write || (row.flags & (flag_write_ids | flag_write_catalog)) != 0;
+}
+
+std::vector<std::string_view> categories_of(const Row& row) {
+  std::vector<std::string_view> categories;
+  if (changes_state(row)) categories.push_back("@write");
+  if (row.access == Access::read) categories.push_back("@read");
+  if (const auto category = category_of(row.group); !category.empty()) {
+    categories.push_back(category);
+  }
+  if ((row.flags & flag_admin) != 0) {
+    categories.push_back("@admin");
+    categories.push_back("@dangerous");
+  }
+  if (row.waits.timeout_at != 0) categories.push_back("@blocking");
+  categories.push_back((row.flags & flag_fast) != 0 ? "@fast" : "@slow");
+  return categories;
+}
+
 namespace {
 
 using command::redis_name;
@@ -28,10 +49,6 @@ constexpr FlagName flag_names[] = {
     {flag_no_multi, "no_multi"}, {flag_pubsub, "pubsub"},
 };
 
-bool changes_state(const Row& row) {
-  return row.access == Access::write || (row.flags & (flag_write_ids | flag_write_catalog)) != 0;
-}
-
 std::vector<std::string_view> flags_of(const Row& row) {
   std::vector<std::string_view> flags;
   if (changes_state(row)) flags.push_back("write");
@@ -42,24 +59,9 @@ std::vector<std::string_view> flags_of(const Row& row) {
   if (row.waits.timeout_at != 0) flags.push_back("blocking");
   // Where its keys are, one has to look at the arguments: at their number, or
   // at the command that it carries.
-  if (row.keys.count_at != 0 || row.access == Access::wrapper) flags.push_back("movablekeys");
+  if (row.keys.count_at != 0 || row.keys.among_options || row.access == Access::wrapper)
+    flags.push_back("movablekeys");
   return flags;
-}
-
-std::vector<std::string_view> categories_of(const Row& row) {
-  std::vector<std::string_view> categories;
-  if (changes_state(row)) categories.push_back("@write");
-  if (row.access == Access::read) categories.push_back("@read");
-  if (const auto category = category_of(row.group); !category.empty()) {
-    categories.push_back(category);
-  }
-  if ((row.flags & flag_admin) != 0) {
-    categories.push_back("@admin");
-    categories.push_back("@dangerous");
-  }
-  if (row.waits.timeout_at != 0) categories.push_back("@blocking");
-  categories.push_back((row.flags & flag_fast) != 0 ? "@fast" : "@slow");
-  return categories;
 }
 
 void write_words(const std::vector<std::string_view>& words, Reply& reply) {
@@ -217,6 +219,7 @@ void write_help(const CommandTable& commands, std::string_view name, Reply& repl
 std::string_view category_of(std::string_view group) {
   static constexpr std::pair<std::string_view, std::string_view> categories[] = {
       {"string", "@string"},
+      {"bitmap", "@bitmap"},
       {"hash", "@hash"},
       {"set", "@set"},
       {"sorted-set", "@sortedset"},

@@ -27,6 +27,11 @@ void write_docs(const CommandGroup& group, Reply& reply);
 /// "CLIENT HELP": the subcommands with their arguments and summaries.
 void write_help(const CommandTable& commands, std::string_view name, Reply& reply);
 
+/// Whether the command may change keys, keyspaces or services.
+bool changes_state(const Row& row);
+/// The ACL categories that a command is in, each with its @, as COMMAND INFO tells them.
+std::vector<std::string_view> categories_of(const Row& row);
+
 /// Redis' ACL category of a command group, with the @; empty: none.
 std::string_view category_of(std::string_view group);
 

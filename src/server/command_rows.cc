@@ -51,7 +51,7 @@ void command_info(Session& session, Args args, Reply& reply) {
     if (const auto group = named_group(commands, groups, name)) {
       write_info(*group, reply);
     } else {
-      reply.null_array();
+      reply.null();
     }
   }
 }
@@ -177,9 +177,9 @@ constexpr Row rows[] = {
     row("COMMAND COUNT", 2, command_count, "", "How many commands there are"),
     row("COMMAND DOCS", -2, command_docs, "[command-name [command-name ...]]",
         "Documentation of commands"),
-    row("COMMAND GETKEYS", -3, command_getkeys, "command [arg ...]",
+    row("COMMAND GETKEYS", -4, command_getkeys, "command [arg ...]",
         "The keys of a command line, also of one that ONCE, LOCAL, FRESH or AFTER carries"),
-    row("COMMAND GETKEYSANDFLAGS", -3, command_getkeysandflags, "command [arg ...]",
+    row("COMMAND GETKEYSANDFLAGS", -4, command_getkeysandflags, "command [arg ...]",
         "The keys of a command line and what is done to them"),
     row("COMMAND HELP", 2, command_help, "", "What COMMAND offers"),
     row("COMMAND INFO", -2, command_info, "[command-name [command-name ...]]",

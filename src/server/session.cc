@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "command/parse.h"
+#include "server/command_facts.h"
 
 namespace holdfast::server {
 namespace {
@@ -217,6 +218,7 @@ bool Session::run(Args args) {
     row = *found;
   }
   last_command_ = row;
+  context_.backend->tally().called(*row);
   if (services_seen_ != context_.backend->services_version()) look_at_services();
   if (must_sign_in_ && (row->flags & flag_no_auth) == 0) {
     return refuse({Code::no_auth, "Authentication required."});
@@ -259,6 +261,10 @@ bool Session::run_session(const Row& row, Args args) {
   if ((row.flags & flag_immediate) == 0 && !replies_.quiet()) return wait_for(Wait::quiet);
   Reply reply(replies_.open());
   row.session(*this, args, reply);
+  if (reply.is_error()) {
+    context_.backend->tally().failed(row);
+    context_.backend->tally().answered_error(reply.written());
+  }
   replies_.close(shape_of(row));
   return true;
 }
@@ -315,14 +321,32 @@ bool Session::queue(const Row& row, Args args) {
 
 bool Session::refuse(const Error& error) {
   transaction_.spoiled = transaction_.open;
+  if (last_command_ != nullptr) context_.backend->tally().refused(*last_command_);
   return answer(error);
 }
 
 bool Session::answer(const Error& error) {
   ++context_.commands_refused;
-  Reply(replies_.open()).error(error);
+  Reply reply(replies_.open());
+  reply.error(error);
+  context_.backend->tally().answered_error(reply.written());
   replies_.close(Shape{.silent = silent()});
   return true;
+}
+
+bool Session::is_paused(const Row& row) const {
+  const Pause& pause = context_.backend->pause();
+  if (pause.until == Monotonic{} || context_.backend->monotonic() >= pause.until) return false;
+  if (pause.reads) return true;
+  if (&row != context_.exec) return changes_state(row);
+  return std::ranges::any_of(transaction_.commands,
+                             [](const QueuedCommand& c) { return changes_state(*c.row); });
+}
+
+void Session::note_write(const Row& row, Path path) {
+  if (only_reads(row) || row.access == Access::node) return;
+  wrote_strong_ = wrote_strong_ || path == Path::strong;
+  wrote_eventual_ = wrote_eventual_ || path == Path::eventual;
 }
 
 bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape) {
@@ -331,6 +355,7 @@ bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const
                                           " waits, which over HTTP nothing does: ask for what is "
                                           "there, or wait over RESP"});
   }
+  if (is_paused(row)) return wait_for(Wait::node);
   request_.row = &row;
   request_.args = args;
   request_.caller = caller_;
@@ -341,6 +366,8 @@ bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const
   request_.fresh_within = wrapping.fresh_within;
   request_.after_token = wrapping.after_token;
   request_.waiting_since = waiting_since_;
+  request_.wrote_strong = wrote_strong_;
+  request_.wrote_eventual = wrote_eventual_;
   const Result<Path> path = context_.backend->route(request_);
   if (path && *path == Path::later) {
     if (waiting_since_ == Monotonic{}) waiting_since_ = context_.backend->monotonic();
@@ -351,10 +378,15 @@ bool Session::forward(const Row& row, Args args, const Wrapping& wrapping, const
   if (request_.behind && (*path != path_ || *path == Path::immediate)) {
     return wait_for(Wait::quiet);
   }
+  note_write(row, *path);
   Reply now(replies_.open());
   const Ticket ticket{ticket_connection_, replies_.next_sequence()};
   if (cache_ != nullptr) cache_->handing_over(request_);
   if (context_.backend->submit(request_, ticket, *path, now)) {
+    if (now.is_error()) {
+      context_.backend->tally().failed(row);
+      context_.backend->tally().answered_error(now.written());
+    }
     replies_.close(shape);
     return true;
   }
@@ -458,6 +490,7 @@ void Session::complete(std::uint64_t sequence, std::string_view canonical_reply,
     blocked_.reset();
     arrivals_.begin_now(context_.backend->monotonic());
   }
+  if (canonical_reply.starts_with('-')) context_.backend->tally().answered_error(canonical_reply);
   replies_.complete(sequence, canonical_reply, replay);
   // Requests stop at the limit, so this much can only come of replies that
   // were under way together.

@@ -233,6 +233,8 @@ class Session final : public Conversation, public Subscriber {
   bool forward(const Row& row, Args args, const Wrapping& wrapping, const Shape& shape);
 
   void look_at_services();
+  bool is_paused(const Row& row) const;
+  void note_write(const Row& row, Path path);
   bool silent() const { return reply_mode_ == ReplyMode::off || skip_; }
   Shape shape_of(const Row& row) const;
   Shape shape_of_exec() const;
@@ -258,6 +260,8 @@ class Session final : public Conversation, public Subscriber {
   Monotonic waiting_since_;               // Wait::node; 0: it is not
   std::optional<std::uint64_t> blocked_;  // the request that waits for something to take
   Path path_ = Path::immediate;           // of what is under way; immediate: nothing may join it
+  bool wrote_strong_ = false;
+  bool wrote_eventual_ = false;
   std::string_view why_cut_;
 
   Transaction transaction_;

@@ -103,6 +103,56 @@ TEST(ClientReply, SkipHoldsForARequestThatHadToWait) {
   EXPECT_EQ(talk.complete_all(), "$7\r\nSET a 1\r\n$9\r\nINCR ev:b\r\n");
 }
 
+TEST(ClientPause, HoldsCommandsOfKeysUntilItsTimeIsUp) {
+  Talk talk;
+  EXPECT_EQ(talk.line("CLIENT PAUSE 100"), "+OK\r\n");
+  EXPECT_EQ(talk.say("PING\r\nGET a\r\nSET b 1\r\n"), "+PONG\r\n");
+  EXPECT_TRUE(talk.session.waits_for_node());
+  talk.backend.time += Millis(99);
+  talk.session.resume();
+  EXPECT_TRUE(talk.session.waits_for_node());
+  talk.backend.time += Millis(1);
+  talk.session.resume();
+  EXPECT_EQ(fake::hear(talk.session), "$5\r\nGET a\r\n$7\r\nSET b 1\r\n");
+}
+
+TEST(ClientPause, OfWritesLetsReadsPass) {
+  Talk talk;
+  Session& other = talk.world.connect();
+  EXPECT_EQ(talk.line("CLIENT PAUSE 1000 WRITE"), "+OK\r\n");
+  EXPECT_EQ(talk.say("GET a\r\nMULTI\r\nGET a\r\nEXEC\r\n"),
+            "$5\r\nGET a\r\n+OK\r\n+QUEUED\r\n$4\r\nEXEC\r\n");
+  EXPECT_EQ(talk.say("MULTI\r\nSET a 1\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n");
+  EXPECT_TRUE(talk.session.waits_for_node());
+  // A later one is never shorter, nor less.
+  fake::feed(other, "CLIENT PAUSE 1\r\nGET a\r\n");
+  EXPECT_EQ(fake::hear(other), "+OK\r\n");
+  EXPECT_TRUE(other.waits_for_node());
+  talk.backend.pause() = {};
+  talk.session.resume();
+  other.resume();
+  EXPECT_EQ(fake::hear(talk.session), "$4\r\nEXEC\r\n");
+  EXPECT_EQ(fake::hear(other), "$5\r\nGET a\r\n");
+}
+
+TEST(Tally, CountsCallsRefusalsAndErrors) {
+  Talk talk;
+  talk.say("GET a\r\nGET b\r\nGET no:a\r\nSELECT 1\r\nNOSUCH\r\n");
+  talk.backend.reply = "-WRONGTYPE no\r\n";
+  talk.line("GET c");
+  talk.backend.answers_at_once = false;
+  talk.line("SET c 1");
+  talk.complete_all();
+  const Tally& tally = talk.backend.tally();
+  const Row* const get = talk.world.context.commands.find("GET");
+  EXPECT_EQ(tally.calls().at(get).calls, 4U);
+  EXPECT_EQ(tally.calls().at(get).failed, 1U);
+  EXPECT_EQ(tally.errors().at("WRONGTYPE"), 2U);
+  EXPECT_EQ(tally.errors().at("ERR"), 2U);
+  EXPECT_EQ(tally.errors().at("NOID"), 1U);
+  EXPECT_EQ(tally.errors_answered(), 5U);
+}
+
 TEST(Client, NamesAndLabels) {
   Talk talk;
   EXPECT_EQ(talk.line("CLIENT ID"), ":1\r\n");
@@ -208,7 +258,7 @@ TEST(Command, InfoSaysWhatTheRowSays) {
   EXPECT_THAT(
       talk.line("COMMAND INFO get"),
       StartsWith("*1\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"));
-  EXPECT_EQ(talk.line("COMMAND INFO nosuch"), "*1\r\n*-1\r\n");
+  EXPECT_EQ(talk.line("COMMAND INFO nosuch"), "*1\r\n$-1\r\n");
   EXPECT_THAT(talk.line("COMMAND LIST FILTERBY PATTERN hge*"), HasSubstr("$7\r\nhgetall\r\n"));
   EXPECT_EQ(talk.line("COMMAND LIST FILTERBY ODD x"), "-ERR syntax error\r\n");
   const auto groups = command_groups(fake::commands());
@@ -225,9 +275,11 @@ TEST(Command, GetkeysLooksThroughTheWrappers) {
   EXPECT_EQ(talk.line("COMMAND GETKEYS ONCE id INCRBY likes:42 1"), "*1\r\n$8\r\nlikes:42\r\n");
   EXPECT_EQ(talk.line("COMMAND GETKEYS AFTER t LOCAL MGET a b"), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
   EXPECT_EQ(talk.line("COMMAND GETKEYS OBJECT ENCODING k"), "*1\r\n$1\r\nk\r\n");
-  EXPECT_EQ(talk.line("COMMAND GETKEYS PING"), "-ERR The command has no key arguments\r\n");
+  EXPECT_EQ(talk.line("COMMAND GETKEYS PING"),
+            "-ERR wrong number of arguments for 'command|getkeys' command\r\n");
+  EXPECT_EQ(talk.line("COMMAND GETKEYS PING x"), "-ERR The command has no key arguments\r\n");
   EXPECT_EQ(talk.line("COMMAND GETKEYS nosuch k"), "-ERR Invalid command specified\r\n");
-  EXPECT_EQ(talk.line("COMMAND GETKEYS GET"),
+  EXPECT_EQ(talk.line("COMMAND GETKEYS GET a b"),
             "-ERR Invalid number of arguments specified for command\r\n");
   EXPECT_THAT(talk.line("COMMAND GETKEYS ONCE \"a b\" INCR k"), StartsWith("-ERR a request id"));
   EXPECT_EQ(talk.line("COMMAND GETKEYSANDFLAGS GET k"),

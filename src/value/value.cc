@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "value/value.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <utility>
@@ -141,6 +142,18 @@ std::string_view Value::text(IntegerText& room) const {
 std::size_t Value::text_bytes() const {
   IntegerText room;
   return text(room).size();
+}
+
+void Value::edit_text(std::size_t bytes_min, absl::FunctionRef<void(std::span<char>)> edit) {
+  auto* text = std::get_if<SmallString>(&held_);
+  if (text == nullptr || text->size() < bytes_min) {
+    IntegerText room;
+    const std::string_view old = this->text(room);
+    held_ = SmallString::padded(old, std::max(old.size(), bytes_min));
+    text = &std::get<SmallString>(held_);
+  }
+  edit(text->bytes());
+  if (const auto number = parse_integer(text->view())) held_ = *number;
 }
 
 Hash& Value::as_hash() {

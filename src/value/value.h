@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/functional/function_ref.h>
+
 #include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -57,6 +60,9 @@ class Value {
   /// The text; lives as long as this value and `room`.
   std::string_view text(IntegerText& room) const;
   std::size_t text_bytes() const;
+  /// Has `edit` change the text's bytes in place, lengthened by zeros to `bytes_min` where it is
+  /// shorter. O(1) and `edit`, or O(bytes) where it is lengthened or was an integer.
+  void edit_text(std::size_t bytes_min, absl::FunctionRef<void(std::span<char>)> edit);
 
   // The other types, each only on its own (asserted).
   Hash& as_hash();

@@ -22,6 +22,32 @@ std::string stored(const Value& value) {
   return out;
 }
 
+// What is a canonical integer is kept as one, whichever way it came to be: a stored text that reads
+// as an integer is damage.
+TEST(Value, ATextEditedInPlaceIsWhatItWouldBeMadeAnew) {
+  const auto edited = [](std::string_view before, std::size_t bytes_min, std::size_t at,
+                         char byte) {
+    Value value = Value::string(before);
+    value.edit_text(bytes_min, [&](std::span<char> bytes) { bytes[at] = byte; });
+    return value;
+  };
+  for (const std::size_t length : {0U, 1U, 2U, 14U, 15U, 16U, 19U, 20U, 40U}) {
+    const std::string digits(length, '7');
+    for (const std::size_t bytes_min : {1U, 15U, 16U, 20U, 41U}) {
+      for (const char byte : {'8', 'x', '-', '\0'}) {
+        std::string wanted = digits;
+        wanted.resize(std::max(length, bytes_min), '\0');
+        wanted[0] = byte;
+        const Value value = edited(digits, bytes_min, 0, byte);
+        IntegerText room;
+        EXPECT_EQ(value.text(room), wanted);
+        EXPECT_EQ(value.as_integer(), parse_integer(wanted));
+        EXPECT_EQ(stored(value), stored(Value::string(wanted)));
+      }
+    }
+  }
+}
+
 TEST(Integers, AreReadAsRedisReadsThem) {
   EXPECT_EQ(parse_integer("0"), 0);
   EXPECT_EQ(parse_integer("-1"), -1);
