@@ -184,7 +184,9 @@ server::Subscriptions& Requests::subscriptions() {
   return parts_.node.messages().subscriptions();
 }
 
-void Requests::subscriptions_changed() {}
+void Requests::subscriptions_changed() {
+  if (MeshSide* const mesh = parts_.node.mesh()) mesh->mesh().set_listens(subscriptions().any());
+}
 
 Error Requests::not_the_owner(const Keyspace& keyspace, ServiceId caller) const {
   return permissions::not_the_owner(parts_.keyspaces.services(),

@@ -25,7 +25,6 @@ Settings::Settings()
              {"lua-time-limit", "5000"},
              {"maxmemory-policy", "noeviction"},
              {"maxmemory-samples", "5"},
-             {"notify-keyspace-events", ""},
              {"proto-max-bulk-len", "536870912"},
              {"repl-diskless-sync", "yes"},
              {"save", ""},

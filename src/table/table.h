@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -69,6 +70,10 @@ class Table {
 
   /// The earliest expiry set; nothing when there is none. O(1).
   std::optional<Instant> next_expiry() const;
+  /// Visits the keys that are there whose time is after `after` and not after `until`, in the order
+  /// of their times. O(such keys).
+  void for_each_due(Instant after, Instant until,
+                    const std::function<void(std::string_view key)>& each) const;
   /// Erases up to `max` keys that are due; calls `each` with every one before.
   std::size_t expire(Instant now, std::size_t max,
                      const std::function<void(std::string_view key)>& each);
@@ -91,9 +96,13 @@ class Table {
     virtual void changed(std::string_view key) = 0;
     /// All keys are gone.
     virtual void cleared() = 0;
+    /// The same as changed(), of what may still be taken back; what is kept is told again.
+    virtual void changed_so_far(std::string_view /*key*/) {}
   };
   /// null: nobody listens, which costs nothing. It must live as long as it is set.
   void set_listener(Listener* listener) { listener_ = listener; }
+  /// The same; who listened before.
+  Listener* exchange_listener(Listener* listener) { return std::exchange(listener_, listener); }
 
   // -- Walking
   using Visit = std::function<void(std::string_view key, const Value& value)>;
@@ -136,7 +145,8 @@ class Table {
   struct Impl;
   class Undo;
   void tell(std::string_view key) {
-    if (listener_ != nullptr && undo_ == nullptr) listener_->changed(key);
+    if (listener_ == nullptr) return;
+    undo_ == nullptr ? listener_->changed(key) : listener_->changed_so_far(key);
   }
 
   std::unique_ptr<Impl> impl_;
