@@ -86,6 +86,7 @@ class ProcessFront final : public server::Front, public server::Clients {
     for (auto& [number, talk] : talks_) each(talk->session);
   }
   void kill(server::Session& session) override { session.cut("CLIENT KILL"); }
+  void touch(server::Session&) override {}  // flush() looks at all
 
  private:
   struct Talk {

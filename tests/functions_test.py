@@ -342,7 +342,8 @@ def commands_that_are_no_functions_business():
     with node() as (_, client):
         client("FUNCTION", "LOAD",
                library("strong", f="return redis.call(unpack(args))", g="return redis.pcall(unpack(args)).err"))
-        commands = [text for text in names_without_keys(client)]
+        # PUBLISH tells others: pubsub_test.py
+        commands = [text for text in names_without_keys(client) if text.lower() not in ("publish", "spublish")]
         check(len(commands) > 60, f"only {len(commands)} commands name no key")
         for name in (*commands, "SUBSCRIBE", "EVAL", "SELECT", "NOSUCH", "", "FUNCTION", "ONCE"):
             for more in ((), ("1",), ("1", "2"), ("strong:a", "1", "2")):

@@ -228,7 +228,8 @@ constexpr Row rows[] = {
      .summary = "Read and change integers of any width within a string",
      .complexity = "O(operations), and O(bytes of the string) where it grows",
      .on_eventual = "needs a strong keyspace: it rewrites the string that it found, and concurrent "
-                    "ones would lose each other's part; BITFIELD_RO reads"},
+                    "ones would lose each other's part; BITFIELD_RO reads",
+     .event = "setbit"},
     {.name = "BITFIELD_RO",
      .code = 466,
      .arity = -2,

@@ -90,15 +90,19 @@ void setbit(Context& ctx, Args args, Reply& reply) {
   if (args[3] != "0" && args[3] != "1") {
     return reply.raw_error("ERR bit is not an integer or out of range");
   }
-  if (!find_string(ctx.table, args[1], ctx.now, reply)) return;
-  bool old = false;
+  const bool wanted = args[3] == "1";
+  IntegerText room;
+  const auto text = find_text(ctx.table, args[1], ctx.now, room, reply);
+  if (!text) return;
+  const bool is_there = *offset / 8 < text->size();
+  const bool old = is_there && bit_at(*text, *offset);
+  reply.integer(old ? 1 : 0);
+  if (is_there && old == wanted) return;  // nothing changes
   edit_string(ctx, args[1], *offset / 8 + 1, [&](std::span<char> bytes) {
     char& byte = bytes[*offset / 8];
     const auto mask = static_cast<char>(1U << (7 - *offset % 8));
-    old = (byte & mask) != 0;
-    byte = static_cast<char>(args[3] == "1" ? byte | mask : byte & ~mask);
+    byte = static_cast<char>(wanted ? byte | mask : byte & ~mask);
   });
-  reply.integer(old ? 1 : 0);
 }
 
 void getbit(Table& table, Instant now, Args args, Reply& reply) {
@@ -287,7 +291,8 @@ constexpr Row rows[] = {
      .syntax = "<AND | OR | XOR | NOT> destination key [key ...]",
      .summary = "Combine strings bit by bit into a key; reply its length",
      .complexity = "O(bytes of all)",
-     .on_eventual = rewrites_a_part},
+     .on_eventual = rewrites_a_part,
+     .event = "set"},
 };
 
 }  // namespace

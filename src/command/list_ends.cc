@@ -92,7 +92,7 @@ void rpoplpush(Context& ctx, Args args, Reply& reply) {
 
 constexpr Row row(const char* name, std::uint16_t code, int arity, KeySpec keys,
                   std::uint32_t flags, WriteFunction function, const char* syntax,
-                  const char* summary, const char* complexity) {
+                  const char* summary, const char* complexity, const char* event = "") {
   return {.name = name,
           .code = code,
           .arity = arity,
@@ -105,7 +105,8 @@ constexpr Row row(const char* name, std::uint16_t code, int arity, KeySpec keys,
           .syntax = syntax,
           .summary = summary,
           .complexity = complexity,
-          .on_eventual = taken_by_no_one_else};
+          .on_eventual = taken_by_no_one_else,
+          .event = event};
 }
 
 constexpr KeySpec two_keys{1, 2, 1};
@@ -119,7 +120,7 @@ constexpr Row rows[] = {
         "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
         "Take an item off an end of a list and put it to an end of another", "O(1)"),
     row("RPOPLPUSH", 415, 3, two_keys, flag_denyoom, rpoplpush, "source destination",
-        "Take the last item of a list and put it in front of another", "O(1)"),
+        "Take the last item of a list and put it in front of another", "O(1)", "rpop lpush"),
     row("LMPOP", 416, -4, counted_keys, flag_none, lmpop,
         "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
         "Take items out of the first of several lists that is there", "O(keys + items taken)"),

@@ -89,7 +89,8 @@ bool move_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
 
 constexpr Row row(const char* name, std::uint16_t code, int arity, KeySpec keys,
                   std::uint32_t flags, WriteFunction function, UnchangedFunction finds_nothing,
-                  Waits waits, const char* syntax, const char* summary, const char* complexity) {
+                  Waits waits, const char* syntax, const char* summary, const char* complexity,
+                  const char* event = "") {
   return {.name = name,
           .code = code,
           .arity = arity,
@@ -104,7 +105,8 @@ constexpr Row row(const char* name, std::uint16_t code, int arity, KeySpec keys,
           .syntax = syntax,
           .summary = summary,
           .complexity = complexity,
-          .on_eventual = taken_by_no_one_else};
+          .on_eventual = taken_by_no_one_else,
+          .event = event};
 }
 
 constexpr KeySpec all_but_last{1, -2, 1};
@@ -116,17 +118,18 @@ constexpr Waits for_source{.timeout_at = -1, .type = Type::list, .at_first_key_o
 constexpr Row rows[] = {
     row("BLPOP", 434, -3, all_but_last, flag_noscript, pop<End::left>, pop_finds_nothing, for_any,
         "key [key ...] timeout", "Take the first item of the first list that is there, or wait",
-        "O(keys)"),
+        "O(keys)", "lpop"),
     row("BRPOP", 435, -3, all_but_last, flag_noscript, pop<End::right>, pop_finds_nothing, for_any,
         "key [key ...] timeout", "Take the last item of the first list that is there, or wait",
-        "O(keys)"),
+        "O(keys)", "rpop"),
     row("BLMOVE", 436, 6, two_keys, flag_denyoom | flag_noscript, move, move_finds_nothing,
         for_source, "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
         "Take an item off an end of a list, or wait for one, and put it to an end of another",
         "O(1)"),
     row("BRPOPLPUSH", 437, 4, two_keys, flag_denyoom | flag_noscript, move, move_finds_nothing,
         for_source, "source destination timeout",
-        "Take the last item of a list, or wait for one, and put it in front of another", "O(1)"),
+        "Take the last item of a list, or wait for one, and put it in front of another", "O(1)",
+        "rpop lpush"),
     row("BLMPOP", 438, -5, {.count_at = 2}, flag_none, pop_many, pop_many_finds_nothing, for_many,
         "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
         "Take items out of the first of several lists that is there, or wait",

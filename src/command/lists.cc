@@ -109,7 +109,7 @@ void ltrim(Context& ctx, Args args, Reply& reply) {
 
 constexpr Row row(const char* name, std::uint16_t code, int arity, std::uint32_t flags,
                   WriteFunction function, const char* syntax, const char* summary,
-                  const char* complexity) {
+                  const char* complexity, const char* event = "") {
   return {.name = name,
           .code = code,
           .arity = arity,
@@ -122,7 +122,8 @@ constexpr Row row(const char* name, std::uint16_t code, int arity, std::uint32_t
           .syntax = syntax,
           .summary = summary,
           .complexity = complexity,
-          .on_eventual = order_is_agreed};
+          .on_eventual = order_is_agreed,
+          .event = event};
 }
 
 constexpr std::uint32_t quick_and_grows = flag_fast | flag_denyoom;
@@ -133,11 +134,11 @@ constexpr Row rows[] = {
     row("RPUSH", 409, -3, quick_and_grows, push_items<End::right>, "key element [element ...]",
         "Put items behind a list's last", "O(items added)"),
     row("LPUSHX", 410, -3, quick_and_grows, push_where_there<End::left>,
-        "key element [element ...]", "Put items in front of a list that is there",
-        "O(items added)"),
+        "key element [element ...]", "Put items in front of a list that is there", "O(items added)",
+        "lpush"),
     row("RPUSHX", 411, -3, quick_and_grows, push_where_there<End::right>,
         "key element [element ...]", "Put items behind the last of a list that is there",
-        "O(items added)"),
+        "O(items added)", "rpush"),
     row("LSET", 417, 4, flag_denyoom, lset, "key index element",
         "Put another item where one is, a negative index from the end", "O(log N)"),
     row("LINSERT", 418, 5, flag_denyoom, linsert, "key <BEFORE | AFTER> pivot element",

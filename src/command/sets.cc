@@ -189,7 +189,7 @@ void smove(Context& ctx, Args args, Reply& reply) {
   if (!(*from)->contains(member)) return reply.integer(0);
   reply.integer(1);
   if (args[1] == args[2]) return;
-  set_to_fill(ctx, args[2], reply)->insert(member);
+  if (!contains(*to, member)) set_to_fill(ctx, args[2], reply)->insert(member);
   Set& source = ctx.table.change(args[1], ctx.now)->as_set();
   source.erase(member);
   erase_if_empty(ctx, args[1], source);
@@ -346,7 +346,8 @@ constexpr Row rows[] = {
      .syntax = "source destination member",
      .summary = "Move a member from one set to another",
      .complexity = "O(1)",
-     .on_eventual = "needs a strong keyspace: it promises that the member is in one of the two"},
+     .on_eventual = "needs a strong keyspace: it promises that the member is in one of the two",
+     .event = "srem sadd"},
     {.name = "SSCAN",
      .code = 309,
      .arity = -3,

@@ -267,7 +267,8 @@ constexpr Row rows[] = {
      .summary = "The elements of a list, set or sorted set in order, or what keys named after them "
                 "hold; keys of other keyspaces count as missing",
      .complexity = "O(N + M log M), N elements, M of them told",
-     .on_eventual = "this replica's view; STORE needs a strong keyspace"},
+     .on_eventual = "this replica's view; STORE needs a strong keyspace",
+     .event = "sortstore"},
     {.name = "SORT_RO",
      .code = 471,
      .arity = -2,

@@ -325,7 +325,8 @@ constexpr Row rows[] = {
      .summary = "Add to a member's score; reply the new one",
      .complexity = "O(log N)",
      .on_eventual = "every increment with a distinct id counts once; the reply is this replica's "
-                    "view; other numbers than integers below 2^53 need a strong keyspace"},
+                    "view; other numbers than integers below 2^53 need a strong keyspace",
+     .event = "zincr"},
     {.name = "ZREM",
      .code = 342,
      .arity = -3,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "command/test_world.h"
@@ -36,6 +37,12 @@ class RealRedis {
   ~RealRedis();
 
   ReplyTree run(const Line& line);
+  /// What is answered by pushes alone.
+  void send(const Line& line);
+  /// Another connection to the same server, which must live longer.
+  std::unique_ptr<RealRedis> another() const;
+  /// What came unasked before the replies, since this was asked last.
+  std::vector<ReplyTree> take_pushes() { return std::exchange(pushes_, {}); }
 
  private:
   RealRedis() = default;
@@ -48,6 +55,7 @@ class RealRedis {
   int pid_ = -1;
   int socket_ = -1;
   std::string received_;
+  std::vector<ReplyTree> pushes_;
 };
 
 }  // namespace holdfast::command

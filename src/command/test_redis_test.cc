@@ -43,6 +43,7 @@ std::optional<ReplyTree> try_parse(std::string_view& bytes) {
     case '*':
     case '~':
     case '%':
+    case '>':
       tree.text.clear();
       if (n < 0) tree.kind = '_';
       for (std::int64_t i = 0; i < n * (tree.kind == '%' ? 2 : 1); ++i) {
@@ -161,6 +162,13 @@ RealRedis::~RealRedis() {
   if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 
+std::unique_ptr<RealRedis> RealRedis::another() const {
+  std::unique_ptr<RealRedis> made(new RealRedis);
+  HF_ASSERT(made->connect_to(folder_ + "/socket"));
+  made->run({"HELLO", "3"});
+  return made;
+}
+
 void RealRedis::fill() {
   char bytes[16384];
   const auto n = ::recv(socket_, bytes, sizeof(bytes), 0);
@@ -168,7 +176,7 @@ void RealRedis::fill() {
   received_.append(bytes, static_cast<std::size_t>(n));
 }
 
-ReplyTree RealRedis::run(const Line& line) {
+void RealRedis::send(const Line& line) {
   std::string request = "*" + std::to_string(line.size()) + "\r\n";
   for (const std::string& word : line) {
     request += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
@@ -178,11 +186,17 @@ ReplyTree RealRedis::run(const Line& line) {
     HF_ASSERT(n > 0);
     sent += static_cast<std::size_t>(n);
   }
+}
+
+ReplyTree RealRedis::run(const Line& line) {
+  send(line);
   for (;;) {
     std::string_view bytes = received_;
     if (auto tree = try_parse(bytes)) {
       received_.erase(0, received_.size() - bytes.size());
-      return *tree;
+      if (tree->kind != '>') return *tree;
+      pushes_.push_back(*std::move(tree));
+      continue;
     }
     fill();
   }

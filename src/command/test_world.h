@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "command/dump.h"
+#include "command/key_events.h"
 #include "command/lookup.h"
 #include "command/table.h"
 
@@ -130,6 +131,9 @@ class World {
  public:
   World() : store_(make_memory_store()), table_(KeyspaceId{1}, *store_), replica_(table_) {}
 
+  /// Told of what strong writes do to keys; null: nobody is.
+  key_events::Sink* events = nullptr;
+
   Table& table() { return table_; }
   const std::vector<LoneReplica::Seen>& effects() const { return replica_.seen; }
   void forget_effects() { replica_.seen.clear(); }
@@ -138,6 +142,7 @@ class World {
   std::string strong(const Line& line, Instant now, std::uint64_t seed = 1) {
     return run(line, now, [&](const Row& row, Args args, Reply& reply) {
       if (row.access == Access::read) return row.read(table_, now, args, reply);
+      const key_events::OfCommand told(events, table_, now, row, args, reply);
       Context context{table_, now, seed};
       std::string early;
       Reply said(early);

@@ -105,19 +105,25 @@ class Messages final : public MessageSink {
 class Replica::Impl::Sink : public EffectSink {
  public:
   Sink(Impl& impl, Table& table, const OperationHead& head)
-      : impl_(impl), table_(table), head_(head), alone_(impl.stability.alone()) {}
+      : impl_(impl),
+        table_(table),
+        head_(head),
+        told_(impl.host.key_events(head.keyspace), table, head.time.wall()),
+        alone_(impl.stability.alone()) {}
 
   void emit(const Effect& effect) override {
     MergedEffect emitted{effect};
     if (effect.kind == EffectKind::expire)
       emitted.effect.number = std::max<std::int64_t>(effect.number, 0);  // as an entry holds it
     if (effects_ == 0) begin();
+    told_.before(effect);
     const bool direct = alone_ && !impl_.open.is_open(head_.keyspace, effect.key) &&
                         apply_direct_here(table_, now(), emitted);
     if (!direct) {
       mark_fresh(emitted, table_.find(effect.key, now()) != nullptr);
       impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
     }
+    told_.after(effect);
     impl_.entry.effect(emitted);
     ++effects_;
   }
@@ -157,6 +163,7 @@ class Replica::Impl::Sink : public EffectSink {
   Impl& impl_;
   Table& table_;
   const OperationHead& head_;
+  key_events::OfEffects told_;
   UnstableOperation* operation_ = nullptr;
   std::uint32_t effects_ = 0;
   bool alone_;

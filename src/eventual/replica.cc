@@ -174,14 +174,18 @@ void Replica::Impl::merge_operation(const Try& one, std::string_view effects) {
 
   const bool alone = stability.alone();
   UnstableOperation* operation = alone ? nullptr : &open.add(one);
+  key_events::OfEffects events(host.key_events(one.head.keyspace), state->table, wall);
   EffectReader reader(effects);
   MergedEffect effect;
   for (std::uint32_t index = 0; reader.next(effect); ++index) {
-    if (alone && !open.is_open(one.head.keyspace, effect.effect.key) &&
-        apply_direct(state->table, effect))
-      continue;
-    if (operation == nullptr) operation = &open.add(one);
-    open.apply(*operation, state->table, effect, index, Arrival::remote);
+    events.before(effect.effect);
+    const bool direct = alone && !open.is_open(one.head.keyspace, effect.effect.key) &&
+                        apply_direct(state->table, effect);
+    if (!direct) {
+      if (operation == nullptr) operation = &open.add(one);
+      open.apply(*operation, state->table, effect, index, Arrival::remote);
+    }
+    events.after(effect.effect);
   }
   if (alone && operation != nullptr) open.fold(SIZE_MAX);
 }

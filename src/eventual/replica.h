@@ -14,6 +14,7 @@
 #include "base/reply.h"
 #include "base/ticket.h"
 #include "base/units.h"
+#include "command/key_events.h"
 #include "command/table.h"
 #include "dedup/id_table.h"
 #include "eventual/clock.h"
@@ -53,6 +54,8 @@ class Host {
   /// What a local operation tells, and whether it may: as strong::Host's.
   virtual Status may_publish(ServiceId /*service*/, std::string_view /*channel*/) { return {}; }
   virtual void publish(const Message& /*message*/) {}
+  /// Who is told of keys that operations change, wherever they came from; null: nobody.
+  virtual key_events::Sink* key_events(KeyspaceId /*keyspace*/) { return nullptr; }
   /// Whose the keyspace is; nobody's: it has no owner.
   virtual ServiceId owner_of(KeyspaceId /*keyspace*/) { return {}; }
   /// A local operation has called a function. See CallWatch::called.

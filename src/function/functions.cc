@@ -11,7 +11,7 @@ namespace holdfast::function {
 namespace {
 
 /// A function's commands, on its own keyspace.
-class OwnKeyspace final : public Commands, private MessageSink {
+class OwnKeyspace final : public Commands, private MessageSink, private key_events::Sink {
  public:
   explicit OwnKeyspace(const Surroundings& on) : on_(on), seeds_(on.seed) {}
 
@@ -24,6 +24,7 @@ class OwnKeyspace final : public Commands, private MessageSink {
   /// What was told is told, now that it is known that the call ended well.
   void publish_all() {
     for (const Told& told : told_) on_.messages->publish({told.kind, told.channel, told.text});
+    for (const Event& one : events_) on_.events->happened(one.kind, one.event, one.key);
   }
 
  private:
@@ -32,6 +33,15 @@ class OwnKeyspace final : public Commands, private MessageSink {
     std::string channel;
     std::string text;
   };
+
+  struct Event {
+    key_events::Kind kind;
+    std::string event;
+    std::string key;
+  };
+  void happened(key_events::Kind kind, std::string_view event, std::string_view key) override {
+    events_.push_back({kind, std::string(event), std::string(key)});
+  }
 
   Status check(const Message& message) const override {
     if (told_bytes_ + message.channel.size() + message.text.size() > limits::message_bytes_max)
@@ -71,6 +81,8 @@ class OwnKeyspace final : public Commands, private MessageSink {
     }
     if (!writes) return row->read(on_.table, on_.now, args, reply);
     if (on_.write) return on_.write(*row, args, reply);
+    const key_events::OfCommand told(on_.events == nullptr ? nullptr : this, on_.table, on_.now,
+                                     *row, args, reply);
     Context context{on_.table, on_.now, seeds_.next()};
     row->strong(context, args, reply);
   }
@@ -79,6 +91,7 @@ class OwnKeyspace final : public Commands, private MessageSink {
   command::Random seeds_;
   std::vector<Told> told_;
   std::size_t told_bytes_ = 0;
+  std::vector<Event> events_;
 };
 
 // How many keys are said to follow; nothing: that is no number, or none that can be.

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "command/key_events.h"
 #include "command/table.h"
 #include "function/library.h"
 #include "table/table.h"
@@ -65,6 +66,8 @@ struct Surroundings {
   bool rehearse = false;  // the table is as it was in any case
   /// Takes what a call that ended well tells; null: nobody can be listening.
   MessageSink* messages = nullptr;
+  /// Told of the keys that it changed in a strong keyspace; null: nobody is.
+  key_events::Sink* events = nullptr;
 };
 
 /// Runs a function: `args` as FCALL's, from the number of keys on.

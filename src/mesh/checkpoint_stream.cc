@@ -196,6 +196,8 @@ Status CheckpointReader::take(const Frame& frame) {
     case FrameType::packed:
     case FrameType::question:
     case FrameType::answer:
+    case FrameType::messages:
+    case FrameType::listens:
       break;
   }
   return damaged("a frame that has no place in it");

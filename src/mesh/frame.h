@@ -39,6 +39,9 @@ enum class FrameType : std::uint8_t {
   // Since version 3: what a replica says of a key.
   question,
   answer,
+  // Since version 4: what is published, and whether anybody listens to that.
+  messages,
+  listens,
 };
 
 struct Frame {

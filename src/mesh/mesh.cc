@@ -62,7 +62,9 @@ struct Mesh::Dialed {
     if (!took || attempts % usual_every_known == 0) return connect_max;
     return std::max<Monotonic::duration>(connect_max_known, 4 * *took);
   }
-  std::size_t unanswered = 0;    // questions on this connection
+  std::size_t unanswered = 0;  // questions on this connection
+  bool listens = false;        // it says that somebody does there
+  MessagesOut messages;
   std::uint64_t sent_bytes = 0;  // by connections before this one
   std::string trouble = "not dialed yet";
 };
@@ -78,7 +80,10 @@ struct Mesh::Accepted {
   Beat beat;
   std::shared_ptr<PeerConnection> connection;
   Inbound inbound;
-  std::size_t unanswered = 0;  // questions of its
+  std::size_t unanswered = 0;                      // questions of its
+  std::uint8_t version = protocol_version_oldest;  // that is spoken with it
+  bool told_listens = false;
+  MessagesIn messages;
   bool over = false;
   std::string told;  // the reason it was last stalled for, logged once
 };
@@ -231,6 +236,10 @@ bool Mesh::on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame) {
   }
   if (frame.type == FrameType::answer && peer->unanswered > 0)
     return take_answer(*peer, frame.body);
+  if (frame.type == FrameType::listens && options_.version >= protocol_version_messages) {
+    peer->listens = frame.body == "\x01";
+    return true;
+  }
   const auto report = frame.type == FrameType::report ? decode_report(frame.body)
                                                       : fail(Code::corrupt, "an unexpected frame");
   if (!report || peer->node.empty() || report->holdings.front().node != peer->node) {
@@ -304,6 +313,8 @@ void Mesh::lost(Dialed& peer, const std::string& why) {
   if (!peer.begun && options_.where != nullptr) peer.met = false;  // ask first who is there
   peer.begun = false;
   peer.unanswered = 0;
+  peer.listens = false;
+  peer.messages.clear();
   peer.beat = {};
   peer.connecting.reset();
   if (peer.connection) {
@@ -332,6 +343,7 @@ void Mesh::adopt(std::unique_ptr<ByteStream> stream, tls::Channel channel, Frame
   const auto peer = std::make_shared<Accepted>(replication_);
   peer->node = hello.node;
   peer->since = hello.since;
+  peer->version = common_version(hello, options_.version).value_or(protocol_version_oldest);
   peer->connection = std::make_shared<PeerConnection>(std::move(stream), std::move(channel),
                                                       std::move(reader), writer);
   accepted_.push_back(peer);
@@ -381,6 +393,8 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
   } else if (peer->origin.value != 0 && frame.type == FrameType::question &&
              options_.version >= protocol_version_questions) {
     taken = take_question(peer, frame.body);
+  } else if (frame.type == FrameType::messages && options_.version >= protocol_version_messages) {
+    taken = take_messages(*peer, frame.body);
   } else {
     taken = fail(Code::corrupt, "an unexpected frame");
   }
@@ -397,6 +411,26 @@ void Mesh::lost(const std::shared_ptr<Accepted>& peer) {
   if (peer->origin.value != 0) replication_.hears_no_more(peer->node);
   peer->connection->close();
   std::erase(accepted_, peer);
+}
+
+// ---- What is published
+
+void Mesh::publish(const Message& message) {
+  for (auto& [address, peer] : dialed_) {
+    if (!peer->begun || !peer->listens || peer->version < protocol_version_messages) continue;
+    ++(peer->messages.add(message) ? message_counters_.sent : message_counters_.dropped);
+  }
+}
+
+Status Mesh::take_messages(Accepted& peer, std::string_view body) {
+  peer.messages.take(body);
+  while (true) {
+    const auto message = peer.messages.next();
+    if (!message) return tl::unexpected(message.error());
+    if (!*message) return {};
+    ++message_counters_.heard;
+    if (heard_) heard_(**message);
+  }
 }
 
 // ---- What replicas say of a key
@@ -557,6 +591,8 @@ void Mesh::turn(Instant wall, Monotonic now) {
       continue;
     }
     PeerConnection& connection = *peer->connection;
+    if (connection.unsent_bytes() < output_bytes)
+      peer->messages.pump(connection.frames(), connection.output(), output_bytes);
     if (peer->begun && connection.unsent_bytes() < output_bytes) {
       const auto more = replication_.outbound(peer->node)
                             .pump(connection.frames(), connection.output(), output_bytes);
@@ -591,6 +627,11 @@ void Mesh::turn(Instant wall, Monotonic now) {
       continue;
     }
     if (peer->over) continue;
+    if (peer->version >= protocol_version_messages &&
+        std::exchange(peer->told_listens, listens_) != listens_) {
+      peer->connection->frames().put(peer->connection->output(), FrameType::listens,
+                                     listens_ ? "\x01" : std::string_view("\0", 1));
+    }
     tell_places(*peer->connection, peer->beat);
     if (tell) report(*peer->connection, peer->beat);
     peer->connection->send();

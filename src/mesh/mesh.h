@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "mesh/checkpoint_stream.h"
 #include "mesh/inbound.h"
+#include "mesh/messages.h"
 #include "mesh/peer_connection.h"
 #include "mesh/question.h"
 #include "mesh/replication.h"
@@ -88,6 +89,21 @@ class Mesh {
   /// Asks the node. kUnavailable: it cannot be asked now, and why.
   Status ask(const std::string& node, const Question& question);
 
+  // -- Published messages: at most once, to who is connected and listens.
+
+  /// Hears of those that peers publish.
+  void set_heard(std::function<void(const Message&)> heard) { heard_ = std::move(heard); }
+  /// Whether anybody listens here; the peers are told. At first: nobody.
+  void set_listens(bool listens) { listens_ = listens; }
+  /// Sent by the next turn().
+  void publish(const Message& message);
+  struct MessageCounters {
+    std::uint64_t sent = 0;
+    std::uint64_t dropped = 0;  // a peer takes them too slowly
+    std::uint64_t heard = 0;
+  };
+  const MessageCounters& message_counters() const { return message_counters_; }
+
   /// Sends what there is to send. When no entry is open.
   void turn(Instant wall, Monotonic now);
   void stop();
@@ -115,6 +131,7 @@ class Mesh {
   bool on_frame(const std::shared_ptr<Dialed>& peer, const Frame& frame);
   bool on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame);
   bool take_answer(Dialed& peer, std::string_view body);
+  Status take_messages(Accepted& peer, std::string_view body);
   Status take_question(const std::shared_ptr<Accepted>& peer, std::string_view body);
   void lost(Dialed& peer, const std::string& why);
   void lost(const std::shared_ptr<Accepted>& peer);
@@ -147,6 +164,9 @@ class Mesh {
   Monotonic report_at_{};
   std::optional<Report> report_;
   Questions questions_;
+  std::function<void(const Message&)> heard_;
+  bool listens_ = false;
+  MessageCounters message_counters_;
   Whereabouts::Place place_;
   std::uint64_t places_seen_ = 0;
   bool has_data_ = true;

@@ -267,6 +267,104 @@ TEST(Mesh, NodesOneVersionApartReplicate) {
 }
 
 /// Who was asked what, and who answered what, of node n0's questions to the others.
+// -- What is published
+
+struct Heard {
+  explicit Heard(Cluster& cluster, std::size_t nodes) : by(nodes) {
+    for (std::size_t i = 0; i < nodes; ++i) {
+      cluster.mesh(i).set_heard([this, i](const Message& message) {
+        by[i].push_back(std::string(message.kind == ChannelKind::shard ? "s " : "") +
+                        std::string(message.channel) + " " + std::string(message.text));
+      });
+    }
+  }
+  std::vector<std::vector<std::string>> by;
+};
+
+TEST(Mesh, APublishedMessageReachesTheNodesWhereSomebodyListens) {
+  Cluster cluster(3, {}, {"a secret", "a secret", "a secret"});
+  Heard heard(cluster, 3);
+  cluster.mesh(1).set_listens(true);
+  const auto tell = [&](std::string_view text) {
+    cluster.mesh(0).publish({ChannelKind::usual, "news", text});
+  };
+  // Until it is known that somebody listens there, nothing is sent.
+  ASSERT_TRUE(cluster.until([&] {
+    tell("?");
+    return !heard.by[1].empty();
+  }));
+  heard.by[1].clear();
+  const std::uint64_t sent = cluster.mesh(0).message_counters().sent;
+  tell("one");
+  cluster.mesh(0).publish({ChannelKind::shard, "news", std::string(700'000, 'x')});
+  tell("two");
+  ASSERT_TRUE(
+      cluster.until([&] { return !heard.by[1].empty() && heard.by[1].back() == "news two"; }));
+  std::erase(heard.by[1], "news ?");
+  ASSERT_EQ(heard.by[1].size(), 3u);
+  EXPECT_EQ(heard.by[1][0], "news one");
+  EXPECT_EQ(heard.by[1][1], "s news " + std::string(700'000, 'x'));
+  EXPECT_EQ(cluster.mesh(0).message_counters().sent, sent + 3);
+  EXPECT_TRUE(heard.by[2].empty());
+  // Replication goes on beside it.
+  cluster.write(0, put("k", "v"));
+  ASSERT_TRUE(cluster.until_equal());
+}
+
+TEST(Mesh, MessagesForWhoIsNotConnectedAreGone) {
+  Cluster cluster(2);
+  Heard heard(cluster, 2);
+  cluster.mesh(1).set_listens(true);
+  cluster.mesh(0).publish({ChannelKind::usual, "a", "early"});
+  ASSERT_TRUE(cluster.until([&] {
+    cluster.mesh(0).publish({ChannelKind::usual, "a", "later"});
+    return !heard.by[1].empty();
+  }));
+  EXPECT_EQ(heard.by[1].front(), "a later");
+  cluster.reconnect(1);
+  heard.by[1].clear();
+  cluster.mesh(1).set_listens(true);
+  cluster.mesh(1).set_heard([&](const Message&) { heard.by[1].emplace_back("again"); });
+  ASSERT_TRUE(cluster.until([&] {
+    cluster.mesh(0).publish({ChannelKind::usual, "a", "later"});
+    return !heard.by[1].empty();
+  }));
+}
+
+TEST(Mesh, AnOlderNodeIsToldNothingThatItDoesNotKnow) {
+  Cluster cluster(2);
+  cluster.speak({protocol_version_messages, protocol_version_messages - 1});
+  Heard heard(cluster, 2);
+  cluster.mesh(0).set_listens(true);
+  cluster.mesh(1).set_listens(true);
+  ASSERT_TRUE(cluster.until([&] {
+    cluster.mesh(0).publish({ChannelKind::usual, "a", "b"});
+    cluster.mesh(1).publish({ChannelKind::usual, "a", "b"});
+    return cluster.mesh(0).peers()[0].connected && cluster.mesh(1).peers()[0].connected;
+  }));
+  cluster.write(0, put("k", "v"));
+  cluster.write(1, put("l", "v"));
+  ASSERT_TRUE(cluster.until_equal());
+  EXPECT_TRUE(heard.by[0].empty());
+  EXPECT_TRUE(heard.by[1].empty());
+}
+
+TEST(Mesh, MoreMessagesThanMayWaitAreDroppedAndCounted) {
+  Cluster cluster(2);
+  Heard heard(cluster, 2);
+  cluster.mesh(1).set_listens(true);
+  ASSERT_TRUE(cluster.until([&] {
+    cluster.mesh(0).publish({ChannelKind::usual, "a", "b"});
+    return !heard.by[1].empty();
+  }));
+  const std::string text(1_MiB, 'x');
+  for (std::size_t i = 0; i <= limits::mesh_messages_bytes_max / text.size(); ++i)
+    cluster.mesh(0).publish({ChannelKind::usual, "a", text});
+  EXPECT_GT(cluster.mesh(0).message_counters().dropped, 0u);
+  heard.by[1].clear();
+  ASSERT_TRUE(cluster.until([&] { return heard.by[1].size() >= 30; })) << "the others come";
+}
+
 struct Asked {
   explicit Asked(Cluster& cluster, std::size_t nodes) {
     for (std::size_t i = 0; i < nodes; ++i) {

@@ -148,9 +148,12 @@ void stats_section(Node& node, ServiceId, std::string& out) {
   line(out, "pubsub_patterns", subscriptions.size(server::Topic::pattern));
   line(out, "pubsubshard_channels", subscriptions.size(server::Topic::shard_channel));
   line(out, "pubsub_clients", subscriptions.subscribers());
+  line(out, "keyspace_events", node.messages().counters().events);
   line(out, "pubsub_published", subscriptions.counters().published);
   line(out, "pubsub_delivered", subscriptions.counters().delivered);
-  line(out, "pubsub_dropped", node.messages().counters().dropped);
+  std::uint64_t dropped = node.messages().counters().dropped;
+  if (MeshSide* const mesh = node.mesh()) dropped += mesh->mesh().message_counters().dropped;
+  line(out, "pubsub_dropped", dropped);
 }
 
 void replication_section(Node& node, ServiceId, std::string& out) {

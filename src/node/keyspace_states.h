@@ -147,7 +147,11 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   /// Hears of what commands this node's own clients had run, and how long.
   void set_watch(CallWatch* watch) { watch_ = watch; }
 
+  /// Who is told of keys that change; null: nobody.
+  void set_key_events(std::function<key_events::Sink*()> sink) { key_events_ = std::move(sink); }
+
   // strong::Host
+  key_events::Sink* key_events() override { return key_events_ ? key_events_() : nullptr; }
   CallWatch* watch() override { return watch_; }
   Status may_publish(ServiceId service, std::string_view channel) override;
   void publish(const Message& message) override {
@@ -174,6 +178,10 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   IdTable& catalog_ids() override { return catalog_ids_; }
 
   // eventual::Host
+  key_events::Sink* key_events(KeyspaceId keyspace) override {
+    const KeyspaceState* const state = find(keyspace);
+    return state != nullptr && state->declared ? key_events() : nullptr;
+  }
   ServiceId owner_of(KeyspaceId keyspace) override {
     const KeyspaceState* const state = find(keyspace);
     return state == nullptr ? ServiceId{} : state->strong.owner;
@@ -243,6 +251,7 @@ class KeyspaceStates final : public strong::Host, public eventual::Host, public 
   std::function<void()> members_changed_;
   CallWatch* watch_ = nullptr;
   std::function<void(const Message&)> on_message_;
+  std::function<key_events::Sink*()> key_events_;
 };
 
 }  // namespace holdfast::node

@@ -81,6 +81,9 @@ void Node::turn() {
   for (const auto& [ticket, reply] : std::exchange(late_, {}))
     replies_->complete(ticket, reply, Replay::none);
   if (membership_) membership_->turn(requests_->monotonic());
+  // Before what could find such a key and clear it away.
+  if (key_events_->kinds() != key_events::none)
+    key_events_->tell_expired(strong_time(), eventual_time());
   turn_log();
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   drive_workflows();

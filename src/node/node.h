@@ -20,6 +20,7 @@
 #include "node/eventual_side.h"
 #include "node/fronts.h"
 #include "node/inquiries.h"
+#include "node/key_event_teller.h"
 #include "node/keyspace_states.h"
 #include "node/live_state.h"
 #include "node/membership.h"
@@ -162,6 +163,7 @@ class Node {
   /// Somebody keeps a cache, or nobody any more.
   void tracking_changed() { keyspaces_->set_listener(tracking().any() ? &tracked_ : nullptr); }
   WaitingSide& waiting() { return *waiting_; }
+  KeyEventTeller& key_events() { return *key_events_; }
   const NodeWorkflows* workflows() const { return workflows_.get(); }
   const Options& options() const { return options_; }
   Instant now() const { return requests_->now(); }
@@ -244,6 +246,7 @@ class Node {
   std::unique_ptr<strong::Machine> machine_;
   std::unique_ptr<eventual::Replica> replica_;
   std::unique_ptr<Messages> messages_;
+  std::unique_ptr<KeyEventTeller> key_events_;
   std::unique_ptr<CommandWatch> watch_;
   std::unique_ptr<Replies> replies_;
   std::unique_ptr<strong::Sequencer> sequencer_;

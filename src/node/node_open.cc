@@ -229,6 +229,7 @@ Status Node::recover() {
     begin_with_data(has_replica_ || bootstrap);
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
     answer_questions();
+    mesh_->mesh().set_heard([this](const Message& message) { messages_->heard(message); });
   }
   requests_ = std::make_unique<Requests>(
       Requests::Parts{*this, *environment_, catalog_, *keyspaces_, *sequencer_, *eventual_,
@@ -373,7 +374,12 @@ void Node::make_messages() {
           [this](std::string_view channel) {
             return keyspaces_->audience_of(keyspaces_->keyspace_of_channel(channel));
           },
-      .send = nullptr});
+      .send =
+          [this](const Message& message) {
+            if (mesh_) mesh_->mesh().publish(message);
+          }});
+  key_events_ = std::make_unique<KeyEventTeller>(*messages_, catalog_, *keyspaces_);
+  keyspaces_->set_key_events([this] { return key_events_->sink(); });
   keyspaces_->set_cached_keys([this](KeyspaceId id) { return cached_keys_of(id); });
   keyspaces_->set_on_message([this](const Message& message) { messages_->tell(message); });
 }

@@ -100,6 +100,31 @@ void server_metrics(Node& node, Page& page) {
   page.counter("network_bytes_total", "Bytes over RESP.", server.bytes_out, {{"direction", "out"}});
 }
 
+void message_metrics(Node& node, Page& page) {
+  const server::Subscriptions& subscriptions = node.messages().subscriptions();
+  const char* const names = "Channels and patterns with subscribers on this node.";
+  const auto size = [&](server::Topic topic) {
+    return static_cast<double>(subscriptions.size(topic));
+  };
+  page.gauge("pubsub_names", names, size(server::Topic::channel), {{"kind", "channel"}});
+  page.gauge("pubsub_names", names, size(server::Topic::pattern), {{"kind", "pattern"}});
+  page.gauge("pubsub_names", names, size(server::Topic::shard_channel),
+             {{"kind", "shard_channel"}});
+  page.gauge("pubsub_subscribers", "Connections of this node that have subscribed.",
+             static_cast<double>(subscriptions.subscribers()));
+  page.counter("pubsub_messages_total", "Messages and events that came to this node.",
+               subscriptions.counters().published);
+  page.counter("pubsub_delivered_total", "Taken by its subscribers.",
+               subscriptions.counters().delivered);
+  const char* const dropped = "Messages dropped.";
+  page.counter("pubsub_dropped_total", dropped, node.messages().counters().dropped,
+               {{"before", "disk"}});
+  if (MeshSide* const mesh = node.mesh()) {
+    page.counter("pubsub_dropped_total", dropped, mesh->mesh().message_counters().dropped,
+                 {{"before", "peer"}});
+  }
+}
+
 void request_metrics(Node& node, Page& page) {
   const auto& requests = node.requests().counters();
   const auto& strong = node.sequencer().counters();
@@ -221,6 +246,7 @@ server::HttpAnswer answer_page(Node& node, const server::PageRequest& page) {
     server_metrics(node, figures);
     workflow_metrics(node, figures);
     request_metrics(node, figures);
+    message_metrics(node, figures);
     state_metrics(node, figures);
     cluster_metrics(node, figures);
     return {200, "text/plain; version=0.0.4; charset=utf-8", figures.text(), {}};

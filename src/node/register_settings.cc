@@ -56,6 +56,13 @@ Status set_latency_threshold(Node& node, std::string_view text) {
   return {};
 }
 
+Status set_key_events(Node& node, std::string_view text) {
+  const auto kinds = key_events::parse(text);
+  if (!kinds) return fail(Code::err, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+  node.key_events().set_kinds(*kinds);
+  return {};
+}
+
 Status set_log_level(std::string_view text, const Options& options) {
   const auto level = logging::parse_level(text);
   if (!level) return fail(Code::err, "argument must be one of debug, info, warning, error");
@@ -111,6 +118,9 @@ void register_settings(Node& node) {
             std::chrono::duration_cast<std::chrono::seconds>(node.front().idle_timeout()).count());
       },
       [&node](std::string_view text) { return set_idle_timeout(node, text); });
+  settings.add(
+      "notify-keyspace-events", [&node] { return key_events::text_of(node.key_events().kinds()); },
+      [&node](std::string_view text) { return set_key_events(node, text); });
   settings.add(
       "loglevel", [] { return std::string(logging::level_name(logging::level())); },
       [&node](std::string_view text) { return set_log_level(text, node.options()); });

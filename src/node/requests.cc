@@ -192,7 +192,9 @@ void Requests::tracking_changed() {
   parts_.node.tracking_changed();
 }
 
-void Requests::subscriptions_changed() {}
+void Requests::subscriptions_changed() {
+  if (MeshSide* const mesh = parts_.node.mesh()) mesh->mesh().set_listens(subscriptions().any());
+}
 
 Error Requests::not_the_owner(const Keyspace& keyspace, ServiceId caller) const {
   return permissions::not_the_owner(parts_.keyspaces.services(),

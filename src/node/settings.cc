@@ -73,7 +73,6 @@ Settings::Settings()
              {"min-replicas-max-lag", "10"},
              {"min-replicas-to-write", "0"},
              {"no-appendfsync-on-rewrite", "no"},
-             {"notify-keyspace-events", ""},
              {"oom-score-adj", "no"},
              {"pidfile", ""},
              {"protected-mode", "yes"},

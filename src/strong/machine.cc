@@ -124,6 +124,7 @@ struct Machine::Impl final : workflow::Functions {
   std::uint64_t step_version = 0;  // of the workflow operation at hand
   CallWatch* watch = nullptr;
   bool publishes = false;  // the entry is this node's own
+  key_events::Sink* events = nullptr;
 };
 
 /// What an operation tells: every node decides whether it may, the one that it was asked of tells
@@ -194,6 +195,7 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
   applied = position;
   watch = observer == nullptr ? nullptr : host.watch();
   publishes = observer != nullptr;
+  events = host.key_events();
   log_bytes += payload.size();
   if (!appenders.is_new(reader->name())) return false;
   time = std::max(time, reader->time());
@@ -410,6 +412,7 @@ void Machine::Impl::call(const Call& call, ServiceId caller, State& state, std::
     call.row->read(state.table, time, call.args, reply);
   } else {
     Messages messages(*this, caller);
+    const key_events::OfCommand told(events, state.table, time, *call.row, call.args, reply);
     Context context{state.table, time, seed, &messages, attempt};
     call.row->strong(context, call.args, reply);
   }
@@ -428,7 +431,8 @@ void Machine::Impl::call_function(const Operation& operation, State& state, std:
                             .caller = host.service_name(operation.caller),
                             .holds = holds,
                             .write = nullptr,
-                            .messages = &messages};
+                            .messages = &messages,
+                            .events = events};
   const bool watched = watch != nullptr && watch->begins(*call.row);
   const bool script = (call.row->flags & flag_script) != 0;
   if (script) {

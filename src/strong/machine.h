@@ -12,6 +12,7 @@
 #include "base/ticket.h"
 #include "base/units.h"
 #include "command/call_watch.h"
+#include "command/key_events.h"
 #include "command/table.h"
 #include "dedup/id_table.h"
 #include "function/functions.h"
@@ -75,6 +76,8 @@ class Host {
   /// kNoPermission: the service may not publish on the channel; nobody may on those that somebody
   /// owns. As the catalog is now.
   virtual Status may_publish(ServiceId /*service*/, std::string_view /*channel*/) { return {}; }
+  /// Who is told of keys that operations change, of every entry; null: nobody.
+  virtual key_events::Sink* key_events() { return nullptr; }
   /// What an operation tells, of entries that somebody here waits for.
   virtual void publish(const Message& /*message*/) {}
 };

@@ -363,6 +363,15 @@ std::uint64_t Table::size() const {
   return impl_->in_memory + impl_->cold;
 }
 
+void Table::for_each_due(Instant after, Instant until,
+                         const std::function<void(std::string_view key)>& each) const {
+  const auto& due = impl_->by_expiry;
+  for (auto it = due.lower_bound({to_ms(after) + 1, {}}); it != due.end(); ++it) {
+    if (it->first > to_ms(until)) return;
+    each(it->second);
+  }
+}
+
 std::optional<Instant> Table::next_expiry() const {
   if (impl_->by_expiry.empty()) return std::nullopt;
   return instant_from_ms(impl_->by_expiry.begin()->first);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -71,6 +72,10 @@ class Table {
 
   /// The earliest expiry set; nothing when there is none. O(1).
   std::optional<Instant> next_expiry() const;
+  /// Visits the keys that are there whose time is after `after` and not after `until`, in the order
+  /// of their times. O(such keys).
+  void for_each_due(Instant after, Instant until,
+                    const std::function<void(std::string_view key)>& each) const;
   /// Erases up to `max` keys that are due; calls `each` with every one before.
   std::size_t expire(Instant now, std::size_t max,
                      const std::function<void(std::string_view key)>& each);
@@ -93,6 +98,8 @@ class Table {
     virtual void changed(std::string_view key) = 0;
     /// All keys are gone.
     virtual void cleared() = 0;
+    /// The same as changed(), of what may still be taken back; what is kept is told again.
+    virtual void changed_so_far(std::string_view /*key*/) {}
   };
   /// Who frees what is large; null: it is freed at once. It must outlive the table.
   void set_disposal(Disposal* disposal);
@@ -141,8 +148,8 @@ class Table {
   struct Impl;
   class Undo;
   void tell(std::string_view key) {
-    if (listeners_.empty() || undo_ != nullptr) return;
-    for (Listener* const listener : listeners_) listener->changed(key);
+    for (Listener* const listener : listeners_)
+      undo_ == nullptr ? listener->changed(key) : listener->changed_so_far(key);
   }
 
   std::unique_ptr<Impl> impl_;

@@ -119,6 +119,25 @@ async function eventualRefuses(redis) {
   await assert.rejects(redis.mset("eventual:a", "1", "strong:a", "1"), /CROSSKEYSPACE/);
 }
 
+/** A subscriber beside a publisher, as job queues and socket.io have it. */
+async function messages(redis, protocol) {
+  const subscriber = new Redis({ port, protocol });
+  const heard = [];
+  subscriber.on("message", (channel, text) => heard.push([channel, text]));
+  subscriber.on("pmessage", (pattern, channel, text) => heard.push([pattern, channel, text]));
+  assert.equal(await subscriber.subscribe("news", "more"), 2);
+  assert.equal(await subscriber.psubscribe("n*"), 3);
+  assert.equal(await redis.publish("news", "hello"), 2);
+  assert.deepEqual(await redis.multi().set("k", "v").publish("more", "done").exec(), [[null, "OK"], [null, 0]]);
+  await redis.eval("redis.call('SET', KEYS[1], '1') redis.call('PUBLISH', 'more', ARGV[1]) return 1", 1, "k", "by a script");
+  assert.equal(await subscriber.punsubscribe("n*"), 2);
+  assert.equal(await redis.publish("news", "bye"), 1);
+  assert.deepEqual(await redis.pubsub("NUMSUB", "news"), ["news", 1]);
+  for (let i = 0; heard.length < 5 && i < 500; i++) await new Promise((done) => setTimeout(done, 10));
+  assert.deepEqual(heard, [["news", "hello"], ["n*", "news", "hello"], ["more", "done"], ["more", "by a script"], ["news", "bye"]]);
+  await subscriber.quit();
+}
+
 const admin = new Redis({ port });
 await admin.call("KEYSPACE", "CREATE", "strong", "GUARANTEE", "strong");
 await admin.call("KEYSPACE", "CREATE", "eventual", "GUARANTEE", "eventual");
@@ -136,6 +155,7 @@ for (const protocol of [2, 3]) {
     await ids(redis, ks);
     say(`ioredis, RESP${protocol}, ${ks}: as Redis`);
   }
+  await messages(redis, protocol);
   await strongOnly(redis, other);
   await eventualRefuses(redis);
   assert.equal(await redis.flushall(), "OK");
