@@ -65,6 +65,7 @@ void clients_section(Node& node, ServiceId, std::string& out) {
   line(out, "connected_clients", counters.connections);
   line(out, "maxclients", node.front().connections_max());
   line(out, "blocked_clients", node.waiting().pops.size());
+  line(out, "tracking_clients", node.tracking().holders());
   line(out, "rejected_connections", counters.refused_connections);
   line(out, "evicted_readers", counters.evicted_readers);
   line(out, "tls_handshakes_failed", node.fronts().tls_failed());
@@ -147,6 +148,10 @@ void stats_section(Node& node, ServiceId, std::string& out) {
   line(out, "pubsub_channels", subscriptions.size(server::Topic::channel));
   line(out, "pubsub_patterns", subscriptions.size(server::Topic::pattern));
   line(out, "pubsubshard_channels", subscriptions.size(server::Topic::shard_channel));
+  line(out, "tracking_total_keys", node.tracking().keys());
+  line(out, "tracking_total_prefixes", node.tracking().prefixes());
+  line(out, "tracking_keys_told", node.tracking().counters().told);
+  line(out, "tracking_keys_evicted", node.tracking().counters().evicted);
   line(out, "pubsub_clients", subscriptions.subscribers());
   line(out, "keyspace_events", node.messages().counters().events);
   line(out, "pubsub_published", subscriptions.counters().published);

@@ -110,6 +110,12 @@ void message_metrics(Node& node, Page& page) {
   page.gauge("pubsub_names", names, size(server::Topic::pattern), {{"kind", "pattern"}});
   page.gauge("pubsub_names", names, size(server::Topic::shard_channel),
              {{"kind", "shard_channel"}});
+  page.gauge("tracking_clients", "Connections that are told when keys change that they keep.",
+             static_cast<double>(node.tracking().holders()));
+  page.gauge("tracking_keys", "Keys that such connections have read.",
+             static_cast<double>(node.tracking().keys()));
+  page.counter("tracking_told_total", "Keys that they were told of.",
+               node.tracking().counters().told);
   page.gauge("pubsub_subscribers", "Connections of this node that have subscribed.",
              static_cast<double>(subscriptions.subscribers()));
   page.counter("pubsub_messages_total", "Messages and events that came to this node.",
