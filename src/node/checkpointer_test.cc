@@ -64,7 +64,7 @@ struct World {
   explicit World(FailingStore& the_store, bool the_replica = true)
       : store(the_store),
         commands(make_command_table()),
-        states(catalog, store, 64_MiB, 1),
+        states(catalog, store, nullptr, 64_MiB, 1),
         machine(*commands, states),
         replica(*commands, states, store, {.self = eventual::OriginId{1}}),
         has_replica(the_replica),

@@ -9,7 +9,7 @@ namespace holdfast::node {
 namespace {
 
 struct World {
-  World() : store(make_memory_store()), states(catalog, *store, 1_MiB, 1) {
+  World() : store(make_memory_store()), states(catalog, *store, nullptr, 1_MiB, 1) {
     for (const char* name : {"likes", "money"}) {
       Keyspace wanted;
       wanted.name = name;
