@@ -151,15 +151,15 @@ def gone_and_expired():
     with Server() as server, server.client() as other:
         other("KEYSPACE", "CREATE", "likes", "GUARANTEE", "eventual")
         with Caching(server.port) as cache:
-            def forgets(key, change):
-                other("SET", key, "1")
+            def forgets(key, change, *options):
+                other("SET", key, "1", *options)
                 equal(cache.get(key)[0], b"1", key)
                 equal(cache.get(key)[1], True, f"{key} is kept")
                 change()
                 holdfast.wait_until(lambda: cache.hear_all() or key not in cache.kept, 10, f"{key} to be forgotten")
             forgets("a", lambda: other("DEL", "a"))
-            forgets("b", lambda: other("PEXPIRE", "b", "20"))
-            forgets("b", lambda: time.sleep(0.05))
+            forgets("b", lambda: other("PEXPIRE", "b", "100000"))
+            forgets("b", lambda: None, "PX", "300")  # its time comes
             forgets("c", lambda: other("RENAME", "c", "d"))
             forgets("e", lambda: other("FLUSHALL"))
             forgets("likes:1", lambda: other("INCR", "likes:1"))

@@ -180,7 +180,7 @@ std::optional<std::vector<std::string>> sorted(Table& table, Instant now, std::s
     std::ranges::sort(
         items, [&options](const Item& a, const Item& b) { return compare(a, b, options) < 0; });
     for (std::size_t i = 0; i < items.size(); ++i) (*texts)[i] = std::move(items[i].text);
-  } else if (options.descending && value != nullptr && value->type() == Type::sorted_set) {
+  } else if (options.descending && value != nullptr && value->type() != Type::set) {
     std::ranges::reverse(*texts);
   }
   const auto size = static_cast<std::int64_t>(texts->size());

@@ -128,6 +128,7 @@ void Node::drive_workflows() {
 
 void Node::housekeeping() {
   requests_->refresh_time();
+  tracked_.expire(*keyspaces_, strong_time(), eventual_time());
   std::size_t left = expire_keys_per_tick;
   const Instant strong_now = machine_->time();
   for (KeyspaceState* state : keyspaces_->with_undeclared()) {

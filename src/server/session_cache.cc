@@ -35,12 +35,7 @@ Status SessionCache::begin(TrackingMode mode, std::uint64_t redirect) {
 
 Status SessionCache::set_caching(bool yes) {
   const TrackingMode& now = mode();
-  if (!now.opts_in && !now.opts_out) {
-    return fail(Code::err,
-                "CLIENT CACHING can be called only when the client is in tracking mode with OPTIN "
-                "or OPTOUT mode enabled");
-  }
-  if (yes != now.opts_in) {
+  if (yes ? !now.opts_in : !now.opts_out) {
     return fail(Code::err, yes ? "CLIENT CACHING YES is only valid when tracking is enabled in "
                                  "OPTIN mode."
                                : "CLIENT CACHING NO is only valid when tracking is enabled in "
