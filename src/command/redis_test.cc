@@ -127,6 +127,9 @@ class Pair {
     if (mine.is_error()) mine.text.resize(std::min(mine.text.size(), mine.text.find('\0')));  // C's
     // Redis 7.0 says so of a time beyond 64 bits, too.
     if (mine.text == "ERR timeout is out of range") mine.text = "ERR timeout is negative";
+    // Redis takes errno for its own that an earlier conversion has left.
+    if (is_sort(line) && !mine.is_error() && theirs.text.ends_with("converted into double"))
+      return theirs;
     drop_sign_of_zero(mine);
     drop_sign_of_zero(theirs);
     mine.sort(false);
