@@ -29,9 +29,9 @@ class Table::Impl::FrozenPieces final : public PieceWatch {
         pieces_(pieces_of(entry.value)),
         left_(pieces_->size()) {
     for (std::size_t piece = 0; piece < left_.size(); ++piece) {
-      const Pieces::Epoch epoch = pieces_->epoch(piece);
-      left_[piece] =
-          epoch == Pieces::never_stored || (epoch > impl.committed && epoch <= impl.frozen);
+      const Pieces::Epoch changed_in = pieces_->epoch(piece);
+      left_[piece] = changed_in == Pieces::never_stored ||
+                     (changed_in > impl.committed && changed_in <= impl.frozen);
     }
     pieces_->set_watch(this);
   }

@@ -27,7 +27,6 @@ constexpr std::uint8_t long_text = 0xF0;  // + n: an integer of n + 1 bytes
 constexpr std::int64_t middle_integer_end = 1 << 12;
 
 constexpr std::size_t head_bytes_max = 9;
-constexpr std::size_t tail_bytes_max = 5;
 
 std::uint8_t byte_of(std::size_t number) {
   return static_cast<std::uint8_t>(number);
