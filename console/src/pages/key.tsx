@@ -189,8 +189,8 @@ function ListValue({ value, open }: { value: Value & { type: "list" }; open: (fo
         rows={value.items.map((item, index) => ({ item, index }))}
         key_of={({ index }) => String(index)}
         columns={[
-          { name: "index", number: true, cell: ({ index }) => count(index) },
-          { name: "item", cell: ({ item }) => <Long text={shown(item)} /> },
+          { name: "index", number: true, header: false, cell: ({ index }) => count(index) },
+          { name: "item", header: true, cell: ({ item }) => <Long text={shown(item)} /> },
           {
             name: <span class="spoken">change</span>,
             cell: ({ item: { text } }) =>
