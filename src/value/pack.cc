@@ -236,7 +236,7 @@ void Pack::insert(std::size_t place, std::string_view item) {
   const std::size_t tail = tail_bytes_of(size);
   char* out = open_gap(offset(place), size + tail);
   std::memcpy(out, head.bytes, head.size);
-  if (!head.is_integer) std::memcpy(out + head.size, item.data(), item.size());
+  if (!head.is_integer) item.copy(out + head.size, item.size());  // that of nothing has no address
   out += size;
   for (std::size_t i = tail; i-- > 0;) {
     *out++ = static_cast<char>((size >> (7 * i) & 0x7F) | (i + 1 == tail ? 0 : 0x80));
