@@ -222,7 +222,7 @@ MUTATIONS = [
      "  if (outcome.ending == Ending::unknown || outcome.ending == Ending::unsendable)\n", "  if (outcome.ending == Ending::unknown)\n",
      "a step that this node cannot send, but another may have sent, is not undone", "workflow"),
     ("untaken-kept", "src/node/workflow_driver.cc", "    at = is_due || under_way ? std::next(at) : attempts_.erase(at);",
-     "    at = std::next(at);", "a driver keeps what the log did not take, until it makes no attempts any more", "node"),
+     "    static_cast<void>(is_due || under_way);\n    at = std::next(at);", "a driver keeps what the log did not take, until it makes no attempts any more", "node"),
     ("nul-ends-json", "src/workflow/json.cc", "  if (const auto nul = text.find('\\0'); nul != std::string_view::npos)",
      "  if (const std::size_t nul = 0; text.empty())", "what follows a NUL is not looked at", "workflow"),
     ("time-stands-still", "src/strong/log_clock.h", "time_ + gone / 2", "time_",
