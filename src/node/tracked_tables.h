@@ -9,7 +9,8 @@ namespace holdfast::node {
 
 class KeyspaceStates;
 
-/// What the tables of a node tell those who keep caches of it. Tables tell only while somebody does.
+/// What the tables of a node tell those who keep caches of it. Tables tell only while somebody
+/// does.
 class TrackedTables final : public Table::Listener {
  public:
   server::Tracking& tracking() { return tracking_; }
