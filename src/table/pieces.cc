@@ -11,7 +11,7 @@ namespace holdfast {
 namespace {
 
 // So many keys does the encoding of a piece count as.
-constexpr std::size_t keys_a_piece = 8;
+constexpr std::size_t keys_a_piece = 64;
 // Fewer are freed at once.
 constexpr std::size_t pieces_freed_at_once = 32;
 
