@@ -93,20 +93,8 @@ void rpoplpush(Context& ctx, Args args, Reply& reply) {
 constexpr Row row(const char* name, std::uint16_t code, int arity, KeySpec keys,
                   std::uint32_t flags, WriteFunction function, const char* syntax,
                   const char* summary, const char* complexity, const char* event = "") {
-  return {.name = name,
-          .code = code,
-          .arity = arity,
-          .keys = keys,
-          .access = Access::write,
-          .flags = flags,
-          .strong = function,
-          .group = "list",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = complexity,
-          .on_eventual = taken_by_no_one_else,
-          .event = event};
+  return list_row(name, code, arity, keys, flags, function, syntax, summary, complexity,
+                  taken_by_no_one_else, event);
 }
 
 constexpr KeySpec two_keys{1, 2, 1};

@@ -75,4 +75,25 @@ void move_item(Context& ctx, std::string_view source, std::string_view destinati
 inline constexpr std::string_view order_is_agreed =
     "needs a strong keyspace: replicas that cannot talk do not agree on the order of a list";
 
+/// The row of a command that changes lists.
+constexpr Row list_row(const char* name, std::uint16_t code, int arity, KeySpec keys,
+                       std::uint32_t flags, WriteFunction function, const char* syntax,
+                       const char* summary, const char* complexity, std::string_view on_eventual,
+                       const char* event) {
+  return {.name = name,
+          .code = code,
+          .arity = arity,
+          .keys = keys,
+          .access = Access::write,
+          .flags = flags,
+          .strong = function,
+          .group = "list",
+          .since = "0.1",
+          .syntax = syntax,
+          .summary = summary,
+          .complexity = complexity,
+          .on_eventual = on_eventual,
+          .event = event};
+}
+
 }  // namespace holdfast::command

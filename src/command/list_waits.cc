@@ -30,10 +30,7 @@ bool pop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
 
 std::optional<std::string_view> key_of_many(Table& table, Instant now, Args args, Attempt attempt,
                                             MultiPop& pop, Reply& reply) {
-  const auto asked = multi_pop(args, 2, "LEFT", "RIGHT", reply);
-  if (!asked || !timeout_argument(args[1], reply)) return std::nullopt;
-  pop = *asked;
-  return first_of_type(table, pop.keys, Type::list, now, attempt, reply);
+  return key_to_pop_many(table, now, args, attempt, Type::list, "LEFT", "RIGHT", pop, reply);
 }
 
 void pop_many(Context& ctx, Args args, Reply& reply) {
@@ -91,22 +88,11 @@ constexpr Row row(const char* name, std::uint16_t code, int arity, KeySpec keys,
                   std::uint32_t flags, WriteFunction function, UnchangedFunction finds_nothing,
                   Waits waits, const char* syntax, const char* summary, const char* complexity,
                   const char* event = "") {
-  return {.name = name,
-          .code = code,
-          .arity = arity,
-          .keys = keys,
-          .access = Access::write,
-          .flags = flags,
-          .strong = function,
-          .unchanged = finds_nothing,
-          .waits = waits,
-          .group = "list",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = complexity,
-          .on_eventual = taken_by_no_one_else,
-          .event = event};
+  Row made = list_row(name, code, arity, keys, flags, function, syntax, summary, complexity,
+                      taken_by_no_one_else, event);
+  made.unchanged = finds_nothing;
+  made.waits = waits;
+  return made;
 }
 
 constexpr KeySpec all_but_last{1, -2, 1};

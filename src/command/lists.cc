@@ -110,20 +110,8 @@ void ltrim(Context& ctx, Args args, Reply& reply) {
 constexpr Row row(const char* name, std::uint16_t code, int arity, std::uint32_t flags,
                   WriteFunction function, const char* syntax, const char* summary,
                   const char* complexity, const char* event = "") {
-  return {.name = name,
-          .code = code,
-          .arity = arity,
-          .keys = first_key,
-          .access = Access::write,
-          .flags = flags,
-          .strong = function,
-          .group = "list",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = complexity,
-          .on_eventual = order_is_agreed,
-          .event = event};
+  return list_row(name, code, arity, first_key, flags, function, syntax, summary, complexity,
+                  order_is_agreed, event);
 }
 
 constexpr std::uint32_t quick_and_grows = flag_fast | flag_denyoom;

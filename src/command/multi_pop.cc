@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command/multi_pop.h"
 
+#include "command/lookup.h"
 #include "command/parse.h"
 
 namespace holdfast::command {
@@ -37,6 +38,16 @@ std::optional<MultiPop> multi_pop(Args args, std::size_t at, std::string_view fi
   if (options.size() > 3) return syntax();
   pop.n = *count;
   return pop;
+}
+
+std::optional<std::string_view> key_to_pop_many(Table& table, Instant now, Args args,
+                                                Attempt attempt, Type type, std::string_view first,
+                                                std::string_view second, MultiPop& pop,
+                                                Reply& reply) {
+  const auto asked = multi_pop(args, 2, first, second, reply);
+  if (!asked || !timeout_argument(args[1], reply)) return std::nullopt;
+  pop = *asked;
+  return first_of_type(table, pop.keys, type, now, attempt, reply);
 }
 
 }  // namespace holdfast::command

@@ -22,4 +22,11 @@ struct MultiPop {
 std::optional<MultiPop> multi_pop(Args args, std::size_t at, std::string_view first,
                                   std::string_view second, Reply& reply);
 
+/// The same of BLMPOP and BZMPOP, whose time-out comes first, and the first of the keys that is
+/// there (first_of_type). Nothing: the error, or that there is none, is written.
+std::optional<std::string_view> key_to_pop_many(Table& table, Instant now, Args args,
+                                                Attempt attempt, Type type, std::string_view first,
+                                                std::string_view second, MultiPop& pop,
+                                                Reply& reply);
+
 }  // namespace holdfast::command

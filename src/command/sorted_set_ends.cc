@@ -94,10 +94,7 @@ bool bzpop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
 
 std::optional<std::string_view> key_of_many(Table& table, Instant now, Args args, Attempt attempt,
                                             MultiPop& pop, Reply& reply) {
-  const auto asked = multi_pop(args, 2, "MIN", "MAX", reply);
-  if (!asked || !timeout_argument(args[1], reply)) return std::nullopt;
-  pop = *asked;
-  return first_of_type(table, pop.keys, Type::sorted_set, now, attempt, reply);
+  return key_to_pop_many(table, now, args, attempt, Type::sorted_set, "MIN", "MAX", pop, reply);
 }
 
 void bzmpop(Context& ctx, Args args, Reply& reply) {

@@ -14,6 +14,7 @@
 
 #include "command/parse.h"
 #include "node/node.h"
+#include "node/node_row.h"
 #include "server/command_facts.h"
 
 namespace holdfast::node {
@@ -99,22 +100,10 @@ void refuse(Node&, ServiceId, Args, Reply& reply) {
                "CREATE … OWNER says whose data is whose"});
 }
 
-void help(Node& node, ServiceId, Args args, Reply& reply) {
-  server::write_help(node.commands(), args[0], reply);
-}
-
 constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
                   std::string_view summary, std::uint32_t flags = flag_none) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::node,
-          .flags = flags | flag_noscript | flag_loading | flag_no_multi,
-          .node = function,
-          .group = "server",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = "O(services)"};
+  return node_row(name, arity, function, syntax, summary, "O(services)",
+                  flags | flag_noscript | flag_loading);
 }
 
 constexpr std::array rows{
@@ -127,7 +116,7 @@ constexpr std::array rows{
         flag_admin),
     row("ACL DELUSER", -3, refuse, "username [username ...]",
         "Refused: SERVICE declares who there is", flag_admin),
-    row("ACL HELP", 2, help, "", "The subcommands of ACL"),
+    row("ACL HELP", 2, help_of_subcommands, "", "The subcommands of ACL"),
 };
 
 }  // namespace

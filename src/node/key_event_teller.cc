@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/key_event_teller.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "node/keyspace_states.h"
 
 namespace holdfast::node {
@@ -21,16 +18,10 @@ void KeyEventTeller::happened(key_events::Kind kind, std::string_view event, std
 }
 
 void KeyEventTeller::tell_expired(Instant strong_time, Instant eventual_time) {
-  const Instant strong_after = std::exchange(strong_until_, std::max(strong_until_, strong_time));
-  const Instant eventual_after =
-      std::exchange(eventual_until_, std::max(eventual_until_, eventual_time));
-  if (sink() == nullptr || (kinds_ & key_events::expired) == 0) return;
-  for (KeyspaceState* const state : keyspaces_.all()) {
-    const bool strong = state->guarantee == Guarantee::strong;
-    state->table.for_each_due(
-        strong ? strong_after : eventual_after, strong ? strong_until_ : eventual_until_,
-        [&](std::string_view key) { happened(key_events::expired, "expired", key); });
-  }
+  if (sink() == nullptr || (kinds_ & key_events::expired) == 0)
+    return due_.pass(strong_time, eventual_time);
+  due_.for_each(keyspaces_, strong_time, eventual_time,
+                [&](std::string_view key) { happened(key_events::expired, "expired", key); });
 }
 
 }  // namespace holdfast::node

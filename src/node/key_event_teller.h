@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "catalog/catalog.h"
 #include "command/key_events.h"
+#include "node/due_keys.h"
 #include "node/messages.h"
 
 namespace holdfast::node {
@@ -41,8 +42,7 @@ class KeyEventTeller final : public key_events::Sink {
   Catalog& catalog_;
   KeyspaceStates& keyspaces_;
   std::uint32_t kinds_ = key_events::none;
-  Instant strong_until_{};
-  Instant eventual_until_{};
+  DueKeys due_;
   std::string channel_;
 };
 

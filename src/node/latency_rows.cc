@@ -7,7 +7,7 @@
 
 #include "base/version.h"
 #include "node/node.h"
-#include "server/command_facts.h"
+#include "node/node_row.h"
 
 namespace holdfast::node {
 namespace {
@@ -123,22 +123,10 @@ void histogram(Node& node, ServiceId, Args args, Reply& reply) {
   }
 }
 
-void help(Node& node, ServiceId, Args args, Reply& reply) {
-  server::write_help(node.commands(), args[0], reply);
-}
-
 constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
                   std::string_view summary, std::uint32_t flags = flag_admin) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::node,
-          .flags = flags | flag_noscript | flag_loading | flag_no_multi,
-          .node = function,
-          .group = "server",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = "O(samples)"};
+  return node_row(name, arity, function, syntax, summary, "O(samples)",
+                  flags | flag_noscript | flag_loading);
 }
 
 constexpr Row rows[] = {
@@ -149,7 +137,7 @@ constexpr Row rows[] = {
     row("LATENCY GRAPH", 3, graph, "event", "The same drawn"),
     row("LATENCY HISTOGRAM", -2, histogram, "[command [command ...]]",
         "How long all requests took; single commands are not timed"),
-    row("LATENCY HELP", 2, help, "", "The subcommands of LATENCY", flag_none),
+    row("LATENCY HELP", 2, help_of_subcommands, "", "The subcommands of LATENCY", flag_none),
 };
 
 }  // namespace

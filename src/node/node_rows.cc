@@ -11,6 +11,8 @@
 #include "node/info.h"
 #include "node/keyspace_walk.h"
 #include "node/node.h"
+#include "node/node_row.h"
+#include "server/command_facts.h"
 #include "value/value.h"
 
 namespace holdfast::node {
@@ -203,24 +205,9 @@ void time(Node&, ServiceId, Args, Reply& reply) {
       fmt::format_int(duration_cast<std::chrono::microseconds>(now - seconds).count()).str());
 }
 
-constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
-                  std::string_view summary, std::string_view complexity, std::uint32_t flags = 0,
-                  std::string_view group = "server") {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::node,
-          .flags = flags | flag_no_multi,
-          .node = function,
-          .group = group,
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = complexity};
-}
-
 /// A row over all keyspaces that is an operation in each one's log.
 constexpr Row flush_row(std::string_view name, std::uint16_t code, std::string_view summary) {
-  Row made = row(name, -1, flush_all, "[ASYNC | SYNC]", summary, "O(keys)");
+  Row made = node_row(name, -1, flush_all, "[ASYNC | SYNC]", summary, "O(keys)");
   made.code = code;
   made.strong = flush_strong;
   made.eventual = flush_eventual;
@@ -231,34 +218,40 @@ constexpr Row flush_row(std::string_view name, std::uint16_t code, std::string_v
 constexpr std::uint32_t config_flags = flag_admin | flag_loading;
 
 constexpr std::array rows{
-    row("INFO", -1, info, "[section [section ...]]", "Facts and counters of this node", "O(1)",
-        flag_loading),
-    row("DBSIZE", 1, dbsize, "", "The number of keys in all keyspaces", "O(keyspaces)", flag_fast),
-    row("KEYSPACE DIGEST", 3, digest, "name",
-        "A digest of a keyspace's content on this node: equal content, equal digest", "O(keys)",
-        flag_none, "keyspace"),
-    row("KEYS", 2, keys, "pattern", "All keys that match a glob pattern, of all keyspaces",
-        "O(keys)", 0, "generic"),
-    row("SCAN", -2, scan, "cursor [MATCH pattern] [COUNT count] [TYPE type]",
-        "Walk the keys of all keyspaces in steps", "O(count) a step", 0, "generic"),
-    row("RANDOMKEY", 1, random_key, "", "Some key", "O(keyspaces)", 0, "generic"),
+    node_row("INFO", -1, info, "[section [section ...]]", "Facts and counters of this node", "O(1)",
+             flag_loading),
+    node_row("DBSIZE", 1, dbsize, "", "The number of keys in all keyspaces", "O(keyspaces)",
+             flag_fast),
+    node_row("KEYSPACE DIGEST", 3, digest, "name",
+             "A digest of a keyspace's content on this node: equal content, equal digest",
+             "O(keys)", flag_none, "keyspace"),
+    node_row("KEYS", 2, keys, "pattern", "All keys that match a glob pattern, of all keyspaces",
+             "O(keys)", 0, "generic"),
+    node_row("SCAN", -2, scan, "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+             "Walk the keys of all keyspaces in steps", "O(count) a step", 0, "generic"),
+    node_row("RANDOMKEY", 1, random_key, "", "Some key", "O(keyspaces)", 0, "generic"),
     flush_row("FLUSHALL", 800, "Remove all keys of all keyspaces, one operation a keyspace"),
     flush_row("FLUSHDB", 801, "As FLUSHALL: there is one database"),
-    row("CONFIG GET", -3, config_get, "parameter [parameter ...]",
-        "Settings that match glob patterns", "O(settings)", config_flags),
-    row("CONFIG SET", -4, config_set, "parameter value [parameter value ...]",
-        "Change settings until the node stops", "O(settings)", config_flags),
-    row("CONFIG RESETSTAT", 2, config_resetstat, "",
-        "Count the calls and errors of commands from zero; other counters only grow", "O(1)",
-        config_flags),
-    row("CONFIG REWRITE", 2, config_rewrite, "", "Refused: the configuration file is its writer's",
-        "O(1)", config_flags),
-    row("TOKEN", 1, token, "", "What this connection has seen so far, for AFTER on any node",
-        "O(nodes)", flag_fast, "consistency"),
-    row("TIME", 1, time, "", "This node's wall clock: seconds and microseconds", "O(1)", flag_fast),
+    node_row("CONFIG GET", -3, config_get, "parameter [parameter ...]",
+             "Settings that match glob patterns", "O(settings)", config_flags),
+    node_row("CONFIG SET", -4, config_set, "parameter value [parameter value ...]",
+             "Change settings until the node stops", "O(settings)", config_flags),
+    node_row("CONFIG RESETSTAT", 2, config_resetstat, "",
+             "Count the calls and errors of commands from zero; other counters only grow", "O(1)",
+             config_flags),
+    node_row("CONFIG REWRITE", 2, config_rewrite, "",
+             "Refused: the configuration file is its writer's", "O(1)", config_flags),
+    node_row("TOKEN", 1, token, "", "What this connection has seen so far, for AFTER on any node",
+             "O(nodes)", flag_fast, "consistency"),
+    node_row("TIME", 1, time, "", "This node's wall clock: seconds and microseconds", "O(1)",
+             flag_fast),
 };
 
 }  // namespace
+
+void help_of_subcommands(Node& node, ServiceId, Args args, Reply& reply) {
+  server::write_help(node.commands(), args[0], reply);
+}
 
 std::span<const Row> node_rows() {
   return rows;

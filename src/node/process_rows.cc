@@ -9,7 +9,7 @@
 
 #include "base/version.h"
 #include "node/node.h"
-#include "server/command_facts.h"
+#include "node/node_row.h"
 #include "value/value.h"
 
 namespace holdfast::node {
@@ -138,10 +138,6 @@ void module_list(Node&, ServiceId, Args, Reply& reply) {
   reply.array(0);
 }
 
-void config_help(Node& node, ServiceId, Args args, Reply& reply) {
-  server::write_help(node.commands(), args[0], reply);
-}
-
 // Rule 90, S. Wolfram's name for it: each point is one of its two neighbours above, not both. What
 // each node has of its neighbours decides what comes of all.
 void lolwut(Node&, ServiceId, Args, Reply& reply) {
@@ -162,48 +158,36 @@ void lolwut(Node&, ServiceId, Args, Reply& reply) {
   reply.verbatim_text(fmt::format("{}\nHoldfast ver. {}\n", text, product_version));
 }
 
-constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
-                  std::string_view summary, std::string_view complexity, std::uint32_t flags) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::node,
-          .flags = flags | flag_no_multi,
-          .node = function,
-          .group = "server",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = complexity};
-}
-
 constexpr std::uint32_t of_disk = flag_admin | flag_noscript;
 
 constexpr std::array rows{
-    row("SAVE", 1, save, "", "Write a checkpoint, and answer when it is on disk", "O(changed keys)",
-        of_disk),
-    row("BGSAVE", -1, bgsave, "[SCHEDULE]", "Ask for a checkpoint now", "O(changed keys)", of_disk),
-    row("BGREWRITEAOF", 1, bgrewriteaof, "", "BGSAVE: then the logs forget what it holds",
-        "O(changed keys)", of_disk),
-    row("LASTSAVE", 1, lastsave, "", "When the last checkpoint was completed, or this node started",
-        "O(1)", flag_loading | flag_fast),
-    row("SHUTDOWN", -1, shutdown, "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
-        "Stop this node as SIGTERM does: what is under way is answered, a checkpoint written",
-        "O(changed keys)", of_disk | flag_loading),
-    row("MEMORY STATS", 2, memory_stats, "", "What memory is used for, in bytes", "O(keyspaces)",
-        flag_none),
-    row("MEMORY DOCTOR", 2, memory_doctor, "", "Whether memory is short, in words", "O(1)",
-        flag_none),
-    row("MEMORY PURGE", 2, memory_purge, "", "Give freed pages back to the kernel", "O(1)",
-        flag_none),
-    row("MEMORY MALLOC-STATS", 2, memory_malloc_stats, "", "What the allocator says", "O(1)",
-        flag_none),
-    row("SWAPDB", 3, swapdb, "index1 index2", "Accepted for database 0, the only one", "O(1)",
-        flag_fast),
-    row("MODULE LIST", 2, module_list, "", "None: there are no modules", "O(1)",
-        flag_admin | flag_noscript),
-    row("CONFIG HELP", 2, config_help, "", "The subcommands of CONFIG", "O(1)",
-        flag_loading | flag_noscript),
-    row("LOLWUT", -1, lolwut, "[VERSION version]", "A picture", "O(1)", flag_fast),
+    node_row("SAVE", 1, save, "", "Write a checkpoint, and answer when it is on disk",
+             "O(changed keys)", of_disk),
+    node_row("BGSAVE", -1, bgsave, "[SCHEDULE]", "Ask for a checkpoint now", "O(changed keys)",
+             of_disk),
+    node_row("BGREWRITEAOF", 1, bgrewriteaof, "", "BGSAVE: then the logs forget what it holds",
+             "O(changed keys)", of_disk),
+    node_row("LASTSAVE", 1, lastsave, "",
+             "When the last checkpoint was completed, or this node started", "O(1)",
+             flag_loading | flag_fast),
+    node_row("SHUTDOWN", -1, shutdown, "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+             "Stop this node as SIGTERM does: what is under way is answered, a checkpoint written",
+             "O(changed keys)", of_disk | flag_loading),
+    node_row("MEMORY STATS", 2, memory_stats, "", "What memory is used for, in bytes",
+             "O(keyspaces)", flag_none),
+    node_row("MEMORY DOCTOR", 2, memory_doctor, "", "Whether memory is short, in words", "O(1)",
+             flag_none),
+    node_row("MEMORY PURGE", 2, memory_purge, "", "Give freed pages back to the kernel", "O(1)",
+             flag_none),
+    node_row("MEMORY MALLOC-STATS", 2, memory_malloc_stats, "", "What the allocator says", "O(1)",
+             flag_none),
+    node_row("SWAPDB", 3, swapdb, "index1 index2", "Accepted for database 0, the only one", "O(1)",
+             flag_fast),
+    node_row("MODULE LIST", 2, module_list, "", "None: there are no modules", "O(1)",
+             flag_admin | flag_noscript),
+    node_row("CONFIG HELP", 2, help_of_subcommands, "", "The subcommands of CONFIG", "O(1)",
+             flag_loading | flag_noscript),
+    node_row("LOLWUT", -1, lolwut, "[VERSION version]", "A picture", "O(1)", flag_fast),
 };
 
 }  // namespace

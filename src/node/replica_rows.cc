@@ -9,6 +9,7 @@
 #include <string>
 
 #include "node/node.h"
+#include "node/node_row.h"
 #include "value/value.h"
 
 namespace holdfast::node {
@@ -100,16 +101,7 @@ void no_cluster(Node&, ServiceId, Args, Reply& reply) {
 constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
                   std::string_view summary, std::string_view group,
                   std::uint32_t flags = flag_none) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::node,
-          .flags = flags | flag_no_multi,
-          .node = function,
-          .group = group,
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = "O(nodes)"};
+  return node_row(name, arity, function, syntax, summary, "O(nodes)", flags, group);
 }
 
 constexpr std::uint32_t usual = flag_loading | flag_fast;

@@ -3,6 +3,7 @@
 
 #include "command/parse.h"
 #include "node/node.h"
+#include "node/node_row.h"
 
 namespace holdfast::node {
 namespace {
@@ -55,16 +56,7 @@ void help(Node&, ServiceId, Args, Reply& reply) {
 
 constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
                   std::string_view summary, std::string_view complexity) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::node,
-          .flags = flag_noscript | flag_no_multi,
-          .node = function,
-          .group = "scripting",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = complexity};
+  return node_row(name, arity, function, syntax, summary, complexity, flag_noscript, "scripting");
 }
 
 constexpr Row rows[] = {

@@ -3,6 +3,7 @@
 
 #include "catalog/permissions.h"
 #include "node/node.h"
+#include "node/node_row.h"
 #include "value/value.h"
 
 namespace holdfast::node {
@@ -106,16 +107,8 @@ void help(Node&, ServiceId, Args, Reply& reply) {
 
 constexpr Row row(std::string_view name, int arity, NodeFunction function, std::string_view syntax,
                   std::string_view summary, std::uint32_t flags = flag_none) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::node,
-          .flags = flags | flag_noscript | flag_loading | flag_no_multi,
-          .node = function,
-          .group = "server",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = "O(entries)"};
+  return node_row(name, arity, function, syntax, summary, "O(entries)",
+                  flags | flag_noscript | flag_loading);
 }
 
 constexpr Row rows[] = {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/units.h"
+#include "node/due_keys.h"
 #include "server/tracking.h"
 #include "table/table.h"
 
@@ -25,8 +26,7 @@ class TrackedTables final : public Table::Listener {
 
  private:
   server::Tracking tracking_;
-  Instant strong_until_{};
-  Instant eventual_until_{};
+  DueKeys due_;
 };
 
 }  // namespace holdfast::node

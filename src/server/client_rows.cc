@@ -7,6 +7,7 @@
 
 #include "command/parse.h"
 #include "server/client_labels.h"
+#include "server/client_row.h"
 #include "server/command_facts.h"
 #include "server/session.h"
 #include "server/session_rows.h"
@@ -219,11 +220,10 @@ void client_unblock(Session& session, Args args, Reply& reply) {
     return reply.error({Code::err, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR"});
   }
   const bool as_error = args.size() == 4 && equals_nocase(args[3], "ERROR");
+  Session* const other = session.context().clients->find(static_cast<std::uint64_t>(*id));
   std::optional<Ticket> waiting;
-  session.context().clients->for_each([&](Session& other) {
-    if (other.caller() != session.caller() && !session.may_administer()) return;
-    if (static_cast<std::int64_t>(other.peer().id) == *id) waiting = other.blocked();
-  });
+  if (other != nullptr && (other->caller() == session.caller() || session.may_administer()))
+    waiting = other->blocked();
   const bool ended = waiting && session.context().backend->unblock(*waiting, as_error);
   reply.integer(ended ? 1 : 0);
 }
@@ -271,46 +271,33 @@ void client_help(Session& session, Args args, Reply& reply) {
   write_help(session.context().commands, args[0], reply);
 }
 
-constexpr std::uint32_t usual = flag_noscript | flag_loading | flag_immediate | flag_no_multi;
-
-constexpr Row row(const char* name, int arity, SessionFunction function, const char* syntax,
-                  const char* summary, std::uint32_t more_flags = 0) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::session,
-          .flags = usual | more_flags,
-          .session = function,
-          .group = "connection",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = "O(1)"};
-}
-
 constexpr Row rows[] = {
-    row("CLIENT GETNAME", 2, client_getname, "", "The connection's name, null if it has none"),
-    row("CLIENT HELP", 2, client_help, "", "What CLIENT offers"),
-    row("CLIENT ID", 2, client_id, "", "The connection's number, never given twice"),
-    row("CLIENT INFO", 2, client_info, "", "The connection's line of CLIENT LIST"),
-    row("CLIENT KILL", -3, client_kill,
-        "ip:port | [ID client-id] [TYPE type] [USER user] [ADDR ip:port] [LADDR ip:port] "
-        "[SKIPME yes | no]",
-        "Close connections", flag_admin),
-    row("CLIENT LIST", -2, client_list, "[TYPE type] [ID client-id [client-id ...]]",
-        "A line of facts for each connection", flag_admin),
-    row("CLIENT NO-EVICT", 3, client_no_evict, "ON | OFF", "Accepted; nobody is evicted",
-        flag_admin),
-    row("CLIENT PAUSE", -3, client_pause, "timeout [WRITE | ALL]",
+    client_row("CLIENT GETNAME", 2, client_getname, "",
+               "The connection's name, null if it has none"),
+    client_row("CLIENT HELP", 2, client_help, "", "What CLIENT offers"),
+    client_row("CLIENT ID", 2, client_id, "", "The connection's number, never given twice"),
+    client_row("CLIENT INFO", 2, client_info, "", "The connection's line of CLIENT LIST"),
+    client_row("CLIENT KILL", -3, client_kill,
+               "ip:port | [ID client-id] [TYPE type] [USER user] [ADDR ip:port] [LADDR ip:port] "
+               "[SKIPME yes | no]",
+               "Close connections", flag_admin),
+    client_row("CLIENT LIST", -2, client_list, "[TYPE type] [ID client-id [client-id ...]]",
+               "A line of facts for each connection", flag_admin),
+    client_row("CLIENT NO-EVICT", 3, client_no_evict, "ON | OFF", "Accepted; nobody is evicted",
+               flag_admin),
+    client_row(
+        "CLIENT PAUSE", -3, client_pause, "timeout [WRITE | ALL]",
         "Let commands of keys wait for so many milliseconds: all of them, or those that change any",
         flag_admin),
-    row("CLIENT REPLY", 3, client_reply, "ON | OFF | SKIP",
-        "Whether to answer, or not to answer the next command"),
-    row("CLIENT SETINFO", 4, client_setinfo, "LIB-NAME name | LIB-VER version",
-        "Which client library this is"),
-    row("CLIENT SETNAME", 3, client_setname, "name", "Name the connection"),
-    row("CLIENT UNPAUSE", 2, client_unpause, "", "Let them go on", flag_admin),
-    row("CLIENT UNBLOCK", -3, client_unblock, "client-id [TIMEOUT | ERROR]",
-        "End another connection's wait, as if its time were over, or with an error", flag_admin),
+    client_row("CLIENT REPLY", 3, client_reply, "ON | OFF | SKIP",
+               "Whether to answer, or not to answer the next command"),
+    client_row("CLIENT SETINFO", 4, client_setinfo, "LIB-NAME name | LIB-VER version",
+               "Which client library this is"),
+    client_row("CLIENT SETNAME", 3, client_setname, "name", "Name the connection"),
+    client_row("CLIENT UNPAUSE", 2, client_unpause, "", "Let them go on", flag_admin),
+    client_row("CLIENT UNBLOCK", -3, client_unblock, "client-id [TIMEOUT | ERROR]",
+               "End another connection's wait, as if its time were over, or with an error",
+               flag_admin),
 };
 
 }  // namespace

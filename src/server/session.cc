@@ -46,6 +46,14 @@ Session::Session(SessionContext& context, Peer peer, std::uint64_t ticket_connec
   look_at_services();
 }
 
+Session* Clients::find(std::uint64_t client_id) {
+  Session* found = nullptr;
+  for_each([&](Session& session) {
+    if (session.peer().id == client_id) found = &session;
+  });
+  return found;
+}
+
 Session::~Session() {
   end_cache();
   if (!is_subscribed()) return;

@@ -32,6 +32,8 @@ class Clients {
  public:
   virtual ~Clients() = default;
   virtual void for_each(absl::FunctionRef<void(Session&)> each) = 0;
+  /// The one of that CLIENT ID; null: there is none. O(sessions).
+  Session* find(std::uint64_t client_id);
   /// Closes the session's connection at once.
   virtual void kill(Session& session) = 0;
   /// Has it something to send that it was not asked for.

@@ -14,18 +14,10 @@ namespace {
 // Where clients that speak RESP2 subscribe for it, on the connection that they name.
 constexpr std::string_view channel = "__redis__:invalidate";
 
-Session* session_called(Clients& clients, std::uint64_t id) {
-  Session* found = nullptr;
-  clients.for_each([&](Session& other) {
-    if (other.peer().id == id) found = &other;
-  });
-  return found;
-}
-
 }  // namespace
 
 Status SessionCache::begin(TrackingMode mode, std::uint64_t redirect) {
-  if (redirect != 0 && session_called(*session_.context().clients, redirect) == nullptr)
+  if (redirect != 0 && session_.context().clients->find(redirect) == nullptr)
     return fail(Code::err, "The client ID you want redirect to does not exist");
   if (Status s = tracking_.begin(*this, std::move(mode)); !s) return s;
   redirect_ = redirect;
@@ -130,7 +122,7 @@ std::string SessionCache::message(std::optional<std::span<const std::string_view
 void SessionCache::send(std::optional<std::span<const std::string_view>> keys) {
   Session* told = &session_;
   if (redirect_ != 0) {
-    told = session_called(*session_.context().clients, redirect_);
+    told = session_.context().clients->find(redirect_);
     if (told == nullptr) {
       if (std::exchange(broken_, true) || session_.form() != Form::resp3) return;
       std::string text;

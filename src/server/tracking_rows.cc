@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "command/parse.h"
+#include "server/client_row.h"
 #include "server/session.h"
 #include "server/session_cache.h"
 #include "server/session_rows.h"
@@ -139,32 +140,16 @@ void client_trackinginfo(Session& session, Args, Reply& reply) {
   for (const std::string& prefix : prefixes) reply.bulk(prefix);
 }
 
-constexpr std::uint32_t usual = flag_noscript | flag_loading | flag_immediate | flag_no_multi;
-
-constexpr Row row(const char* name, int arity, SessionFunction function, const char* syntax,
-                  const char* summary) {
-  return {.name = name,
-          .arity = arity,
-          .access = Access::session,
-          .flags = usual,
-          .session = function,
-          .group = "connection",
-          .since = "0.1",
-          .syntax = syntax,
-          .summary = summary,
-          .complexity = "O(1)"};
-}
-
 constexpr Row rows[] = {
-    row("CLIENT CACHING", 3, client_caching, "YES | NO",
-        "Whether the keys that the next command reads are followed"),
-    row("CLIENT GETREDIR", 2, client_getredir, "",
-        "Who is told of changes instead of this connection; 0: nobody, -1: tracking is off"),
-    row("CLIENT TRACKING", -3, client_tracking,
-        "ON | OFF [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] "
-        "[OPTOUT] [NOLOOP]",
-        "Be told when keys change that this connection has read"),
-    row("CLIENT TRACKINGINFO", 2, client_trackinginfo, "", "How tracking is set"),
+    client_row("CLIENT CACHING", 3, client_caching, "YES | NO",
+               "Whether the keys that the next command reads are followed"),
+    client_row("CLIENT GETREDIR", 2, client_getredir, "",
+               "Who is told of changes instead of this connection; 0: nobody, -1: tracking is off"),
+    client_row("CLIENT TRACKING", -3, client_tracking,
+               "ON | OFF [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] "
+               "[OPTOUT] [NOLOOP]",
+               "Be told when keys change that this connection has read"),
+    client_row("CLIENT TRACKINGINFO", 2, client_trackinginfo, "", "How tracking is set"),
 };
 
 }  // namespace

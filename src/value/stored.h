@@ -19,9 +19,11 @@ class List;
 class Set;
 class SortedSet;
 
-/// A value that is stored in pieces: a head, and its items, piece by piece
-/// (docs/formats/value.md). The rest are stored whole, by encode() in value/value.h.
-Pieces* pieces_of(Value& value);  // null: it is stored whole
+// Large values are stored in pieces: a head, and their items, piece by piece
+// (docs/formats/value.md). The rest are stored whole, by encode() in value/value.h.
+
+/// null: it is stored whole.
+Pieces* pieces_of(Value& value);
 
 /// The items of a collection, in the order of their places. Refers to the collection itself, which
 /// stays where it is when its value moves.
