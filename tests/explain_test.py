@@ -84,7 +84,8 @@ def two_nodes():
         second.wait_ready()
         meet(cluster, ["likes:1"], [b"7"])
         wait_until(lambda: all_answer(first) and all_answer(second), MEET_S, "all are connected")
-        wait_until(lambda: not origins(explain(first, "likes:1"))["node1"]["effects"], MEET_S, "folded")
+        for node in (first, second):  # each hears by itself that the other has it
+            wait_until(lambda n=node: not origins(explain(n, "likes:1"))["node1"]["effects"], MEET_S, "folded")
         told = explain(second, "likes:1")
         equal(told["stable"]["sum"], 7)
         equal(told["ids"], [])
