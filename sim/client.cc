@@ -163,6 +163,7 @@ void Client::answered_with(const verify::Answer& answer) {
   parts_.note([&] { return name_ + " is answered " + verify::to_text(answer); });
   record(&answer);
   if (call_.probe) return probed(answer);
+  parts_.workload.heard(call_, answer);
   for (const std::string& wrong :
        {parts_.workload.workflows().heard(call_, answer),
         parts_.workload.queue().heard(call_, answer),

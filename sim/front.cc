@@ -42,6 +42,7 @@ class ProcessFront final : public server::Front, public server::Clients {
 
   void flush() override {
     bool more = false;
+    settle_first();
     for (const auto& [number, talk] : std::map(talks_)) {
       settle(talk);
       more =
@@ -87,6 +88,9 @@ class ProcessFront final : public server::Front, public server::Clients {
   }
   void kill(server::Session& session) override { session.cut("CLIENT KILL"); }
   void touch(server::Session&) override {}  // flush() looks at all
+  void touch_first(server::Session& session) override {
+    first_.push_back(session.ticket_connection());
+  }
 
  private:
   struct Talk {
@@ -106,6 +110,17 @@ class ProcessFront final : public server::Front, public server::Clients {
     const std::uint64_t number = ++last_;
     talks_.emplace(number, std::make_shared<Talk>(context_, number, std::move(stream)));
     wake_();
+  }
+
+  // Before anybody else is sent anything, or they are cut: as server/socket_server.cc.
+  void settle_first() {
+    for (const std::uint64_t number : std::exchange(first_, {})) {
+      const auto found = talks_.find(number);
+      if (found == talks_.end()) continue;
+      const Held talk = found->second;
+      settle(talk);
+      if (!talk->over && talk->session.has_output()) close(talk);
+    }
   }
 
   void settle(const Held& talk) {
@@ -153,6 +168,7 @@ class ProcessFront final : public server::Front, public server::Clients {
   std::function<void()> wake_;
   std::string address_;
   std::map<std::uint64_t, Held> talks_;
+  std::vector<std::uint64_t> first_;
   std::uint64_t last_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

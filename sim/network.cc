@@ -107,7 +107,7 @@ std::unique_ptr<mesh::Transport::Attempt> Network::dial(const std::shared_ptr<Pa
 void Network::send(const std::shared_ptr<Connection>& connection, int from, std::string bytes) {
   End& to = connection->ends[1 - from];
   if (bytes.empty()) return;
-  Monotonic at = agenda_.now() + delay();
+  Monotonic at = agenda_.now() + (is_near(to) ? Millis(0) : delay());
   if (!to.coming.empty()) at = std::max(at, to.coming.back().first);
   to.coming_bytes += bytes.size();
   bytes_ += bytes.size();
@@ -131,7 +131,8 @@ void Network::deliver(const std::shared_ptr<Connection>& connection, int to) {
   while (!end.coming.empty() && end.coming.front().first <= agenda_.now()) {
     std::string& bytes = end.coming.front().second;
     // Wherever a packet may end.
-    const std::size_t n = random_.percent(10) ? 1 + random_.below(bytes.size()) : bytes.size();
+    const bool cut = !is_near(end) && random_.percent(10);
+    const std::size_t n = cut ? 1 + random_.below(bytes.size()) : bytes.size();
     end.arrived.append(bytes, 0, n);
     bytes.erase(0, n);
     end.coming_bytes -= n;
@@ -183,8 +184,9 @@ void Network::close(const std::shared_ptr<Connection>& connection, int at, bool 
   if (std::exchange(end.closed, true)) return;
   satisfy(connection, at);
   if (silent) return;
-  connection->ends[1 - at].ending = true;
-  deliver_at(connection, 1 - at, agenda_.now() + delay());
+  End& other = connection->ends[1 - at];
+  other.ending = true;
+  deliver_at(connection, 1 - at, agenda_.now() + (is_near(other) ? Millis(0) : delay()));
 }
 
 void Network::end(const Party& party, bool silent) {

@@ -47,6 +47,9 @@ class Network {
                                                  const std::string& address,
                                                  mesh::Transport::Done done);
 
+  /// A host to which everything comes at once and whole.
+  void set_near(const std::string& host) { near_.insert(host); }
+
   /// Nothing goes from the one to the other.
   void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
   void heal(const std::string& from, const std::string& to) {
@@ -96,6 +99,7 @@ class Network {
   }
   void send(const std::shared_ptr<Connection>& connection, int from, std::string bytes);
   void deliver(const std::shared_ptr<Connection>& connection, int to);
+  bool is_near(const End& end) const { return near_.contains(end.party->host()); }
   void deliver_at(const std::shared_ptr<Connection>& connection, int to, Monotonic at);
   void satisfy(const std::shared_ptr<Connection>& connection, int end);
   void close(const std::shared_ptr<Connection>& connection, int end, bool silent);
@@ -105,6 +109,7 @@ class Network {
   Random& random_;
   std::map<std::string, Listener> listeners_;
   std::multiset<std::pair<std::string, std::string>> cuts_;
+  std::set<std::string> near_;
   std::vector<std::weak_ptr<Connection>> connections_;
   std::uint64_t broken_ = 0;
   std::uint64_t bytes_ = 0;

@@ -126,6 +126,7 @@ Plan plan_of(std::uint64_t seed, const PlanOptions& options) {
     if (plan.breaks_from_the_start && random.percent(50)) fault.at = random.millis(0, 500);
     if (!options.without.contains(i)) plan.faults.push_back(fault);
   }
+  plan.caches = plan.engine == Engine::etcd && random.percent(35);
   return plan;
 }
 
@@ -139,6 +140,7 @@ std::string to_text(const Plan& plan) {
   if (plan.workflows)
     text += fmt::format(", workflows, HTTP trouble {} %", plan.http_trouble_percent);
   if (plan.services) text += ", services";
+  if (plan.caches) text += ", caches";
   if (plan.breaks_from_the_start) text += ", faults from the start";
   for (std::size_t i = 0; i < plan.faults.size(); ++i)
     text += fmt::format("\n  {}: {}", i, to_text(plan.faults[i]));

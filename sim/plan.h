@@ -74,6 +74,7 @@ struct Plan {
   std::uint64_t retries_everywhere_percent = 0;  // as if an answer had been lost
   bool workflows = false;                        // some of what clients do
   bool services = false;                         // everybody signs in
+  bool caches = false;                           // some keep what they read
   bool stuck_runs_are_retried = false;           // when all is mended
   std::uint64_t http_trouble_percent = 0;        // of whom their steps ask
   bool breaks_from_the_start = false;  // while nodes find one another, and keyspaces are made

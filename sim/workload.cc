@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/workload.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -92,6 +93,20 @@ Call Workload::next() {
   if (!call.id.empty() && !strong && past_.size() < 50 && random_.percent(10))
     past_.push_back(call);
   return call;
+}
+
+std::int64_t Workload::acknowledged(const std::string& key) const {
+  const auto found = acknowledged_.find(key);
+  return found == acknowledged_.end() ? 0 : found->second;
+}
+
+void Workload::heard(const Call& call, const verify::Answer& answer) {
+  const verify::Command& command = call.commands.front();
+  if (call.multi || command.front() != "INCRBY" || !command[1].starts_with("s:c") ||
+      answer.kind != verify::Answer::Kind::integer)
+    return;
+  std::int64_t& least = acknowledged_[command[1]];
+  least = std::max(least, answer.integer);
 }
 
 Call Workload::tally_call(const char* keyspace) {

@@ -45,6 +45,11 @@ class Workload {
 
   std::vector<verify::Command> declarations() const;
   Call next();
+  /// Keys that only ever grow, in a keyspace of which nothing that was acknowledged is lost.
+  static std::string counter_key(std::uint64_t number) { return "s:c" + std::to_string(number); }
+  /// What such a key held when somebody was told so who had changed it; at least.
+  std::int64_t acknowledged(const std::string& key) const;
+  void heard(const Call& call, const verify::Answer& answer);
   std::map<std::string, Tally>& tallies() { return tallies_; }
   verify::History& history() { return history_; }
   Workflows& workflows() { return workflows_; }
@@ -79,6 +84,7 @@ class Workload {
   std::vector<Call> past_;                              // with ids, to be sent again much later
   std::vector<std::string> ids_of_others_;              // operations; none of a tally
   verify::History history_;
+  std::map<std::string, std::int64_t> acknowledged_;
 };
 
 }  // namespace holdfast::sim

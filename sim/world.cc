@@ -43,6 +43,8 @@ World::World(Plan plan, bool traced)
 }
 
 World::~World() {
+  for (const auto& cache : caches_) cache->stop();
+  caches_.clear();
   clients_.clear();
   administrator_.reset();
   operators_.clear();
@@ -96,7 +98,7 @@ void World::add_node(bool is_new) {
 
 void World::start(Node& node) {
   note(node.host->name + " starts");
-  ++findings_.counts["starts"];
+  node.life = ++findings_.counts["starts"];
   node.process = std::make_shared<Process>(around_, *node.host, node.options);
   node.process->start();
 }
@@ -209,6 +211,31 @@ Client::Parts World::client_parts(const char* service) {
               }};
 }
 
+void World::add_caches() {
+  for (int i = 1; i <= 3; ++i) {
+    caches_.push_back(std::make_shared<Cache>(
+        Cache::Parts{.agenda = agenda_,
+                     .random = random_,
+                     .network = network_,
+                     .workload = workload_,
+                     .service = Owners::everyone,
+                     .addresses = addresses_,
+                     .life_of = [this](const std::string& address) { return life_of(address); },
+                     .broken = [this](const std::string& what) { broken_ = what; }},
+        "k" + std::to_string(i)));
+    caches_.back()->start();
+  }
+}
+
+// Not before it has had a moment, where it stood still.
+std::uint64_t World::life_of(const std::string& address) const {
+  const auto node =
+      std::ranges::find_if(nodes_, [&](const Node& one) { return one.options.resp == address; });
+  const bool runs = node != nodes_.end() && !node->process->ended() &&
+                    node->host->paused_until + Millis(5) < agenda_.now();
+  return runs ? node->life : 0;
+}
+
 bool World::declare(const std::shared_ptr<Client>& client, const verify::Command& command) {
   bool done = false;
   client->insist(command, [&done](const auto&) { done = true; });
@@ -247,10 +274,17 @@ Findings World::run() {
   operations_left_ = plan_.operations;
   if (!plan_.breaks_from_the_start) schedule_faults();
   for (const auto& client : clients_) client->start();
+  if (plan_.caches) add_caches();
   const bool ended = run_until(agenda_.now() + load_max, [this] {
     return std::ranges::all_of(clients_, [](const auto& client) { return client->idle(); });
   });
   note("the load has ended");
+  for (const auto& cache : caches_) {
+    cache->stop();
+    findings_.counts["looks at what is kept"] += cache->looks();
+    findings_.counts["caches told"] += cache->told();
+    findings_.counts["caches cut off"] += cache->cut();
+  }
   std::string failure = ended ? std::string() : broken_;
   if (failure.empty() && !ended) failure = "clients do not come to an end";
   if (failure.empty()) failure = settle();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "eventual/brute_force_model.h"
+#include "sim/cache.h"
 #include "sim/client.h"
 #include "sim/http_service.h"
 #include "sim/plan.h"
@@ -56,6 +57,7 @@ class World final : public Witness {
     std::shared_ptr<Process> process;
     std::uint64_t down = 0;  // faults that keep it from running
     bool gone = false;       // for good
+    std::uint64_t life = 0;  // names its process
     std::string why_ended;   // by itself, the last time
   };
 
@@ -72,6 +74,8 @@ class World final : public Witness {
   void cut(const std::string& a, const std::string& b, bool both, Millis lasts);
   void kill(Node& node, bool power, Millis lasts);
   Client::Parts client_parts(const char* service);
+  void add_caches();
+  std::uint64_t life_of(const std::string& address) const;
   void schedule_faults();
   bool declare(const std::shared_ptr<Client>& client, const verify::Command& command);
   bool declare_all();
@@ -118,6 +122,7 @@ class World final : public Witness {
   Workload workload_;
   std::vector<std::shared_ptr<Client>> clients_;
   std::vector<std::shared_ptr<Client>> operators_;
+  std::vector<std::shared_ptr<Cache>> caches_;
   std::string flipped_;  // the host whose disk lost a bit
   std::uint64_t operations_left_ = 0;
   std::shared_ptr<Client> administrator_;  // signs in as root

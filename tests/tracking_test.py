@@ -23,8 +23,8 @@ KEYS = [f"cached:k{i}" for i in range(5)]
 class Caching(Client):
     """A client that keeps what it reads until it is told to forget it."""
 
-    def __init__(self, port, *options):
-        super().__init__(port, protocol=3)
+    def __init__(self, port, *options, **where):
+        super().__init__(port, protocol=3, **where)
         self.kept = {}
         self.forgotten = 0
         self("CLIENT", "TRACKING", "ON", *options)

@@ -50,6 +50,7 @@ inline constexpr std::size_t subscriptions_max = 65'536;       // of one connect
 inline constexpr std::size_t subscription_bytes_max = 16_MiB;  // of their names, likewise
 inline constexpr std::size_t subscriber_unsent_max = 32_MiB;   // as Redis; one slower is cut off
 inline constexpr std::size_t tracked_keys_max = 1'000'000;     // as Redis: of all who keep caches
+inline constexpr std::size_t held_replies_bytes_max = 64_MiB;  // until other nodes' caches are told
 inline constexpr std::size_t messages_held_bytes_max =
     64_MiB;  // until what they tell of is on disk
 

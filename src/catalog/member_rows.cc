@@ -122,6 +122,35 @@ void report(CatalogContext& context, Args args, Reply& reply) {
          reply);
 }
 
+// By CacheChange.
+constexpr std::string_view cache_changes[] = {"BEGIN", "END", "OUT", "GONE"};
+
+// NODE CACHES id BEGIN|END|OUT|GONE number
+void caches(CatalogContext& context, Args args, Reply& reply) {
+  const auto change = std::ranges::find(cache_changes, args[3]);
+  const auto number = number_of(args[4]);
+  if (change == std::end(cache_changes) || !number)
+    return reply.error({Code::err, "no such change of a node's caches"});
+  CacheKeepers& keepers = context.members.caches();
+  switch (static_cast<CacheChange>(change - std::begin(cache_changes))) {
+    case CacheChange::begin:
+      if (context.members.find(args[2]) == nullptr)
+        return reply.error({Code::err, fmt::format("no member '{}'", args[2])});
+      keepers.begin(args[2]);
+      break;
+    case CacheChange::end:
+      keepers.end(args[2], *number);
+      break;
+    case CacheChange::put_out:
+      keepers.put_out(args[2], *number);
+      break;
+    case CacheChange::forget:
+      keepers.forget(args[2], *number);
+      break;
+  }
+  finish(context, {}, reply);
+}
+
 void help(CatalogContext&, Args, Reply& reply) {
   static constexpr std::string_view lines[] = {
       "NODE <subcommand> [<arg> ...]. Subcommands are:",
@@ -203,6 +232,17 @@ constexpr Row rows[] = {
      .syntax = "id durable-position durable-log-bytes milestone digest",
      .summary = "A member says what it has made durable, and its state's digest",
      .complexity = "O(N) in the members"},
+    {.name = "NODE CACHES",
+     .code = 923,
+     .arity = 5,
+     .access = Access::catalog,
+     .flags = changing | flag_internal,
+     .catalog = caches,
+     .group = "cluster",
+     .since = "0.1",
+     .syntax = "id <BEGIN | END | OUT | GONE> number",
+     .summary = "Whether clients of a member may keep caches, so that who writes waits for them",
+     .complexity = "O(log N) in the members"},
 };
 
 const Row& row_of(CatalogFunction function) {
@@ -234,6 +274,12 @@ CatalogOperation report_operation(std::string_view id, const Members::Report& sa
   return {.row = &row_of(report),
           .texts = {"NODE", "REPORT", std::string(id), text(said.durable.value),
                     text(said.durable_log_bytes), text(said.milestone.value), text(said.digest)}};
+}
+
+CatalogOperation caches_operation(std::string_view id, CacheChange change, std::uint64_t number) {
+  return {.row = &row_of(caches),
+          .texts = {"NODE", "CACHES", std::string(id),
+                    std::string(cache_changes[static_cast<std::size_t>(change)]), text(number)}};
 }
 
 }  // namespace holdfast

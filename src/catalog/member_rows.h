@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -15,5 +16,10 @@ std::span<const Row> member_rows();
 
 CatalogOperation join_operation(const Member& member);
 CatalogOperation report_operation(std::string_view id, const Members::Report& report);
+
+/// What the log is told of nodes that keep caches: CacheKeepers' functions. `number`: 0 where the
+/// node begins.
+enum class CacheChange : std::uint8_t { begin, end, put_out, forget };
+CatalogOperation caches_operation(std::string_view id, CacheChange change, std::uint64_t number);
 
 }  // namespace holdfast

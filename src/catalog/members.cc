@@ -12,7 +12,9 @@
 namespace holdfast {
 namespace {
 
-constexpr std::uint8_t encoding_version = 3;  // docs/formats/members.md
+// docs/formats/members.md. The one that older builds know is written while it says all.
+constexpr std::uint8_t encoding_version = 4;
+constexpr std::uint8_t encoding_version_without_caches = 3;
 
 // A member reports a milestone soon after it has passed; who is later than this
 // many is compared at the next one.
@@ -71,6 +73,7 @@ Status Members::remove(std::string_view id) {
   if (found == members_.end()) return fail(Code::err, fmt::format("no member '{}'", id));
   members_.erase(found);
   ++removals_;
+  caches_.removed(id);
   for (auto& [position, digests] : milestones_) digests.erase(std::string(id));
   settle(0);
   return {};
@@ -131,7 +134,7 @@ std::optional<std::string> Members::differing(std::string_view id) const {
 
 std::string Members::encode() const {
   std::string out;
-  wire::put_u8(out, encoding_version);
+  wire::put_u8(out, caches_.met_any() ? encoding_version : encoding_version_without_caches);
   wire::put_varint(out, trimmable_.value);
   wire::put_varint(out, removals_);
   wire::put_varint(out, members_.size());
@@ -155,12 +158,14 @@ std::string Members::encode() const {
       wire::put_u64(out, digest);
     }
   }
+  if (caches_.met_any()) caches_.encode(out);
   return out;
 }
 
 Status Members::decode(std::string_view bytes) {
   wire::Reader in(bytes);
-  if (in.u8() != encoding_version)
+  const std::uint8_t version = in.u8();
+  if (version != encoding_version && version != encoding_version_without_caches)
     return fail(Code::corrupt, "members: a version that this build does not know");
   Members fresh;
   fresh.trimmable_.value = in.varint();
@@ -189,7 +194,8 @@ Status Members::decode(std::string_view bytes) {
       digests[std::move(member)] = in.u64();
     }
   }
-  if (!in.ok() || !in.at_end() || fresh.members_.size() != count)
+  const bool caches = version < encoding_version || fresh.caches_.decode(in);
+  if (!caches || !in.ok() || !in.at_end() || fresh.members_.size() != count)
     return fail(Code::corrupt, "members: cut short, too long or one named twice");
   *this = std::move(fresh);
   return {};

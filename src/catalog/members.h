@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "catalog/cache_keepers.h"
 
 namespace holdfast {
 
@@ -65,6 +66,10 @@ class Members {
   /// entries before may be forgotten. Never goes back.
   Position trimmable() const { return trimmable_; }
 
+  /// Which of them keep caches for their clients.
+  CacheKeepers& caches() { return caches_; }
+  const CacheKeepers& caches() const { return caches_; }
+
   /// Why the member must stop: at some milestone its state was another than
   /// that of a majority, or no majority agreed at all. Nothing while it may be
   /// right.
@@ -85,6 +90,7 @@ class Members {
   std::map<Position, Digests> milestones_;  // the newest few
   Position trimmable_;
   std::uint64_t removals_ = 0;
+  CacheKeepers caches_;
 };
 
 }  // namespace holdfast

@@ -178,6 +178,67 @@ TEST(Members, AreStoredAndFoundDamagedOnes) {
   EXPECT_EQ(again.encode(), bytes);  // nothing of those was taken
 }
 
+TEST(Members, CachesAreStoredAsSoonAsThereWereSome) {
+  Members members = three(10);
+  const std::string before = members.encode();
+  EXPECT_EQ(before[0], 3) << "as builds write it that know no caches";
+  members.caches().begin("b");
+  members.caches().begin("a");
+  members.caches().put_out("a", 2);
+  const std::string bytes = members.encode();
+  EXPECT_EQ(bytes[0], 4);
+  EXPECT_EQ(bytes.substr(before.size()), std::string("\x03\x02\x01"
+                                                     "a\x03\x01\x01"
+                                                     "b\x01\x00",
+                                                     10));
+  Members again;
+  ASSERT_TRUE(again.decode(before));
+  EXPECT_TRUE(again.caches().all().empty());
+  ASSERT_TRUE(again.decode(bytes));
+  EXPECT_EQ(again.encode(), bytes);
+  EXPECT_TRUE(again.caches().find("a")->leaving);
+  EXPECT_FALSE(again.caches().find("b")->leaving);
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(again.decode(std::string_view(bytes).substr(0, size))) << size;
+  EXPECT_EQ(again.encode(), bytes);
+}
+
+// What is said of a node's caches may come late: it counts only if nothing was said since.
+TEST(CacheKeepers, LateWordsAreOfNoAccount) {
+  CacheKeepers keepers;
+  EXPECT_FALSE(keepers.any_but("a"));
+  keepers.begin("a");
+  EXPECT_FALSE(keepers.any_but("a"));
+  EXPECT_TRUE(keepers.any_but("b"));
+  keepers.begin("a");  // anew
+  keepers.end("a", 1);
+  keepers.put_out("a", 1);
+  ASSERT_NE(keepers.find("a"), nullptr);
+  EXPECT_FALSE(keepers.find("a")->leaving);
+  keepers.forget("a", 2);
+  EXPECT_NE(keepers.find("a"), nullptr) << "it was not put out";
+  keepers.put_out("a", 2);
+  EXPECT_TRUE(keepers.find("a")->leaving);
+  EXPECT_EQ(keepers.find("a")->number, 3u);
+  keepers.forget("a", 2);
+  EXPECT_NE(keepers.find("a"), nullptr);
+  keepers.forget("a", 3);
+  EXPECT_EQ(keepers.find("a"), nullptr);
+  keepers.begin("a");
+  EXPECT_EQ(keepers.find("a")->number, 4u) << "no number comes again";
+  keepers.end("a", 4);
+  EXPECT_EQ(keepers.find("a"), nullptr);
+}
+
+// It may live, and not know so yet.
+TEST(Members, WhoIsTakenOutWithCachesIsWaitedForLikeWhoWasPutOut) {
+  Members members = three();
+  members.caches().begin("b");
+  ASSERT_TRUE(members.remove("b"));
+  ASSERT_NE(members.caches().find("b"), nullptr);
+  EXPECT_TRUE(members.caches().find("b")->leaving);
+}
+
 RC_GTEST_PROP(Members, NeverForgetWhatAMemberNotBehindStillNeeds, ()) {
   Members members;
   Position before;

@@ -198,6 +198,7 @@ Status CheckpointReader::take(const Frame& frame) {
     case FrameType::answer:
     case FrameType::messages:
     case FrameType::listens:
+    case FrameType::told:
       break;
   }
   return damaged("a frame that has no place in it");

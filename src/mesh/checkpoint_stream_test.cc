@@ -399,8 +399,8 @@ std::string hex(std::string_view bytes) {
 // The bytes of docs/formats/checkpoint-stream.md.
 TEST(CheckpointStream, ItsBytesAreThoseOfTheDocument) {
   EXPECT_EQ(hex(bytes_of({.cluster = "shop", .node = "n2"})),
-            "26000000010401010473686f70026e3200000000000000000000000000000000000000000000000000000"
-            "04c2bb9ca410541a4");
+            "26000000010501010473686f70026e3200000000000000000000000000000000000000000000000000000"
+            "03609efea3075a5f3");
   EXPECT_EQ(hex(stream_of({{{Family::meta, "catalog"}, "C"}, {{Family::table, "a"}, "1"}},
                           {.node = "n1", .position = {7}, .rows_estimate = 3})),
             "140000000201026e3107000000000000000300000000000000e3dae890be4d1c6b"

@@ -399,7 +399,7 @@ TEST(CheckpointTransfer, AnotherVersionIsToldWhichOneIsSpoken) {
   std::string answer;
   boost::system::error_code error;
   boost::asio::read(socket, boost::asio::dynamic_buffer(answer), error);
-  EXPECT_THAT(answer, HasSubstr("speaks versions 1 to 4 of the protocol, not 8 to 9"));
+  EXPECT_THAT(answer, HasSubstr("speaks versions 1 to 5 of the protocol, not 8 to 9"));
 }
 
 TEST(CheckpointTransfer, APeerWithoutACheckpointSaysWhyAndTheNextIsAsked) {

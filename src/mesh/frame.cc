@@ -68,7 +68,7 @@ Result<std::optional<Frame>> FrameReader::next() {
                         : fmt::format("frame {} has not the checksum of its bytes", next_));
   }
   if (type < static_cast<std::uint8_t>(FrameType::hello) ||
-      type > static_cast<std::uint8_t>(FrameType::listens)) {
+      type > static_cast<std::uint8_t>(FrameType::told)) {
     return damaged(fmt::format("a frame of unknown type {}", type));
   }
   ++next_;

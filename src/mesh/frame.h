@@ -42,6 +42,8 @@ enum class FrameType : std::uint8_t {
   // Since version 4: what is published, and whether anybody listens to that.
   messages,
   listens,
+  // Since version 5: up to where a node's clients' caches have been told.
+  told,
 };
 
 struct Frame {

@@ -13,12 +13,13 @@ namespace holdfast::mesh {
 /// The protocol's version, and the oldest that is still spoken: nodes of a cluster
 /// are upgraded one after the other. Both ends speak the newest that both know.
 /// Version 2 packs entries, version 3 knows questions, version 4
-/// carries published messages.
-inline constexpr std::uint8_t protocol_version = 4;
+/// carries published messages, version 5 says what caches have been told.
+inline constexpr std::uint8_t protocol_version = 5;
 inline constexpr std::uint8_t protocol_version_oldest = 1;
 inline constexpr std::uint8_t protocol_version_packing = 2;
 inline constexpr std::uint8_t protocol_version_questions = 3;
 inline constexpr std::uint8_t protocol_version_messages = 4;
+inline constexpr std::uint8_t protocol_version_told = 5;
 
 enum class Purpose : std::uint8_t {
   checkpoint = 1,  // the strong keyspaces'

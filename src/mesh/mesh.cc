@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/logging.h"
+#include "base/wire.h"
 
 namespace holdfast::mesh {
 namespace {
@@ -64,6 +65,7 @@ struct Mesh::Dialed {
   }
   std::size_t unanswered = 0;  // questions on this connection
   bool listens = false;        // it says that somebody does there
+  Position told;               // Mesh::told_ when it was told last
   MessagesOut messages;
   std::uint64_t sent_bytes = 0;  // by connections before this one
   std::string trouble = "not dialed yet";
@@ -314,6 +316,7 @@ void Mesh::lost(Dialed& peer, const std::string& why) {
   peer.begun = false;
   peer.unanswered = 0;
   peer.listens = false;
+  peer.told = {};
   peer.messages.clear();
   peer.beat = {};
   peer.connecting.reset();
@@ -395,6 +398,9 @@ bool Mesh::on_frame(const std::shared_ptr<Accepted>& peer, const Frame& frame) {
     taken = take_question(peer, frame.body);
   } else if (frame.type == FrameType::messages && options_.version >= protocol_version_messages) {
     taken = take_messages(*peer, frame.body);
+  } else if (peer->origin.value != 0 && frame.type == FrameType::told &&
+             options_.version >= protocol_version_told) {
+    taken = take_told(*peer, frame.body);
   } else {
     taken = fail(Code::corrupt, "an unexpected frame");
   }
@@ -431,6 +437,37 @@ Status Mesh::take_messages(Accepted& peer, std::string_view body) {
     ++message_counters_.heard;
     if (heard_) heard_(**message);
   }
+}
+
+// ---- What caches have been told
+
+void Mesh::tell(Position told) {
+  if (stopped_ || told <= told_) return;
+  told_ = told;
+  for (auto& [address, peer] : dialed_) {
+    if (!peer->connection) continue;
+    tell_told(*peer);
+    peer->connection->send();
+  }
+}
+
+// One that takes things slowly hears the latest when it has taken what it was sent.
+void Mesh::tell_told(Dialed& peer) {
+  if (!peer.begun || peer.told == told_ || peer.version < protocol_version_told ||
+      peer.connection->unsent_bytes() >= output_bytes)
+    return;
+  peer.told = told_;
+  std::string body;
+  wire::put_u64(body, told_.value);
+  peer.connection->frames().put(peer.connection->output(), FrameType::told, body);
+}
+
+Status Mesh::take_told(const Accepted& peer, std::string_view body) {
+  wire::Reader in(body);
+  const Position told{in.u64()};
+  if (!in.ok() || !in.at_end()) return fail(Code::corrupt, "no word of caches");
+  if (on_told_) on_told_(peer.node, told);
+  return {};
 }
 
 // ---- What replicas say of a key
@@ -602,6 +639,7 @@ void Mesh::turn(Instant wall, Monotonic now) {
       }
     }
     if (peer->begun) tell_places(connection, peer->beat);
+    tell_told(*peer);
     if (tell && peer->signed_in && !peer->probing) report(connection, peer->beat);
     connection.send();
   }

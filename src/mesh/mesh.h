@@ -104,6 +104,16 @@ class Mesh {
   };
   const MessageCounters& message_counters() const { return message_counters_; }
 
+  // -- Caches that clients keep: up to where in the strong log they have been told.
+
+  /// Those here have: every peer is told, now where it can be, in any case by a turn(). Never less
+  /// than before.
+  void tell(Position told);
+  /// Hears of those at peers.
+  void set_told(std::function<void(const std::string& node, Position told)> on_told) {
+    on_told_ = std::move(on_told);
+  }
+
   /// Sends what there is to send. When no entry is open.
   void turn(Instant wall, Monotonic now);
   void stop();
@@ -139,6 +149,8 @@ class Mesh {
   bool greeted(const std::shared_ptr<Dialed>& peer, const Hello& hello);
   void probed(Dialed& peer, const Hello& hello);
   void begin(PeerConnection& connection);
+  void tell_told(Dialed& peer);
+  Status take_told(const Accepted& peer, std::string_view body);
   void report(PeerConnection& connection, Beat& beat);
   void tell_places(PeerConnection& connection, Beat& beat);
   Status heard_places(std::string_view body);
@@ -166,6 +178,8 @@ class Mesh {
   Questions questions_;
   std::function<void(const Message&)> heard_;
   bool listens_ = false;
+  Position told_;  // 0: nobody is told
+  std::function<void(const std::string& node, Position told)> on_told_;
   MessageCounters message_counters_;
   Whereabouts::Place place_;
   std::uint64_t places_seen_ = 0;

@@ -365,6 +365,39 @@ TEST(Mesh, MoreMessagesThanMayWaitAreDroppedAndCounted) {
   ASSERT_TRUE(cluster.until([&] { return heard.by[1].size() >= 30; })) << "the others come";
 }
 
+TEST(Mesh, EveryPeerHearsHowFarCachesHaveBeenTold) {
+  Cluster cluster(3, {}, {"a secret", "a secret", "a secret"});
+  std::map<std::size_t, std::map<std::string, Position>> heard;
+  const auto hear = [&](std::size_t i) {
+    cluster.mesh(i).set_told(
+        [&, i](const std::string& node, Position told) { heard[i][node] = told; });
+  };
+  for (const std::size_t i : {0U, 1U, 2U}) hear(i);
+  cluster.mesh(0).tell({7});  // before anybody is connected
+  const auto all_heard = [&](std::uint64_t told) {
+    return heard[1]["n0"] == Position{told} && heard[2]["n0"] == Position{told};
+  };
+  ASSERT_TRUE(cluster.until([&] { return all_heard(7); }));
+  cluster.mesh(0).tell({9});
+  cluster.mesh(0).tell({8});  // is said already
+  ASSERT_TRUE(cluster.until([&] { return all_heard(9); }));
+  EXPECT_TRUE(heard[0].empty());
+  // Whoever comes back hears it without anything new.
+  cluster.reconnect(1);
+  heard.clear();
+  hear(1);
+  ASSERT_TRUE(cluster.until([&] { return heard[1]["n0"] == Position{9}; }));
+}
+
+TEST(Mesh, AnOlderNodeHearsNothingOfCaches) {
+  Cluster cluster(2);
+  cluster.speak({protocol_version_told, protocol_version_told - 1});
+  cluster.mesh(0).tell({7});
+  cluster.write(0, put("k", "v"));
+  cluster.write(1, put("l", "v"));
+  ASSERT_TRUE(cluster.until_equal());
+}
+
 struct Asked {
   explicit Asked(Cluster& cluster, std::size_t nodes) {
     for (std::size_t i = 0; i < nodes; ++i) {

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/logging.h"
 #include "catalog/declarations.h"
+#include "node/cache_side.h"
 #include "node/pages.h"
 #include "node/register_settings.h"
 
@@ -74,6 +75,7 @@ void Node::answer() {
   requests_->end_of_turn();
   tracking().tell();
   fronts_->flush();
+  if (caches_) caches_->flushed(machine_->applied());
 }
 
 void Node::turn() {
@@ -85,6 +87,7 @@ void Node::turn() {
   if (key_events_->kinds() != key_events::none)
     key_events_->tell_expired(strong_time(), eventual_time());
   turn_log();
+  if (caches_) caches_->turn(machine_->applied(), requests_->monotonic());
   gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   drive_workflows();
   inquiries_.turn(requests_->monotonic());
@@ -222,6 +225,11 @@ void Node::request_checkpoint_if_due() {
 
 Status Node::close() {
   fronts_->stop_accepting();
+  if (caches_) {
+    caches_->stop();
+    fronts_->flush();
+    caches_->turn(machine_->applied(), requests_->monotonic());
+  }
   if (peers_) peers_->stop();
   if (mesh_) mesh_->stop();
   inquiries_.give_up("this node is stopping");
@@ -229,7 +237,8 @@ Status Node::close() {
   waits_.turn(Monotonic::max(), *replies_);
   fronts_->stop_reading();
   const auto give_up = environment_->now() + options_.request_timeout + drain_grace;
-  while ((!sequencer_->idle() || !eventual_->idle() || fronts_->unsent_bytes() > 0) &&
+  while ((!sequencer_->idle() || (caches_ && !caches_->idle()) || !eventual_->idle() ||
+          fronts_->unsent_bytes() > 0) &&
          environment_->now() < give_up) {
     environment_->wait(environment_->now() + Millis(10));
     requests_->refresh_time();

@@ -41,6 +41,8 @@
 
 namespace holdfast::node {
 
+class CacheSide;
+
 /// Why a node's run ended only to be opened again.
 enum class Restart {
   none,
@@ -160,6 +162,8 @@ class Node {
   CommandWatch& watch() { return *watch_; }
   Messages& messages() { return *messages_; }
   server::Tracking& tracking() { return tracked_.tracking(); }
+  /// null: only this node acknowledges writes to what its clients keep.
+  CacheSide* caches() { return caches_.get(); }
   /// Somebody keeps a cache, or nobody any more.
   void tracking_changed() { keyspaces_->set_listener(tracking().any() ? &tracked_ : nullptr); }
   WaitingSide& waiting() { return *waiting_; }
@@ -194,6 +198,8 @@ class Node {
   void make_sequencer();
   void make_watch();
   void make_messages();
+  void make_caches();
+  void confirm(std::function<void(bool)> done);
   std::uint64_t cached_keys_of(KeyspaceId id) const;
   void append_own(const CatalogOperation& operation, std::function<void(std::string_view)> done);
   NodeFacts facts() const;
@@ -249,6 +255,7 @@ class Node {
   std::unique_ptr<KeyEventTeller> key_events_;
   std::unique_ptr<CommandWatch> watch_;
   std::unique_ptr<Replies> replies_;
+  std::unique_ptr<CacheSide> caches_;  // with a shared log only
   std::unique_ptr<strong::Sequencer> sequencer_;
   std::unique_ptr<WaitingSide> waiting_;
   std::unique_ptr<EventualSide> eventual_;

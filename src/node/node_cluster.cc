@@ -136,6 +136,17 @@ void Node::run_own(const server::Request& request, std::function<void(std::strin
   late_.emplace_back(ticket, std::move(text));  // good when the turn has ended
 }
 
+void Node::confirm(std::function<void(bool)> done) {
+  const Ticket ticket = replies_->own(
+      [done = std::move(done)](std::string_view reply) { done(!reply.starts_with('-')); });
+  std::string text;
+  Reply reply(text);
+  const auto ok = [](Reply& to) { to.ok(); };
+  const bool now = sequencer_->read(false, ticket, requests_->monotonic(), reply, ok,
+                                    [&ok] { return strong::ReadNow(ok); });
+  if (now) late_.emplace_back(ticket, std::move(text));
+}
+
 void Node::append_for(Ticket ticket, const CatalogOperation& operation,
                       std::function<std::string(std::string_view)> answer) {
   append_own(operation, [this, ticket, answer = std::move(answer)](std::string_view reply) {

@@ -7,6 +7,7 @@
 #include "log/embedded_log.h"
 #include "log/small_file.h"
 #include "node/background_disposal.h"
+#include "node/cache_side.h"
 #include "node/command_table.h"
 #include "node/diverged.h"
 #include "node/node.h"
@@ -229,6 +230,9 @@ Status Node::recover() {
     begin_with_data(has_replica_ || bootstrap);
     keyspaces_->set_on_merged([this](std::string_view entry) { eventual_->append_merged(entry); });
     answer_questions();
+    mesh_->mesh().set_told([this](const std::string& node, Position position) {
+      if (caches_) caches_->told(node, position);
+    });
     mesh_->mesh().set_heard([this](const Message& message) { messages_->heard(message); });
   }
   requests_ = std::make_unique<Requests>(
@@ -333,6 +337,7 @@ void Node::make_sequencer() {
   make_watch();
   replies_ = std::make_unique<Replies>(*fronts_);
   replies_->set_watch(*watch_);
+  if (engine_.shared()) make_caches();
   sequencer_ = std::make_unique<strong::Sequencer>(
       *log_, *machine_, *replies_,
       strong::Sequencer::Options{
@@ -341,10 +346,24 @@ void Node::make_sequencer() {
               engine_.shared() ? small_shared_appends_max : std::size_t{8},
           .gather_max = engine_.shared() ? shared_gather_max : std::chrono::microseconds(0),
           .request_timeout = options_.request_timeout,
+          .applied = caches_ ? &caches_->acknowledging() : nullptr,
           .on_writer = [this](std::uint64_t id) { tracked_.tracking().set_writer(id); }});
   waiting_ = std::make_unique<WaitingSide>(*sequencer_, *keyspaces_, *replies_,
                                            [this] { return requests_->monotonic(); });
   replies_->set_waiting(waiting_->pops);
+}
+
+void Node::make_caches() {
+  caches_ = std::make_unique<CacheSide>(
+      CacheSide::Parts{.node = options_.node,
+                       .keepers = keyspaces_->members().caches(),
+                       .tracking = tracked_.tracking(),
+                       .replies = *replies_,
+                       .append = [this](const CatalogOperation& operation,
+                                        auto done) { append_own(operation, std::move(done)); },
+                       .confirm = [this](auto done) { confirm(std::move(done)); },
+                       .is_connected = [this] { return !mesh_->wants_addresses(); },
+                       .tell = [this](Position position) { mesh_->mesh().tell(position); }});
 }
 
 void Node::make_watch() {

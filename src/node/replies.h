@@ -48,6 +48,11 @@ class Replies final : public ReplySink {
     return {own_connection, group};
   }
 
+  /// Whether it is of such a request.
+  bool is_own(Ticket ticket) const {
+    return ticket.connection == own_connection && own_.contains(ticket.sequence);
+  }
+
   void complete(Ticket ticket, std::string_view reply, Replay replay) override {
     if (watch_ != nullptr) watch_->replied(ticket);
     if (ticket.connection == WaitingSide::connection)

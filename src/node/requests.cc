@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "catalog/declarations.h"
 #include "catalog/permissions.h"
+#include "node/cache_side.h"
 #include "node/node.h"
 #include "node/token.h"
 #include "workflow/rows.h"
@@ -186,6 +187,15 @@ server::Subscriptions& Requests::subscriptions() {
 
 server::Tracking& Requests::tracking() {
   return parts_.node.tracking();
+}
+
+Result<bool> Requests::may_keep_cache(Monotonic waiting_since) {
+  CacheSide* const caches = parts_.node.caches();
+  if (caches == nullptr) return true;
+  const Monotonic::duration waited =
+      waiting_since == Monotonic{} ? Monotonic::duration{} : monotonic() - waiting_since;
+  return caches->want(std::chrono::duration_cast<Millis>(waited), parts_.request_timeout,
+                      monotonic());
 }
 
 void Requests::tracking_changed() {

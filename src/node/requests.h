@@ -70,6 +70,7 @@ class Requests final : public server::Backend {
   std::uint64_t services_version() const override { return parts_.keyspaces.services().version(); }
 
   server::Tracking& tracking() override;
+  Result<bool> may_keep_cache(Monotonic waiting_since) override;
   void tracking_changed() override;
   server::Subscriptions& subscriptions() override;
   void subscriptions_changed() override;

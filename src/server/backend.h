@@ -144,6 +144,12 @@ class Backend {
   // -- Caches that clients keep
 
   virtual Tracking& tracking() = 0;
+  /// Whether a client may keep one from now on, which has waited for that since then (0: it has
+  /// not). False: not yet, it is to ask again every turn. kUnavailable: not now.
+  virtual Result<bool> may_keep_cache(Monotonic waiting_since) {
+    static_cast<void>(waiting_since);
+    return true;
+  }
   /// Somebody follows keys who did not, or no more.
   virtual void tracking_changed() {}
 

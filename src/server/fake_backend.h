@@ -65,7 +65,9 @@ class Backend final : public server::Backend {
   };
 
   Tracking& tracking() override { return tracking_; }
+  Result<bool> may_keep_cache(Monotonic) override { return may_keep; }
 
+  Result<bool> may_keep = true;
   bool answers_at_once = true;
   /// The reply to everything; empty: a bulk string of the arguments.
   std::string reply;

@@ -52,6 +52,8 @@ class ReplyQueue {
   std::string& open();
   void close(const Shape& shape);
   void promise(const Shape& shape);
+  /// Of what is open, to which nothing was appended: it is to come again.
+  void withdraw() { open_ = false; }
   void complete(std::uint64_t sequence, std::string_view canonical, Replay replay);
 
   /// What answers no request, as RESP3 has it: before the reply that is open, and before what is

@@ -269,6 +269,12 @@ bool Session::run_session(const Row& row, Args args) {
   if ((row.flags & flag_immediate) == 0 && !replies_.quiet()) return wait_for(Wait::quiet);
   Reply reply(replies_.open());
   row.session(*this, args, reply);
+  if (std::exchange(again_, false)) {
+    if (waiting_since_ == Monotonic{}) waiting_since_ = context_.backend->monotonic();
+    replies_.withdraw();
+    return wait_for(Wait::node);
+  }
+  waiting_since_ = {};
   if (reply.is_error()) {
     context_.backend->tally().failed(row);
     context_.backend->tally().answered_error(reply.written());

@@ -138,6 +138,10 @@ class Session final : public Conversation, public Subscriber {
   SessionCache* cache() const { return cache_.get(); }
   Status begin_cache(TrackingMode mode, std::uint64_t redirect);
   void end_cache();
+  /// Called by a row that cannot run yet: it runs again every turn.
+  void run_again() { again_ = true; }
+  /// Since when it has. 0: it has not.
+  Monotonic waiting_since() const { return waiting_since_; }
   /// Sends what nobody may be answered before.
   void push_first(std::string_view canonical_push);
   void push_behind(std::uint64_t sequence, std::string_view canonical_push) {
@@ -255,7 +259,8 @@ class Session final : public Conversation, public Subscriber {
   bool input_ended_ = false;
   bool stopped_ = false;
   bool skip_next_ = false;
-  bool skip_ = false;  // the running command's reply
+  bool skip_ = false;   // the running command's reply
+  bool again_ = false;  // the running command is to be run again
   ReplyMode reply_mode_ = ReplyMode::on;
   End end_ = End::none;
   Wait wait_ = Wait::nothing;

@@ -99,6 +99,17 @@ void SessionCache::forget_all() {
   send(std::nullopt);
 }
 
+// Who hears for it knows by the end of its own connection.
+void SessionCache::cut(std::string_view why) {
+  const auto end = [&](Session& session) {
+    session.cut(why);
+    session.context().clients->touch_first(session);
+  };
+  Session* const told = redirect_ == 0 ? nullptr : session_.context().clients->find(redirect_);
+  if (told != nullptr) end(*told);
+  end(session_);
+}
+
 std::string SessionCache::message(std::optional<std::span<const std::string_view>> keys,
                                   bool for_resp2) const {
   std::string text;

@@ -48,6 +48,7 @@ class SessionCache final : public CacheHolder {
   std::uint64_t writer_id() const override;
   void forget_keys(std::span<const std::string_view> keys) override;
   void forget_all() override;
+  void cut(std::string_view why) override;
 
  private:
   struct UnderWay {

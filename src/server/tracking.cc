@@ -141,6 +141,10 @@ void Tracking::tell() {
   }
 }
 
+void Tracking::cut_all(std::string_view why) {
+  for (const auto& [id, held] : holders_) held.holder->cut(why);
+}
+
 std::size_t Tracking::prefixes() const {
   std::size_t count = 0;
   for (const std::uint64_t id : broadcasting_)

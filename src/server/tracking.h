@@ -34,6 +34,8 @@ class CacheHolder {
   /// The keys have, or may have, other values: whatever it keeps of them is old.
   virtual void forget_keys(std::span<const std::string_view> keys) = 0;
   virtual void forget_all() = 0;
+  /// It can be told no more: its connection ends, and by that it knows.
+  virtual void cut(std::string_view why) = 0;
 };
 
 /// Who is told of which keys' changes. Pure. One thread. Changes are noted as they are made, and
@@ -65,6 +67,8 @@ class Tracking {
   void cleared() { all_changed_ = true; }
   /// Tells who has to know of what was noted since.
   void tell();
+  /// Nobody can be told from now on.
+  void cut_all(std::string_view why);
 
   bool any() const { return !holders_.empty(); }
   std::size_t holders() const { return holders_.size(); }

@@ -84,6 +84,9 @@ void client_tracking(Session& session, Args args, Reply& reply) {
   const SessionCache* const cache = session.cache();
   const std::string_view wrong = mistake(all->mode, cache == nullptr ? nullptr : &cache->mode());
   if (!wrong.empty()) return refuse(wrong, reply);
+  const Result<bool> may = session.context().backend->may_keep_cache(session.waiting_since());
+  if (!may) return reply.error(may.error());
+  if (!*may) return session.run_again();
   if (Status s = session.begin_cache(std::move(all->mode), all->redirect); !s)
     return reply.error(s.error());
   reply.ok();

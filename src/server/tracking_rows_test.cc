@@ -158,6 +158,37 @@ TEST(ClientTracking, TellsWhenWhoWasToBeToldHasGone) {
   EXPECT_THAT(talk.line("CLIENT INFO"), HasSubstr("flags=tR"));
 }
 
+TEST(ClientTracking, BeginsWhenTheNodeMayKeepCaches) {
+  Talk talk;
+  talk.line("HELLO 3");
+  talk.backend.may_keep = false;
+  EXPECT_EQ(talk.say("CLIENT TRACKING ON\r\nPING\r\n"), "");
+  EXPECT_TRUE(talk.session.waits_for_node());
+  talk.session.resume();
+  EXPECT_TRUE(talk.session.waits_for_node());
+  EXPECT_FALSE(talk.backend.tracking().any());
+  talk.session.push("+told meanwhile\r\n");
+  talk.backend.may_keep = true;
+  talk.session.resume();
+  EXPECT_EQ(hear(talk.session), "+told meanwhile\r\n+OK\r\n+PONG\r\n");
+  EXPECT_TRUE(talk.backend.tracking().any());
+  talk.line("CLIENT TRACKING OFF");
+  talk.backend.may_keep = fail(Code::unavailable, "not now");
+  EXPECT_EQ(talk.line("CLIENT TRACKING ON"), "-UNAVAILABLE not now\r\n");
+  EXPECT_FALSE(talk.backend.tracking().any());
+}
+
+TEST(ClientTracking, CutAllEndsWhoKeepsAndWhoIsToldForIt) {
+  Talk talk;
+  Session& told = talk.world.connect();
+  Session& other = talk.world.connect();
+  talk.line("CLIENT TRACKING ON REDIRECT " + std::to_string(told.peer().id));
+  talk.backend.tracking().cut_all("old");
+  EXPECT_TRUE(talk.session.cut_off());
+  EXPECT_TRUE(told.cut_off());
+  EXPECT_FALSE(other.cut_off());
+}
+
 TEST(ClientTracking, WhatIsNoModeIsRefused) {
   Talk talk;
   EXPECT_EQ(talk.line("CLIENT TRACKING ON PREFIX a"),

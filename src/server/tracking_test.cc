@@ -30,10 +30,12 @@ class Cache final : public CacheHolder {
     kept.clear();
     told.insert("(all)");
   }
+  void cut(std::string_view) override { is_cut = true; }
   std::set<std::string> take() { return std::exchange(told, {}); }
 
   std::map<std::string, int> kept;
   std::set<std::string> told;
+  bool is_cut = false;
 
  private:
   std::uint64_t id_;

@@ -249,7 +249,8 @@ void Sequencer::Impl::on_applied(std::size_t index, std::string_view reply, Repl
   if (i >= entry.answered) {
     entry.answered = i + 1;
     --unanswered;
-    replies.complete(entry.operations[i].ticket, reply, replay);
+    (options.applied != nullptr ? *options.applied : replies)
+        .complete(entry.operations[i].ticket, reply, replay);
   }
   reads.reached({entry.sequence, i + 1});
   writes_next(entry, i + 1);

@@ -45,6 +45,8 @@ class Sequencer {
     std::chrono::microseconds gather_max{0};
     std::size_t queued_bytes_max = std::size_t{256} << 20;  // waiting and in flight; over it: BUSY
     Millis request_timeout{5000};
+    /// Where the replies of operations go that were applied; null: where all others do.
+    ReplySink* applied = nullptr;
     /// Told whose operation is applied next, of those asked here; 0: nobody's. null: nobody is.
     std::function<void(std::uint64_t ticket_connection)> on_writer;
   };

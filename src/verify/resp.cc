@@ -2,6 +2,7 @@
 #include "verify/resp.h"
 
 #include <charconv>
+#include <limits>
 #include <utility>
 
 namespace holdfast::verify {
@@ -10,7 +11,7 @@ namespace {
 using Read = Result<std::optional<Answer>>;
 
 tl::unexpected<Error> no_reply() {
-  return fail(Code::corrupt, "what came is no RESP2 reply");
+  return fail(Code::corrupt, "what came is no reply");
 }
 
 Read read_reply(std::string_view bytes, std::size_t& at, int depth);
@@ -35,6 +36,7 @@ Read read_reply(std::string_view bytes, std::size_t& at, int depth) {
   at = end + 2;
   if (type == '+') return Answer::of(line);
   if (type == '-') return Answer{Answer::Kind::error, 0, std::string(line), {}};
+  if (type == '_' && line.empty()) return Answer{};
   std::int64_t number = 0;
   const auto [stop, failed] = std::from_chars(line.data(), line.data() + line.size(), number);
   if (failed != std::errc{} || stop != line.data() + line.size()) return no_reply();
@@ -49,7 +51,12 @@ Read read_reply(std::string_view bytes, std::size_t& at, int depth) {
       return Answer::of(bytes.substr(at - size - 2, size));
     }
     case '*':
+    case '~':
+    case '>':
       return read_array(bytes, at, number, depth);
+    case '%':
+      if (number > std::numeric_limits<std::int64_t>::max() / 2) return no_reply();
+      return read_array(bytes, at, 2 * number, depth);
     default:
       return no_reply();
   }
