@@ -138,6 +138,25 @@ std::string World::check_history() {
   return report->violations.front().check + ": " + report->violations.front().explanation;
 }
 
+// For who looks for the reason: all that was ever done to the key.
+void World::note_effects_on(const std::string& key) {
+  if (!traced_) return;
+  for (const auto& one : model_.tries()) {
+    for (const auto& effect : one.effects) {
+      if (effect.key != key) continue;
+      std::string seen;
+      for (const auto& [origin, sequence] : one.seen.parts())
+        seen += fmt::format(" {}:{}", origin.value % 1'000, sequence);
+      note(fmt::format(
+          "{} {}:{} at {}.{} id {}: effect {} element '{}' text '{}' number {}{}{}, seen{}", key,
+          one.dot.origin.value % 1'000, one.dot.sequence, to_ms(one.stamp.time.wall()),
+          one.stamp.time.value & 0xFFFF, one.id, static_cast<int>(effect.kind), effect.element,
+          effect.text, effect.number, effect.keep_expiry ? " keeps the expiry" : "",
+          effect.fresh ? " fresh" : "", seen));
+    }
+  }
+}
+
 // Eventual keyspaces hold what the brute-force model makes of all that was logged.
 std::string World::check_model() {
   Instant now{};
@@ -153,6 +172,7 @@ std::string World::check_model() {
     for (const auto& [key, value] : shown) {
       const auto found = expected.find(key);
       if (found == expected.end() || !(found->second == value)) {
+        note_effects_on(key);
         return fmt::format("{}: the model has {}, the nodes {}", key,
                            found == expected.end()
                                ? std::string("nothing")
@@ -162,6 +182,7 @@ std::string World::check_model() {
     }
     for (const auto& [key, value] : expected) {
       if (node.catalog().of_key(key).id != state->id || shown.contains(key)) continue;
+      note_effects_on(key);
       return fmt::format("{}: the model has {}, the nodes nothing", key,
                          eventual::testing::show({{key, value}}));
     }

@@ -101,6 +101,7 @@ class World final : public Witness {
   std::string check_tallies();
   std::string check_agreement();
   std::string check_model();
+  void note_effects_on(const std::string& key);
   std::string check_owners();
   std::uint64_t number_at(const std::string& key);
   // workflow_checks.cc

@@ -120,6 +120,7 @@ class History {
       make(replica, lines, transaction);
     }
     const VersionVector before = replica.replica().merged();
+    const bool had_expiries = replica.state().had_expiries;
     emitted().clear();
     const auto answer = transaction ? replica.transact(lines, id) : replica.run(lines[0], id);
     std::string what = transaction ? "MULTI" : "";
@@ -147,26 +148,51 @@ class History {
 
     ModelTry one;
     one.dot = {replica.self(), before.at(replica.self()) + 1};
-    if (!(replica.replica().merged().at(replica.self()) == one.dot.sequence))
-      return fail("sequence did not grow by one");
     one.stamp = {replica.replica().clock(), replica.self()};
     one.seen = before;
+    const bool clears = clear_unseen(lines, id, one, had_expiries);
+    if (!(replica.replica().merged().at(replica.self()) == one.dot.sequence))
+      return fail(clears ? "sequence did not grow by two" : "sequence did not grow by one");
     one.id = id;
     one.what = what;
     one.reply = answer.reply;
     for (ModelEffect effect : emitted()) {
-      const ModelState seen_now = model_.evaluate(before, to_ms(one.stamp.time.wall()), &one);
+      const ModelState seen_now = model_.evaluate(one.seen, to_ms(one.stamp.time.wall()), &one);
       if (!seen_now.contains(effect.key)) {
         if (effect.kind == EffectKind::put_string)
           effect.keep_expiry = false;
         else if (effect.kind != EffectKind::clear)
-          effect.fresh = true;
+          effect.fresh = !clears;
       }
       one.effects.push_back(effect);
     }
     model_.add(one);
     compare(replica, "operation " + what);
     if (chance(70)) take(replica);
+  }
+
+  // Where an operation with an id writes at keys of which nothing is seen, it stands behind one
+  // that clears them. Whether it does.
+  bool clear_unseen(const std::vector<Line>& lines, const std::string& id, ModelTry& one,
+                    bool had_expiries) {
+    if (id.empty() || emitted().empty() || !had_expiries) return false;
+    ModelTry clear = one;
+    clear.stamp.time.value -= 1;
+    const ModelState seen = model_.evaluate(one.seen, to_ms(clear.stamp.time.wall()));
+    for (const Line& line : lines) {
+      const std::vector<std::string_view> args(line.begin(), line.end());
+      const Row& row = *commands().find(line[0]);
+      if (row.eventual == nullptr) continue;
+      for (const std::string_view key : keys_of(row, args)) {
+        if (!seen.contains(std::string(key)))
+          clear.effects.push_back({.kind = EffectKind::clear, .key = std::string(key)});
+      }
+    }
+    if (clear.effects.empty()) return false;
+    model_.add(clear);
+    one.seen.raise(one.dot.origin, one.dot.sequence);
+    ++one.dot.sequence;
+    return true;
   }
 
   void make(TestReplica& replica, std::vector<Line>& lines, bool& transaction) {

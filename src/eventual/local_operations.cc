@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <absl/functional/function_ref.h>
+
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,7 +66,9 @@ class Rehearsal final : public EffectSink {
     apply_direct_here(table_, now_, merged);
   }
 
-  void emit_all(EffectSink& sink) const {
+  /// With the table as it was before. `each` hears first of all keys.
+  void emit_all(EffectSink& sink, absl::FunctionRef<void(std::string_view)> each) const {
+    for (const Kept& one : kept_) each(one.key);
     for (const Kept& one : kept_) {
       Effect effect = one.effect;
       effect.key = one.key;
@@ -104,23 +110,35 @@ class Messages final : public MessageSink {
 /// Applies each effect as its command emits it, and writes it into the entry.
 class Replica::Impl::Sink : public EffectSink {
  public:
-  Sink(Impl& impl, Table& table, const OperationHead& head)
+  Sink(Impl& impl, State& state, const OperationHead& head)
       : impl_(impl),
-        table_(table),
+        state_(state),
+        table_(state.table),
         head_(head),
-        told_(impl.host.key_events(head.keyspace), table, head.time.wall()),
+        told_(impl.host.key_events(head.keyspace), state.table, head.time.wall()),
         alone_(impl.stability.alone()) {}
+
+  /// Before anything is emitted: the operation may write at the key.
+  void may_write(std::string_view key) {
+    if (head_.has_id && !alone_ && state_.had_expiries && table_.find(key, now()) == nullptr)
+      unseen_.emplace(key);
+  }
 
   void emit(const Effect& effect) override {
     MergedEffect emitted{effect};
-    if (effect.kind == EffectKind::expire)
+    if (effect.kind == EffectKind::expire) {
       emitted.effect.number = std::max<std::int64_t>(effect.number, 0);  // as an entry holds it
-    if (effects_ == 0) begin();
+      state_.had_expiries = true;
+    }
+    if (effects_ == 0) {
+      if (!unseen_.empty()) clear_unseen();
+      begin();
+    }
     told_.before(effect);
     const bool direct = alone_ && !impl_.open.is_open(head_.keyspace, effect.key) &&
                         apply_direct_here(table_, now(), emitted);
     if (!direct) {
-      mark_fresh(emitted, table_.find(effect.key, now()) != nullptr);
+      mark_fresh(emitted, table_.find(effect.key, now()) != nullptr || is_cleared(effect.key));
       impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
     }
     told_.after(effect);
@@ -141,6 +159,29 @@ class Replica::Impl::Sink : public EffectSink {
   }
 
  private:
+  // What has expired at a key, or the expiry of one that was emptied, others may still have. An
+  // operation with an id may be undone by an earlier try of it; what is done to the key behind it
+  // stands on its having been cleared, which a replica that has forgotten what was there cannot
+  // undo. So that is an operation by itself, of one try.
+  void clear_unseen() {
+    const OperationHead asked = head_;
+    head_.has_id = false;
+    head_.id = {};
+    head_.fingerprint = 0;
+    begin();
+    for (const std::string& key : unseen_) {
+      const MergedEffect clear{{.kind = EffectKind::clear, .key = key}};
+      impl_.open.apply(operation(), table_, clear, effects_++, Arrival::local);
+      impl_.entry.effect(clear);
+    }
+    impl_.entry.commit({});
+    operation_ = nullptr;
+    effects_ = 0;
+    head_ = asked;
+    head_.time = impl_.clock.tick(impl_.wall);
+  }
+  bool is_cleared(std::string_view key) const { return unseen_.contains(key); }
+
   void begin() {
     impl_.merged.raise(impl_.options.self, ++impl_.own_sequence);
     impl_.open_entry();
@@ -161,8 +202,10 @@ class Replica::Impl::Sink : public EffectSink {
   }
 
   Impl& impl_;
+  State& state_;
   Table& table_;
-  const OperationHead& head_;
+  OperationHead head_;
+  std::set<std::string, std::less<>> unseen_;  // keys that it may write at, and sees nothing of
   key_events::OfEffects told_;
   UnstableOperation* operation_ = nullptr;
   std::uint32_t effects_ = 0;
@@ -214,8 +257,8 @@ bool Replica::Impl::answer_remembered(const Request& request, State& state,
 // The function runs on the table alone, which takes back whatever it did; where it ended well its
 // effects are then emitted as a command's are. So one that fails leaves no trace, and the replica's
 // bookkeeping need not be taken back.
-void Replica::Impl::call_function(const Request& request, State& state, EventualContext& context,
-                                  Reply& reply) {
+void Replica::Impl::call_function(const Request& request, State& state, Sink& sink,
+                                  EventualContext& context, Reply& reply) {
   Rehearsal rehearsal(state.table, context.now);
   EventualContext rehearsed{state.table, context.now, rehearsal, context.alone};
   const auto write = [&](const Row& row, Args args, Reply& out) {
@@ -235,7 +278,8 @@ void Replica::Impl::call_function(const Request& request, State& state, Eventual
                   .rehearse = true,
                   .messages = &messages},
                  request.calls[0].args, reply);
-  if (!reply.is_error()) rehearsal.emit_all(context.effects);
+  if (!reply.is_error())
+    rehearsal.emit_all(sink, [&sink](std::string_view key) { sink.may_write(key); });
   host.on_called(request.caller, request.calls[0].args[1], reply.is_error());
 }
 
@@ -264,9 +308,13 @@ Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
   }
 
   const std::size_t start = reply.written().size();
-  Sink sink(*this, state->table, head);
+  Sink sink(*this, *state, head);
   Messages messages(host, request.caller);
   EventualContext context{state->table, sink.now(), sink, stability.alone(), &messages};
+  for (const Call& call : request.calls) {
+    if (head.has_id && call.row->eventual != nullptr)
+      for_each_key(*call.row, call.args, [&sink](std::string_view key) { sink.may_write(key); });
+  }
   if (request.transaction) reply.array(request.calls.size());
   for (const Call& call : request.calls) {
     if (call.row->access == Access::read) {
@@ -274,7 +322,7 @@ Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
     } else if (call.row->eventual != nullptr) {
       call.row->eventual(context, call.args, reply);
     } else if (call.row->access == Access::function) {
-      call_function(request, *state, context, reply);
+      call_function(request, *state, sink, context, reply);
     } else {
       reply.error({Code::unsupported, "the command needs a strong keyspace"});
     }

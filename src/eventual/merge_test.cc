@@ -430,6 +430,40 @@ TEST(Retry, AnExpiryThatWasOutdoneDoesNotComeBack) {
 
 // ---- Forgetting
 
+// What an operation wrote where it saw nothing others may build on. If it turns out that an
+// earlier try of it had done nothing, what it did is taken back, but not that it had cleared the
+// key of what had expired there: a replica that has forgotten that cannot bring it back.
+TEST_F(TwoReplicas, WhatHadExpiredDoesNotComeBackWithAnEarlierTry) {
+  for (const bool sets : {false, true}) {
+    const std::string k = sets ? "set" : "added";
+    a.run(set(k, "v"));
+    a.run(expire(k, a.wall + Millis(1'000)));
+    exchange();
+    fold();
+    a.wall += Millis(100);
+    b.wall += Millis(100);
+    // Here the operation does nothing to the key, as one does that is refused for what it holds.
+    const std::string from_b = b.write(sadd("else", "m"), k);
+    a.wall += Millis(2'000);
+    b.wall += Millis(2'000);
+    // Everybody's clock is past the time, as far as one knows, and the key is gone for good; the
+    // other knows less.
+    a.replica().acknowledged(b.self(), a.replica().merged(), HybridTime::at(b.wall));
+    while (a.replica().tidy(a.wall)) {
+    }
+    a.run(sets ? set(k, "5") : add(k, 5), k);
+    EXPECT_EQ(see(a, k), "'5'");
+    a.run(add(k, 3));
+    EXPECT_EQ(see(a, k), "'8'");
+    const std::string from_a = a.take();
+    ASSERT_TRUE(a.receive(b.self(), from_b));
+    ASSERT_TRUE(b.receive(a.self(), from_a));
+    EXPECT_EQ(both(k), "'3'") << k;
+    fold();
+    EXPECT_EQ(both(k), "'3'") << k;
+  }
+}
+
 // A key that was emptied while an expiry was set: a field that saw the expiry
 // but not what emptied the key is on its way, and must find the expiry.
 TEST(Limbo, TheExpiryOfAnEmptiedKeyIsKeptUntilAllKnowItIsEmpty) {

@@ -170,7 +170,10 @@ void Replica::Impl::merge_operation(const Try& one, std::string_view effects) {
   State* state = state_of(one.head.keyspace);
   if (state == nullptr) return;  // dropped
   state->table.set_version(++version);
-  if (one.head.has_id && merge_id(one, *state, effects)) return;
+  if (one.head.has_id && merge_id(one, *state, effects)) {
+    state->had_expiries = true;  // where it was tried it may have set one
+    return;
+  }
 
   const bool alone = stability.alone();
   UnstableOperation* operation = alone ? nullptr : &open.add(one);
@@ -179,6 +182,7 @@ void Replica::Impl::merge_operation(const Try& one, std::string_view effects) {
   MergedEffect effect;
   for (std::uint32_t index = 0; reader.next(effect); ++index) {
     events.before(effect.effect);
+    if (effect.effect.kind == EffectKind::expire) state->had_expiries = true;
     const bool direct = alone && !open.is_open(one.head.keyspace, effect.effect.key) &&
                         apply_direct(state->table, effect);
     if (!direct) {

@@ -31,6 +31,9 @@ struct State {
   std::uint64_t ids_bytes_max = 0;                 // MAX-IDS-BYTES, 0: no limit
   Millis retain{};                                 // RETAIN-IDS
   const function::Functions* functions = nullptr;  // those of the keyspace; null: none
+  /// Whether any of its keys may ever have had an expiry here: then a key where nothing is seen may
+  /// hold, for others, what has expired.
+  bool had_expiries = true;
 };
 
 /// Whose log an entry is of. kCorrupt: it is no entry's beginning.

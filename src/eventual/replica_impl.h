@@ -34,7 +34,8 @@ struct Replica::Impl {
   /// True: answered from what is remembered, or refused.
   bool answer_remembered(const Request& request, State& state, const OperationHead& head,
                          Reply& reply, Executed& executed);
-  void call_function(const Request& request, State& state, EventualContext& context, Reply& reply);
+  void call_function(const Request& request, State& state, Sink& sink, EventualContext& context,
+                     Reply& reply);
   void open_entry();
 
   // -- replica.cc

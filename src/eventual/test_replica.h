@@ -23,6 +23,7 @@ class TestReplica final : public Host {
                        Millis retain = Millis(72LL * 3600 * 1000))
       : self_{origin}, members_(std::move(members)), retain_(retain), store_(make_memory_store()) {
     start();
+    live_->state.had_expiries = false;
     replica().set_members(members_);
   }
 

@@ -85,10 +85,12 @@ inline void run_see(Table& table, Instant now, Args args, Reply& reply) {
 
 inline void never_strong(Context&, Args, Reply&) {}
 
-inline constexpr Row effect_row(std::string_view name, std::uint16_t code, EffectFunction run) {
+inline constexpr Row effect_row(std::string_view name, std::uint16_t code, EffectFunction run,
+                                KeySpec keys = {}) {
   return {.name = name,
           .code = code,
           .arity = -1,
+          .keys = keys,
           .access = Access::write,
           .strong = never_strong,
           .eventual = run,
@@ -98,8 +100,8 @@ inline constexpr Row effect_row(std::string_view name, std::uint16_t code, Effec
           .on_eventual = "test"};
 }
 inline constexpr Row test_rows[] = {
-    effect_row("EFFECTS", 9100, run_effects),
-    effect_row("TURN", 9101, run_turn),
+    effect_row("EFFECTS", 9100, run_effects, {2, -5, 6}),
+    effect_row("TURN", 9101, run_turn, first_key),
     effect_row("REFUSE", 9102, run_refuse),
     effect_row("NEVER", 9103, nullptr),
     {.name = "SEE",

@@ -227,6 +227,8 @@ void KeyspaceStates::on_created(const Keyspace& keyspace) {
   if (on_keyspace_) on_keyspace_(keyspace.id, false);
   if (state == nullptr) {
     make(keyspace);
+    // Without an engine this is said of keyspaces that there were before, too.
+    if (!declarations_) find(keyspace.id)->eventual.had_expiries = false;
     return;
   }
   state->declared = true;
