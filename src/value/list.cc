@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::size_t chunks_kept = 16;  // room for so few is not worth giving back
 
-/// Room for so many more: of so many, moving the chunks is still little next to filling them.
+/// Room for so many more: to move sixteen chunks for each new one is little next to filling it.
 std::size_t more_for(std::size_t chunks) {
-  return std::max<std::size_t>(1, chunks / 4);
+  return std::max<std::size_t>(1, chunks / 16);
 }
 
 std::int64_t number(std::size_t n) {
