@@ -126,7 +126,7 @@ def written_by_a_change(bench, server, name, fill, changes):
                 holdfast.wait_until(lambda done=done: info(client, "checkpoints_completed") > done, 60, "a checkpoint")
             written[change] = info(client, "checkpoint_last_bytes")
     bench.record("collections", f"bytes of a checkpoint, {name}", {"strong": written})
-    bench.line(f"bytes of a checkpoint, {name}", *(f"{change}: {count:,}" for change, count in written.items()))
+    bench.line(f"checkpoint, {name}:", *(f"{change} {count:,}" for change, count in written.items()))
 
 
 def info(client, name):
