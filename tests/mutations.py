@@ -57,7 +57,7 @@ MUTATIONS = [
      "a piece that changes while a checkpoint is encoded is in it as it became", "table"),
     ("renamed-pieces", "src/table/pieces.cc", "  void moved() { is_here_ = false; }", "  void moved() {}",
      "pieces of a value that was given another name count as stored under it", "table"),
-    ("shrunk-while-frozen", "src/value/pieces.h", "watch_->before_change(piece);", "static_cast<void>(piece);",
+    ("shrunk-while-frozen", "src/value/pieces.h", "    for (std::size_t piece = 0; piece < size(); ++piece) watch_->before_change(piece);\n", "",
      "a collection that has become small is in the checkpoint without its first piece", "value,table"),
     ("unlinked-pieces", "src/value/list.cc", "  if (at > front_) changing(at - 1);  // another comes next\n", "",
      "a new piece of a list is stored, but the one before it does not say that it comes next", "value,table"),
