@@ -207,8 +207,9 @@ verify::Command Workload::list_command(const std::string& keyspace) {
   const std::string other = keyspace + ":" + key("l", 3);
   switch (random_.below(12)) {
     case 0:
-    case 1:
       return {"RPUSH", k, "v" + text(++values_), text(++values_)};
+    case 1:  // two pieces
+      return {"RPUSH", k, std::string(9'000, 'v') + text(++values_), text(++values_)};
     case 2:
       return {"LPUSH", k, "v" + text(++values_)};
     case 3:

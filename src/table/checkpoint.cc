@@ -53,6 +53,14 @@ std::string piece_row_key(std::string_view prefix, std::size_t piece) {
   return row;
 }
 
+std::uint32_t piece_of_row(std::string_view prefix, std::string_view row) {
+  std::uint32_t piece = 0;
+  HF_ASSERT(row.size() == prefix.size() + sizeof(piece));
+  for (const char byte : row.substr(prefix.size()))
+    piece = piece << 8 | static_cast<std::uint8_t>(byte);
+  return piece;
+}
+
 std::string expiry_row_key(KeyspaceId keyspace, std::string_view key) {
   return with_kind(keyspace, kind_expiry).append(key);
 }

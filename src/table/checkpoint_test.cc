@@ -4,8 +4,10 @@
 #include <map>
 
 #include "base/wire.h"
+#include "table/slot.h"
 #include "table/table.h"
 #include "table/test_table.h"
+#include "value/list.h"
 #include "value/set.h"
 
 namespace holdfast {
@@ -74,6 +76,71 @@ TEST(CheckpointFormat, IsAsItsPageSays) {  // docs/formats/checkpoint.md
                                                   {n_row, bytes({0xAC, 0x02, 0x04, 0x01})},
                                                   {name_row, "erased"}}));
   EXPECT_EQ(keyspace_row_prefix(KeyspaceId{0x01020304}), keyspace_bytes);
+}
+
+std::string value_row(std::string_view key) {
+  return bytes({0, 0, 0, 7, 2}) + big_endian(table::hash_of(key)) + std::string(key);
+}
+
+// Of nodes of before: a large list lies in one row. It is read, and in pieces once it has changed.
+TEST(Checkpoint, AListThatIsStoredInOneRowIsReadAndInPiecesOnceItChanges) {
+  const auto store = make_memory_store();
+  auto list = std::make_unique<List>();
+  for (int i = 0; i < 3'000; ++i) list->push_back("item " + std::to_string(i));
+  const std::size_t items = list->size();
+  std::string row = bytes({1});
+  encode(Value::list(std::move(list)), row);
+  CheckpointRows before;
+  before.put(Family::table, value_row("l"), row);
+  before.put(Family::table, bytes({0, 0, 0, 7, 0}), bytes({1}));
+  ASSERT_TRUE(store->commit(std::move(before)));
+
+  Table table(keyspace, *store);
+  ASSERT_TRUE(table.load());
+  ASSERT_EQ(table.find("l", start)->as_list().size(), items);
+  EXPECT_EQ(next_checkpoint(table, *store).size(), 1u) << "the count alone: it has not changed";
+  table.change("l", start)->as_list().push_back("one more");
+  const Rows rows = next_checkpoint(table, *store);
+  EXPECT_EQ(rows.at(value_row("l")).substr(0, 3), bytes({0, 7, 6}));
+  EXPECT_GT(rows.size(), 4u) << "every piece is written once";
+  table.change("l", start)->as_list().push_back("and one");
+  EXPECT_EQ(next_checkpoint(table, *store).size(), 3u) << "count, head, last piece";
+
+  Table loaded(keyspace, *store);
+  ASSERT_TRUE(loaded.load());
+  EXPECT_EQ(loaded.find("l", start)->as_list().size(), items + 2);
+  EXPECT_EQ(loaded.digest(start), table.digest(start));
+}
+
+TEST(Checkpoint, OfAMillionItemsAfterOneChangeOfAListIsSmall) {
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  List& filled = table.put("l", Value::list(std::make_unique<List>())).as_list();
+  for (int i = 0; i < 1'000'000; ++i) filled.push_back("item:" + std::to_string(i));
+  const auto written = [&] {
+    std::size_t size = 0;
+    for (const auto& [key, value] : next_checkpoint(table, *store))
+      size += key.size() + value.size();
+    return size;
+  };
+  EXPECT_GT(written(), 10'000'000u);
+  const auto after = [&](auto change) {
+    change(table.change("l", start)->as_list());
+    return written();
+  };
+  const std::size_t piece = 8'500;  // and its row's key, the head
+  EXPECT_LE(after([](List& list) { list.push_back("x"); }), 2 * piece);
+  EXPECT_LE(after([](List& list) { list.push_front("x"); }), 2 * piece);
+  EXPECT_LE(after([](List& list) { list.erase(0); }), 2 * piece);
+  EXPECT_LE(after([](List& list) { list.erase(list.size() - 1); }), 2 * piece);
+  EXPECT_LE(after([](List& list) { list.set(500'000, "other"); }), piece);
+  EXPECT_LE(after([](List& list) { list.insert(300'000, "between"); }), 2 * piece);
+  EXPECT_LE(after([](List& list) { list.erase(700'000, 100); }), 2 * piece);
+  EXPECT_LE(after([](List& list) { list.erase(0, 1'000); }), 2 * piece);
+  const std::uint64_t digest = table.digest(start);
+  Table loaded(keyspace, *store);
+  ASSERT_TRUE(loaded.load());
+  EXPECT_EQ(loaded.digest(start), digest);
 }
 
 TEST(Checkpoint, WritesOnlyWhatChangedSinceTheLastOne) {

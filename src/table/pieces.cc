@@ -68,8 +68,12 @@ class Table::Impl::FrozenPieces final : public PieceWatch {
     if (!left_[piece]) return false;
     left_[piece] = false;
     bytes_.clear();
-    items_.encode_piece(piece, bytes_);
-    rows.put(Family::table, table::piece_row_key(prefix_, piece), bytes_);
+    const std::string row = table::piece_row_key(prefix_, piece);
+    if (items_.encode_piece(piece, bytes_)) {
+      rows.put(Family::table, row, bytes_);
+    } else {
+      rows.erase(Family::table, row);
+    }
     // Those of an epoch keep it: whether it was committed says whether they are stored.
     if (is_here_ && pieces_->epoch(piece) == Pieces::never_stored)
       pieces_->set_epoch(piece, impl_.frozen);
@@ -172,21 +176,20 @@ Result<Value> Table::Impl::value_of(std::string_view key, std::uint64_t hash,
   auto value = PiecedValue::of(row);
   if (!value) return tl::unexpected(value.error());
   std::uint32_t& stored = piece_rows[key];
-  const std::uint64_t pieces = value->pieces_left();
+  const std::uint64_t numbers = value->numbers();
   const std::string prefix = table::piece_rows_prefix(keyspace, hash, key);
-  std::uint32_t next = 0;
   Status good;
   const Status scanned =
       store.scan(Family::table, prefix, prefix, [&](std::string_view at, std::string_view piece) {
         // What lies behind them was of a larger value, and not erased yet.
-        if (value->pieces_left() == 0 || at != table::piece_row_key(prefix, next)) return false;
-        ++next;
-        good = value->take(piece);
+        const std::uint32_t number = table::piece_of_row(prefix, at);
+        if (number >= numbers) return false;
+        good = value->take(number, piece);
         return good.has_value();
       });
   if (!scanned) return tl::unexpected(scanned.error());
   if (!good) return tl::unexpected(good.error());
-  stored = std::max(stored, static_cast<std::uint32_t>(pieces));
+  stored = std::max(stored, static_cast<std::uint32_t>(numbers));
   return std::move(*value).finish();
 }
 

@@ -136,8 +136,8 @@ struct Table::Impl {
   std::uint64_t frozen_count = 0;  // live keys at the moment of the checkpoint
   bool count_left = false;         // whose row is still to be written
 
-  // Of every large value that the store has, but for those never read: how many pieces may be
-  // there. What a checkpoint under way takes away counts until it is committed.
+  // Of every large value that the store has, but for those never read: the numbers of its pieces
+  // there are less. What a checkpoint under way takes away counts until it is committed.
   StringMap<std::uint32_t> piece_rows;
   std::vector<std::pair<std::string, std::uint32_t>> fewer_pieces;  // once it is
   class FrozenPieces;
@@ -155,6 +155,8 @@ std::string expiry_row_key(KeyspaceId keyspace, std::string_view key);
 std::string count_row_key(KeyspaceId keyspace);
 std::string piece_rows_prefix(KeyspaceId keyspace, std::uint64_t hash, std::string_view key);
 std::string piece_row_key(std::string_view prefix, std::size_t piece);
+/// Undoes it.
+std::uint32_t piece_of_row(std::string_view prefix, std::string_view row);
 std::string value_rows_prefix(KeyspaceId keyspace);
 std::string expiry_rows_prefix(KeyspaceId keyspace);
 

@@ -154,8 +154,8 @@ class History {
     RC_ASSERT(stored.load().has_value());
     std::size_t pieces = 0;
     stored.for_each(Instant{}, [&](std::string_view, const Value& value) {
-      const std::size_t items = value.type() == Type::string ? 0 : Items(value).size();
-      if (items > piece_items) pieces += (items + piece_items - 1) / piece_items;
+      Value copy = value.clone();  // whose pieces are numbered without gaps
+      if (const Pieces* const of_it = pieces_of(copy)) pieces += of_it->size();
     });
     std::size_t rows = 0;
     const std::string prefix = keyspace_row_prefix(keyspace) + '\x03';
@@ -197,6 +197,15 @@ class History {
 
   /// Of some pieces, or nearly.
   Value large() {
+    if (draw(2) == 0) {
+      auto list = std::make_unique<List>();
+      for (std::uint32_t i = 1 + draw(25); i > 0; --i) {
+        const std::string item =
+            std::to_string(i) + std::string(1'000 + draw(2) * draw(5'000), 'i');
+        draw(3) == 0 ? list->push_front(item) : list->push_back(item);
+      }
+      return Value::list(std::move(list));
+    }
     const std::uint32_t items = static_cast<std::uint32_t>(piece_items) - 10 + draw(400);
     if (draw(2) == 0) {
       auto hash = std::make_unique<Hash>();
@@ -241,23 +250,42 @@ class History {
       }
     } else if (value->type() == Type::list) {
       List& list = value->as_list();
-      for (std::uint32_t i = draw(6); i > 0; --i) {
-        const std::string item(draw(5) == 0 ? 3'000 : 3, 'i');
-        const std::size_t index = draw(static_cast<std::uint32_t>(list.size()));
-        const std::uint32_t kind = draw(4);
-        if (kind == 0 && list.size() > 1) {
-          list.erase(index);
-        } else if (kind == 1) {
-          list.set(index, item);
-        } else {
-          list.insert(index, item + std::to_string(number));
-        }
-      }
+      if (list.size() > 4 && draw(6) == 0)  // to about where it has no pieces any more
+        list.erase(draw(2) == 0 ? 0 : 3, list.size() - 3 - draw(2));
+      for (std::uint32_t i = draw(6); i > 0; --i) change(list, number);
     } else {
       *value = Value::integer(number);
     }
     model_.keys[key].text = shown(*value);
     model_.keys[key].version = version_;
+  }
+
+  void change(List& list, int number) {
+    const std::string item =
+        std::string(draw(3) == 0 ? draw(3'000) : 3, 'i') + std::to_string(number);
+    const auto size = static_cast<std::uint32_t>(list.size());
+    const std::uint32_t index = draw(size);
+    const std::uint32_t kind = draw(size < 40 ? 16 : 24);
+    if (kind < 3) {
+      list.push_back(item);
+    } else if (kind < 6) {
+      list.push_front(item);
+    } else if (kind < 10) {
+      list.insert(index, item);
+    } else if (kind < 12) {
+      list.set(index, item);
+    } else if (size == 1) {
+      return;
+    } else if (kind < 14 || kind > 16) {
+      list.erase(draw(2) == 0 ? 0 : size - 1);
+    } else if (kind < 15) {
+      list.erase(index, std::min(size - 1, 1 + draw(draw(6) == 0 ? size - index
+                                                                 : std::min(5U, size - index))));
+    } else {
+      std::vector<std::size_t> gone;
+      for (std::uint32_t i = 1 + draw(9); i < size; i += 1 + draw(9)) gone.push_back(i);
+      list.erase_all(gone);
+    }
   }
 
   void erase(const std::string& key) {

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::size_t chunks_kept = 16;  // room for so few is not worth giving back
 
+/// Room for so many more: to move sixteen chunks for each new one is little next to filling it.
+std::size_t more_for(std::size_t chunks) {
+  return std::max<std::size_t>(1, chunks / 16);
+}
+
 std::int64_t number(std::size_t n) {
   return static_cast<std::int64_t>(n);
 }
@@ -25,9 +30,9 @@ std::unique_ptr<List> List::clone() const {
   copy->chunks_.reserve(chunks_.size() - front_);
   for (std::size_t i = front_; i < chunks_.size(); ++i) {
     copy->chunks_.push_back({chunks_[i].pack.clone(), chunks_[i].first});
-    copy->packed_bytes_ += copy->chunks_.back().pack.heap_bytes();
   }
   copy->size_ = size_;
+  copy->number_chunks();
   return copy;
 }
 
@@ -78,12 +83,20 @@ void List::walk_back(std::size_t from, std::size_t n, Visit each) const {
   }
 }
 
+/// Of what holds the same items after it.
+template <typename Change>
+void List::recount(std::size_t chunk, Change what) {
+  Pack& pack = chunks_[chunk].pack;
+  if (large_ == nullptr) return what(pack);
+  large_->packed_bytes -= pack.heap_bytes();
+  what(pack);
+  large_->packed_bytes += pack.heap_bytes();
+}
+
 template <typename Change>
 void List::change(std::size_t chunk, Change what) {
-  Pack& pack = chunks_[chunk].pack;
-  packed_bytes_ -= pack.heap_bytes();
-  what(pack);
-  packed_bytes_ += pack.heap_bytes();
+  changing(chunk);
+  recount(chunk, what);
 }
 
 /// What lies behind the chunk has moved by so much, in whichever way renumbers less.
@@ -97,36 +110,57 @@ void List::shift(std::size_t chunk, std::int64_t by) {
 
 /// Which one it is, at last: others may have moved.
 std::size_t List::add_chunk(std::size_t at, std::int64_t first) {
+  if (at > front_) changing(at - 1);  // another comes next
+  const std::uint32_t its_number = take_number();
+  std::vector<std::uint32_t>& numbers = large_->numbers;
   if (at != front_) {
+    if (chunks_.size() == chunks_.capacity()) {
+      chunks_.reserve(chunks_.size() + more_for(chunks_.size()));
+      numbers.reserve(chunks_.capacity());
+    }
     chunks_.insert(chunks_.begin() + number(at), Chunk{{}, first});
+    numbers.insert(numbers.begin() + number(at), its_number);
     return at;
   }
   if (front_ == 0) {
-    std::vector<Chunk> more(std::max<std::size_t>(1, chunks_.size() / 2));
-    front_ = more.size();
+    front_ = more_for(chunks_.size());
+    std::vector<Chunk> more(front_);
     more.reserve(front_ + chunks_.size());
     std::move(chunks_.begin(), chunks_.end(), std::back_inserter(more));
     chunks_ = std::move(more);
+    numbers.reserve(chunks_.size());
+    numbers.insert(numbers.begin(), front_, 0);
   }
   chunks_[--front_].first = first;
+  numbers[front_] = its_number;
   return front_;
 }
 
 void List::remove_chunks(std::size_t from, std::size_t n) {
-  for (std::size_t i = from; i < from + n; ++i) change(i, [](Pack& pack) { pack = Pack(); });
+  if (from > front_) changing(from - 1);  // another comes next
+  for (std::size_t i = from; i < from + n; ++i) {
+    change(i, [](Pack& pack) { pack = Pack(); });
+    if (large_ != nullptr) large_->free.insert(large_->numbers[i]);
+  }
   if (from == front_) {
     front_ += n;
   } else {
     const auto begin = chunks_.begin() + number(from);
     chunks_.erase(begin, begin + number(n));
+    const auto numbers_begin = large_->numbers.begin() + number(from);
+    large_->numbers.erase(numbers_begin, numbers_begin + number(n));
   }
   const std::size_t live = chunks_.size() - front_;
-  if (chunks_.capacity() <= chunks_kept || live * 4 >= chunks_.capacity()) return;
-  std::vector<Chunk> fewer;
-  fewer.reserve(live * 2);
-  std::move(chunks_.begin() + number(front_), chunks_.end(), std::back_inserter(fewer));
-  chunks_ = std::move(fewer);
-  front_ = 0;
+  if (chunks_.capacity() > chunks_kept && live * 4 < chunks_.capacity()) {
+    std::vector<Chunk> fewer;
+    fewer.reserve(live * 2);
+    std::move(chunks_.begin() + number(front_), chunks_.end(), std::back_inserter(fewer));
+    chunks_ = std::move(fewer);
+    if (large_ != nullptr)
+      large_->numbers = {large_->numbers.begin() + number(front_), large_->numbers.end()};
+    front_ = 0;
+  }
+  settle_numbers();
 }
 
 /// Makes the chunk and the next one, if both have become small.
@@ -168,7 +202,7 @@ std::pair<std::size_t, std::size_t> List::make_room(std::size_t chunk, std::size
   if (place == 0) {
     if (chunk > front_ && chunks_[chunk - 1].pack.has_room(item))
       return {chunk - 1, chunks_[chunk - 1].pack.count()};
-    if (chunk == front_) change(chunk, [](Pack& pack) { pack.fit(); });
+    if (chunk == front_) recount(chunk, [](Pack& pack) { pack.fit(); });
     return {add_chunk(chunk, first), 0};
   }
   if (place < chunks_[chunk].pack.count()) {
@@ -179,7 +213,7 @@ std::pair<std::size_t, std::size_t> List::make_room(std::size_t chunk, std::size
     if (chunks_[chunk].pack.has_room(item)) return {chunk, place};
     if (chunks_[chunk + 1].pack.has_room(item)) return {chunk + 1, 0};
   } else {
-    change(chunk, [](Pack& pack) { pack.fit(); });
+    recount(chunk, [](Pack& pack) { pack.fit(); });
   }
   return {add_chunk(chunk + 1, first), 0};
 }
@@ -243,41 +277,71 @@ void List::erase_items(std::size_t index, std::size_t n) {
 
 void List::erase_all(std::span<const std::size_t> indexes) {
   for (std::size_t i = indexes.size(); i-- > 0;) record_erased(indexes[i]);
+  const std::vector<bool> goes = erase_in_place(indexes);
   std::vector<Chunk> kept;
+  std::vector<std::uint32_t> numbers;
   kept.reserve(chunks_.size() - front_);
-  std::size_t index = 0;  // as they were
-  std::size_t left = 0;   // as they will be
-  auto gone = indexes.begin();
-  IntegerText room;
-  packed_bytes_ = 0;
+  size_ = 0;
   for (std::size_t i = front_; i < chunks_.size(); ++i) {
     Pack pack = std::move(chunks_[i].pack);
-    const std::size_t end = index + pack.count();
-    if (gone != indexes.end() && *gone < end) {
-      Pack some;
-      for (std::size_t at = 0; at < pack.bytes(); at = pack.after(at), ++index) {
-        if (gone != indexes.end() && *gone == index) {
-          ++gone;
-        } else {
-          some.insert(some.count(), pack.at(at, room));
-        }
-      }
-      pack = std::move(some);
-    }
-    index = end;
-    left += pack.count();
-    if (pack.count() == 0) continue;
-    if (!kept.empty() && kept.back().pack.bytes() + pack.bytes() <= Pack::bytes_target / 2) {
-      kept.back().pack.append(pack);
+    const std::size_t count = pack.count();
+    if (!goes[i - front_]) {
+      kept.push_back({std::move(pack), number(size_)});
+      if (large_ != nullptr) numbers.push_back(large_->numbers[i]);
     } else {
-      const std::int64_t first = number(left - pack.count());
-      kept.push_back({std::move(pack), first});
+      if (count > 0) kept.back().pack.append(pack);
+      if (large_ != nullptr) large_->free.insert(large_->numbers[i]);
     }
+    size_ += count;
   }
-  for (const Chunk& chunk : kept) packed_bytes_ += chunk.pack.heap_bytes();
   chunks_ = std::move(kept);
   front_ = 0;
-  size_ = left;
+  if (large_ == nullptr) return;
+  large_->numbers = std::move(numbers);
+  large_->packed_bytes = 0;
+  for (const Chunk& chunk : chunks_) large_->packed_bytes += chunk.pack.heap_bytes();
+  settle_numbers();
+}
+
+/// Only within the chunks, all of which stay. True of those to go: they are empty, or can be
+/// joined to the one before them that stays.
+std::vector<bool> List::erase_in_place(std::span<const std::size_t> indexes) {
+  std::vector<bool> goes;
+  goes.reserve(chunks_.size() - front_);
+  std::size_t end = 0;  // of the chunk, as it was
+  auto gone = indexes.begin();
+  IntegerText room;
+  std::size_t stays = front_;   // the last one
+  std::size_t bytes_of_it = 0;  // and of those joined to it
+  for (std::size_t i = front_; i < chunks_.size(); ++i) {
+    std::size_t index = end;
+    end += chunks_[i].pack.count();
+    if (gone != indexes.end() && *gone < end) {
+      change(i, [&](Pack& pack) {
+        Pack some;
+        for (std::size_t at = 0; at < pack.bytes(); at = pack.after(at), ++index) {
+          if (gone != indexes.end() && *gone == index) {
+            ++gone;
+          } else {
+            some.insert(some.count(), pack.at(at, room));
+          }
+        }
+        pack = std::move(some);
+      });
+    }
+    const std::size_t bytes = chunks_[i].pack.bytes();
+    const bool joined = bytes_of_it > 0 && bytes_of_it + bytes <= Pack::bytes_target / 2;
+    goes.push_back(bytes == 0 || joined);
+    if (!goes.back()) {
+      stays = i;
+      bytes_of_it = bytes;
+      continue;
+    }
+    if (bytes_of_it > 0) changing(stays);
+    changing(i);
+    bytes_of_it += bytes;
+  }
+  return goes;
 }
 
 }  // namespace holdfast

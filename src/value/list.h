@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/container/btree_set.h>
 #include <absl/functional/function_ref.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "value/pack.h"
+#include "value/pieces.h"
 
 namespace holdfast {
 
 /// A sequence of byte strings, items 0 … size()-1. Pushing and popping at the ends is O(1)
 /// amortised, an item is found by its index in O(log n); a change in the middle is O(n) over
 /// some hundreds. It lies in packs of about 8 KiB: no change moves more than one of them and a
-/// word for each.
+/// word for each. Where there are several, each is a piece that is stored by itself; its number
+/// stays, whatever happens before and behind it.
 class List {
  public:
   List() = default;
@@ -47,8 +51,29 @@ class List {
   /// These, in growing order. O(n), however many.
   void erase_all(std::span<const std::size_t> indexes);
 
+  // -- In pieces. What a piece holds is its items and which piece comes next, so that their order
+  // needs no writing of its own.
+  /// By their numbers, of which some may be free; null: there is one at most. The last is not free.
+  Pieces* pieces() { return large_ == nullptr ? nullptr : &large_->pieces; }
+  struct Piece {
+    const Pack& pack;
+    std::uint32_t next;  // its own number: it is the last
+  };
+  /// Nothing: the number is free. O(1) for the neighbour of the one asked for or changed last;
+  /// otherwise O(pieces between).
+  std::optional<Piece> piece(std::uint32_t number) const;
+  std::uint32_t first_piece() const;
+  /// How many there are, those that are free included.
+  std::uint32_t piece_numbers() const;
+  struct Numbered {
+    std::uint32_t number;
+    Pack pack;
+  };
+  /// Of its pieces, at least two, in the order of their items. No pack is empty.
+  static std::unique_ptr<List> of(std::vector<Numbered> pieces);
+
   /// O(1).
-  std::size_t heap_bytes() const { return chunks_.capacity() * sizeof(Chunk) + packed_bytes_; }
+  std::size_t heap_bytes() const;
 
  private:
   // Where a chunk begins is counted from where the first item ever lay: nothing but the end
@@ -57,6 +82,16 @@ class List {
     Pack pack;
     std::int64_t first = 0;
   };
+  // Of a list of several chunks.
+  struct Large {
+    std::size_t heap_bytes() const;
+
+    std::size_t packed_bytes = 0;  // of all blocks
+    Pieces pieces;
+    std::vector<std::uint32_t> numbers;   // of the chunks, at their places
+    absl::btree_set<std::uint32_t> free;  // numbers that no chunk has, less than the greatest
+    mutable std::size_t sought_last = 0;  // the chunk
+  };
   std::int64_t origin() const { return chunks_[front_].first; }
   std::size_t chunk_of(std::size_t index) const;
   std::size_t place_in(std::size_t chunk, std::size_t index) const {
@@ -64,21 +99,28 @@ class List {
                                     chunks_[chunk].first);
   }
   template <typename Change>
+  void recount(std::size_t chunk, Change what);
+  template <typename Change>
   void change(std::size_t chunk, Change what);
+  void changing(std::size_t chunk);
   std::size_t add_chunk(std::size_t at, std::int64_t first);
   void remove_chunks(std::size_t from, std::size_t n);
+  void number_chunks();
+  std::uint32_t take_number();
+  void settle_numbers();
   void shift(std::size_t chunk, std::int64_t by);
   std::pair<std::size_t, std::size_t> make_room(std::size_t chunk, std::size_t place,
                                                 std::string_view item);
   void insert_item(std::size_t index, std::string_view item);
   void erase_items(std::size_t index, std::size_t n);
   void join(std::size_t chunk);
+  std::vector<bool> erase_in_place(std::span<const std::size_t> indexes);
   void record_erased(std::size_t index);
 
   std::vector<Chunk> chunks_;
   std::size_t front_ = 0;  // those before it are room for more
   std::size_t size_ = 0;
-  std::size_t packed_bytes_ = 0;  // of all blocks
+  std::unique_ptr<Large> large_;  // null: one chunk at most
 };
 
 }  // namespace holdfast

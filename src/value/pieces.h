@@ -11,10 +11,12 @@
 namespace holdfast {
 
 /// A collection of more items than this is stored in pieces of so many
-/// (docs/formats/value.md), so that a change writes the pieces that it touched.
+/// (docs/formats/value.md), so that a change writes the pieces that it touched. A list's pieces are
+/// its packs instead.
 inline constexpr std::size_t piece_items = 128;
 
-/// Told before a piece of a collection changes: it can still be read as it is.
+/// Told before a piece of a collection changes, and before its number is another's or none's: it
+/// can still be read as it is.
 class PieceWatch {
  public:
   virtual ~PieceWatch() = default;
@@ -49,7 +51,7 @@ class Pieces {
   void removed() { epochs_.pop_back(); }
   void become_small() {
     if (watch_ == nullptr) return;
-    watch_->before_change(0);
+    for (std::size_t piece = 0; piece < size(); ++piece) watch_->before_change(piece);
     watch_->became_small();
     watch_ = nullptr;
   }

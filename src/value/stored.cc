@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/wire.h"
 #include "value/hash.h"
 #include "value/list.h"
+#include "value/list_pieces.h"
 #include "value/set.h"
 #include "value/sorted_set.h"
 #include "value/value.h"
@@ -225,10 +227,12 @@ void Items::encode(std::size_t from, std::size_t end, std::string& out) const {
   std::visit([&](const auto* all) { put_items(*all, from, end, out); }, of_);
 }
 
-void Items::encode_piece(std::size_t piece, std::string& out) const {
+bool Items::encode_piece(std::size_t piece, std::string& out) const {
+  if (const auto* list = std::get_if<const List*>(&of_)) return put_list_piece(**list, piece, out);
   const std::size_t from = piece * piece_items;
   HF_ASSERT(from < size());
   encode(from, std::min(size(), from + piece_items), out);
+  return true;
 }
 
 Pieces* pieces_of(Value& value) {
@@ -239,8 +243,9 @@ Pieces* pieces_of(Value& value) {
       return value.as_set().pieces();
     case Type::sorted_set:
       return value.as_sorted_set().pieces();
-    case Type::string:
     case Type::list:
+      return value.as_list().pieces();
+    case Type::string:
       return nullptr;
   }
   return nullptr;
@@ -249,7 +254,11 @@ Pieces* pieces_of(Value& value) {
 void encode_head(const Value& value, std::string& out) {
   wire::put_u8(out, static_cast<std::uint8_t>(Form::pieces));
   wire::put_u8(out, static_cast<std::uint8_t>(form_of(value.type())));
-  wire::put_varint(out, Items(value).size());
+  if (value.type() == Type::list) {
+    put_list_head(value.as_list(), out);
+  } else {
+    wire::put_varint(out, Items(value).size());
+  }
 }
 
 bool is_head(std::string_view bytes) {
@@ -257,8 +266,10 @@ bool is_head(std::string_view bytes) {
 }
 
 struct PiecedValue::Impl {
+  std::optional<ListOfPieces> list;  // nothing: it is another collection
   Filling filling;
-  std::uint64_t left;
+  std::uint64_t size = 0;  // of that
+  std::uint64_t taken = 0;
 };
 
 PiecedValue::PiecedValue(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -269,27 +280,48 @@ Result<PiecedValue> PiecedValue::of(std::string_view head) {
   wire::Reader in(head);
   const bool pieces = static_cast<Form>(in.u8()) == Form::pieces;
   const auto form = static_cast<Form>(in.u8());
-  const std::uint64_t size = in.varint();
-  const bool may_be = Filling::is_collection(form) && form != Form::list;
-  if (!in.at_end() || !pieces || !may_be || size <= piece_items) return damaged();
-  return PiecedValue(std::make_unique<Impl>(Impl{Filling(form), size}));
+  if (!pieces || !Filling::is_collection(form)) return damaged();
+  auto impl = std::make_unique<Impl>(Impl{.list = {}, .filling = Filling(form)});
+  if (form == Form::list) {
+    impl->list = ListOfPieces::of(in);
+    if (!impl->list) return damaged();
+  } else {
+    impl->size = in.varint();
+    if (impl->size <= piece_items) return damaged();
+  }
+  if (!in.at_end()) return damaged();
+  return PiecedValue(std::move(impl));
 }
 
-std::uint64_t PiecedValue::pieces_left() const {
-  return (impl_->left + piece_items - 1) / piece_items;
+std::uint64_t PiecedValue::numbers() const {
+  if (impl_->list) return impl_->list->numbers();
+  return impl_->size / piece_items + (impl_->size % piece_items == 0 ? 0 : 1);
 }
 
-Status PiecedValue::take(std::string_view piece) {
+Status PiecedValue::take(std::uint32_t number, std::string_view piece) {
   wire::Reader in(piece);
-  const std::uint64_t n = std::min<std::uint64_t>(impl_->left, piece_items);
-  if (n == 0 || !impl_->filling.take(in, n) || !in.at_end()) return damaged();
-  impl_->left -= n;
+  if (impl_->list) {
+    if (!impl_->list->take(number, in)) return damaged();
+    return {};
+  }
+  const std::uint64_t n = std::min<std::uint64_t>(impl_->size - impl_->taken, piece_items);
+  if (n == 0 || number != impl_->taken / piece_items) return damaged();
+  if (!impl_->filling.take(in, n) || !in.at_end()) return damaged();
+  impl_->taken += n;
   return {};
 }
 
 Result<Value> PiecedValue::finish() && {
-  if (impl_->left > 0) return damaged();
-  Result<Value> value = impl_->filling.finish();
+  const auto made = [&]() -> Result<Value> {
+    if (impl_->list) {
+      std::unique_ptr<List> list = std::move(*impl_->list).finish();
+      if (list == nullptr) return damaged();
+      return Value::list(std::move(list));
+    }
+    if (impl_->taken < impl_->size) return damaged();
+    return impl_->filling.finish();
+  };
+  Result<Value> value = made();
   if (value) pieces_of(*value)->set_all(Pieces::stored);
   return value;
 }

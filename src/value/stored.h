@@ -32,26 +32,28 @@ class Items {
   explicit Items(const Value& value);
   std::size_t size() const;
   void encode(std::size_t from, std::size_t end, std::string& out) const;
-  /// Of one with pieces.
-  void encode_piece(std::size_t piece, std::string& out) const;
+  /// Of one with pieces. False: none has that number at present.
+  bool encode_piece(std::size_t piece, std::string& out) const;
 
  private:
   std::variant<const Hash*, const Set*, const SortedSet*, const List*> of_;
 };
 
+/// Of one with pieces.
 void encode_head(const Value& value, std::string& out);
 /// Whether stored bytes are a head, not a value.
 bool is_head(std::string_view bytes);
 
-/// Makes a value of its head and its pieces, in order. kCorrupt: damaged.
+/// Makes a value of its head and its pieces, in the order of their numbers. kCorrupt: damaged.
 class PiecedValue {
  public:
   static Result<PiecedValue> of(std::string_view head);
   PiecedValue(PiecedValue&&) noexcept;
   ~PiecedValue();
 
-  std::uint64_t pieces_left() const;
-  Status take(std::string_view piece);
+  /// Its pieces' numbers are less.
+  std::uint64_t numbers() const;
+  Status take(std::uint32_t number, std::string_view piece);
   /// All of its pieces count as stored.
   Result<Value> finish() &&;
 
