@@ -102,6 +102,9 @@ class Pair {
  public:
   explicit Pair(RealRedis& redis) : redis_(redis) { redis_.run({"FLUSHALL"}); }
 
+  /// How many lines all pairs of this process have compared.
+  static std::size_t compared() { return compared_; }
+
   /// Runs the line on both, compares, gives what Redis replied.
   ReplyTree step(const Drawn& drawn) {
     const Line& line = drawn.line;
@@ -128,6 +131,7 @@ class Pair {
     ReplyTree theirs = row_of_line(line)->waits.timeout_at == 0 ? redis_.run(with_their_dump(line))
                                                                 : at_once(line);
     ReplyTree mine = ours(line, drawn.seed);
+    ++compared_;
     if (!theirs.is_error() && !mine.is_error() && as != As::equal) {
       compare_loosely(as, line, mine, theirs);
       return theirs;
@@ -275,11 +279,20 @@ class Pair {
     return met;
   }
 
+  inline static std::size_t compared_ = 0;
   RealRedis& redis_;
   World world_;
 };
 
-RC_GTEST_PROP(AsRedis, RepliesAndStateAreTheSame, ()) {
+// Says in the end how many replies were compared, for runs that are made long by RC_PARAMS.
+class AsRedis : public testing::Test {
+ public:
+  static void TearDownTestSuite() {
+    std::printf("%zu replies were compared with redis-server's\n", Pair::compared());
+  }
+};
+
+RC_GTEST_FIXTURE_PROP(AsRedis, RepliesAndStateAreTheSame, ()) {
   RealRedis* const redis = RealRedis::instance();
   if (redis == nullptr) return;
   const auto lines = *gen_lines(false, 3.0, [](const Row&) { return 1; });
@@ -289,7 +302,7 @@ RC_GTEST_PROP(AsRedis, RepliesAndStateAreTheSame, ()) {
 }
 
 // Sorted sets of thousands: Redis keeps them in another form, and ours have inner nodes.
-RC_GTEST_PROP(AsRedis, LargeSortedSetsAreTheSame, ()) {
+RC_GTEST_FIXTURE_PROP(AsRedis, LargeSortedSetsAreTheSame, ()) {
   RealRedis* const redis = RealRedis::instance();
   if (redis == nullptr) return;
   Pair pair(*redis);
@@ -312,7 +325,7 @@ RC_GTEST_PROP(AsRedis, LargeSortedSetsAreTheSame, ()) {
 }
 
 // Lists of many packs.
-RC_GTEST_PROP(AsRedis, LongListsAreTheSame, ()) {
+RC_GTEST_FIXTURE_PROP(AsRedis, LongListsAreTheSame, ()) {
   RealRedis* const redis = RealRedis::instance();
   if (redis == nullptr) return;
   Pair pair(*redis);
@@ -334,7 +347,7 @@ RC_GTEST_PROP(AsRedis, LongListsAreTheSame, ()) {
 }
 
 // Longer than any that is drawn above: many words, and of two letters many ways to choose from.
-RC_GTEST_PROP(AsRedis, LongStringsAreTheSame, ()) {
+RC_GTEST_FIXTURE_PROP(AsRedis, LongStringsAreTheSame, ()) {
   RealRedis* const redis = RealRedis::instance();
   if (redis == nullptr) return;
   Pair pair(*redis);
@@ -366,7 +379,7 @@ RC_GTEST_PROP(AsRedis, LongStringsAreTheSame, ()) {
 }
 
 // One row at a time among plain writes, so that every row is met often.
-TEST(AsRedis, EveryCommandByItself) {
+TEST_F(AsRedis, EveryCommandByItself) {
   RealRedis* const redis = RealRedis::instance();
   if (redis == nullptr) GTEST_SKIP() << "no redis-server 7.0";
   for (const Row* row : all_commands().rows()) {
@@ -408,7 +421,7 @@ std::set<std::string> flags_of(const Row& row) {
   return flags;
 }
 
-TEST(AsRedis, RowsSayWhatCommandInfoSays) {
+TEST_F(AsRedis, RowsSayWhatCommandInfoSays) {
   RealRedis* const redis = RealRedis::instance();
   if (redis == nullptr) GTEST_SKIP() << "no redis-server 7.0";
   for (const Row* row : all_commands().rows()) {
@@ -427,7 +440,7 @@ TEST(AsRedis, RowsSayWhatCommandInfoSays) {
   }
 }
 
-RC_GTEST_PROP(AsRedis, KeysAreWhereCommandGetkeysSays, ()) {
+RC_GTEST_FIXTURE_PROP(AsRedis, KeysAreWhereCommandGetkeysSays, ()) {
   RealRedis* const redis = RealRedis::instance();
   if (redis == nullptr) return;
   for (const Drawn& drawn : *gen_lines(false, 3.0, [](const Row&) { return 1; })) {
