@@ -65,16 +65,25 @@ std::optional<Conditions> conditions_of(Args args, Reply& reply) {
   return conditions;
 }
 
-void set_time(Context& ctx, Args args, const Form& form, Reply& reply) {
+/// The time that a key is to get. Nothing: none, and the reply says so.
+std::optional<Instant> time_to_set(Table& table, Instant now, Args args, const Form& form,
+                                   Reply& reply) {
   const auto conditions = conditions_of(args, reply);
-  if (!conditions) return;
+  if (!conditions) return std::nullopt;
   const auto at =
-      any_expiry_argument({args[2], form.seconds, form.absolute}, ctx.now, form.redis_name, reply);
-  if (!at) return;
-  if (ctx.table.find(args[1], ctx.now) == nullptr) return reply.integer(0);
-  if (conditions->any() && !conditions->allow(ctx.table.expiry(args[1], ctx.now), *at)) {
-    return reply.integer(0);
+      any_expiry_argument({args[2], form.seconds, form.absolute}, now, form.redis_name, reply);
+  if (!at) return std::nullopt;
+  if (table.find(args[1], now) != nullptr &&
+      (!conditions->any() || conditions->allow(table.expiry(args[1], now), *at))) {
+    return at;
   }
+  reply.integer(0);
+  return std::nullopt;
+}
+
+void set_time(Context& ctx, Args args, const Form& form, Reply& reply) {
+  const auto at = time_to_set(ctx.table, ctx.now, args, form, reply);
+  if (!at) return;
   if (*at <= ctx.now) {
     ctx.table.erase(args[1]);
   } else {
@@ -109,14 +118,24 @@ void strong(Context& ctx, Args args, Reply& reply) {
   set_time(ctx, args, form, reply);
 }
 template <const Form& form>
+bool sets_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  return !time_to_set(table, now, args, form, reply);
+}
+template <const Form& form>
 void merge(EventualContext& ctx, Args args, Reply& reply) {
   merge_set_time(ctx, args, form, reply);
 }
 
+bool persist_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  if (table.expiry(args[1], now)) return false;
+  reply.integer(0);
+  return true;
+}
+
 void persist(Context& ctx, Args args, Reply& reply) {
-  const bool has_time = ctx.table.expiry(args[1], ctx.now).has_value();
-  if (has_time) ctx.table.set_expiry(args[1], std::nullopt);
-  reply.integer(has_time ? 1 : 0);
+  if (persist_finds_nothing(ctx.table, ctx.now, args, reply)) return;
+  ctx.table.set_expiry(args[1], std::nullopt);
+  reply.integer(1);
 }
 
 void merge_persist(EventualContext& ctx, Args args, Reply& reply) {
@@ -167,6 +186,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = strong<expire_form>,
+     .unchanged = sets_nothing<expire_form>,
      .eventual = merge<expire_form>,
      .group = "generic",
      .since = "0.1",
@@ -182,6 +202,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = strong<pexpire_form>,
+     .unchanged = sets_nothing<pexpire_form>,
      .eventual = merge<pexpire_form>,
      .group = "generic",
      .since = "0.1",
@@ -197,6 +218,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = strong<expireat_form>,
+     .unchanged = sets_nothing<expireat_form>,
      .eventual = merge<expireat_form>,
      .group = "generic",
      .since = "0.1",
@@ -212,6 +234,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = strong<pexpireat_form>,
+     .unchanged = sets_nothing<pexpireat_form>,
      .eventual = merge<pexpireat_form>,
      .group = "generic",
      .since = "0.1",
@@ -227,6 +250,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = persist,
+     .unchanged = persist_finds_nothing,
      .eventual = merge_persist,
      .group = "generic",
      .since = "0.1",

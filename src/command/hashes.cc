@@ -68,10 +68,16 @@ void hmset(Context& ctx, Args args, Reply& reply) {
   if (put_fields(ctx, args, reply)) reply.ok();
 }
 
+bool hsetnx_changes_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  const auto hash = find_hash(table, args[1], now, reply);
+  if (!hash) return true;
+  if (*hash == nullptr || !(*hash)->find(args[2])) return false;
+  reply.integer(0);
+  return true;
+}
+
 void hsetnx(Context& ctx, Args args, Reply& reply) {
-  const auto hash = find_hash(ctx.table, args[1], ctx.now, reply);
-  if (!hash) return;
-  if (*hash != nullptr && (*hash)->find(args[2])) return reply.integer(0);
+  if (hsetnx_changes_nothing(ctx.table, ctx.now, args, reply)) return;
   hash_to_fill(ctx, args[1], reply)->put(args[2], args[3]);
   reply.integer(1);
 }
@@ -80,11 +86,17 @@ bool has_any(const Hash& hash, Args fields) {
   return std::ranges::any_of(fields, [&](auto field) { return hash.find(field).has_value(); });
 }
 
+bool hdel_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  const auto found = find_hash(table, args[1], now, reply);
+  if (!found) return true;
+  if (*found != nullptr && has_any(**found, args.subspan(2))) return false;
+  reply.integer(0);
+  return true;
+}
+
 void hdel(Context& ctx, Args args, Reply& reply) {
+  if (hdel_finds_nothing(ctx.table, ctx.now, args, reply)) return;
   const Args fields = args.subspan(2);
-  const auto found = find_hash(ctx.table, args[1], ctx.now, reply);
-  if (!found) return;
-  if (*found == nullptr || !has_any(**found, fields)) return reply.integer(0);
   Hash& hash = ctx.table.change(args[1], ctx.now)->as_hash();
   std::int64_t erased = 0;
   for (const std::string_view field : fields) erased += hash.erase(field) ? 1 : 0;
@@ -215,6 +227,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_denyoom | flag_fast,
      .strong = hsetnx,
+     .unchanged = hsetnx_changes_nothing,
      .group = "hash",
      .since = "0.1",
      .syntax = "key field value",
@@ -296,6 +309,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = hdel,
+     .unchanged = hdel_finds_nothing,
      .eventual = merge_hdel,
      .group = "hash",
      .since = "0.1",

@@ -28,6 +28,14 @@ void type(Table& table, Instant now, Args args, Reply& reply) {
 
 // -- Writing
 
+bool del_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  for (const std::string_view key : args.subspan(1)) {
+    if (table.find(key, now) != nullptr) return false;
+  }
+  reply.integer(0);
+  return true;
+}
+
 void del(Context& ctx, Args args, Reply& reply) {
   std::int64_t erased = 0;
   for (const std::string_view key : args.subspan(1)) {
@@ -50,10 +58,19 @@ void rename(Context& ctx, Args args, Reply& reply) {
   reply.ok();
 }
 
-void renamenx(Context& ctx, Args args, Reply& reply) {
-  if (ctx.table.find(args[1], ctx.now) == nullptr) return reply.raw_error("ERR no such key");
+bool renamenx_changes_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  if (table.find(args[1], now) == nullptr) {
+    reply.raw_error("ERR no such key");
+    return true;
+  }
   // Also refuses a key's own name, as Redis does.
-  if (ctx.table.find(args[2], ctx.now) != nullptr) return reply.integer(0);
+  if (table.find(args[2], now) == nullptr) return false;
+  reply.integer(0);
+  return true;
+}
+
+void renamenx(Context& ctx, Args args, Reply& reply) {
+  if (renamenx_changes_nothing(ctx.table, ctx.now, args, reply)) return;
   ctx.table.move(args[1], args[2]);
   reply.integer(1);
 }
@@ -134,6 +151,7 @@ constexpr Row rows[] = {
      .keys = all_keys,
      .access = Access::write,
      .strong = del,
+     .unchanged = del_finds_nothing,
      .eventual = merge_del,
      .group = "generic",
      .since = "0.1",
@@ -148,6 +166,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = del,
+     .unchanged = del_finds_nothing,
      .eventual = merge_del,
      .group = "generic",
      .since = "0.1",
@@ -242,6 +261,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = renamenx,
+     .unchanged = renamenx_changes_nothing,
      .group = "generic",
      .since = "0.1",
      .syntax = "key newkey",

@@ -22,12 +22,16 @@ void push_items(Context& ctx, Args args, Reply& reply) {
   if (found) push_all(ctx, args, end, reply);
 }
 
+bool finds_no_list(Table& table, Instant now, Args args, Reply& reply) {
+  const auto found = find_list(table, args[1], now, reply);
+  if (found && *found != nullptr) return false;
+  if (found) reply.integer(0);
+  return true;
+}
+
 template <End end>
 void push_where_there(Context& ctx, Args args, Reply& reply) {
-  const auto found = find_list(ctx.table, args[1], ctx.now, reply);
-  if (!found) return;
-  if (*found == nullptr) return reply.integer(0);
-  push_all(ctx, args, end, reply);
+  if (!finds_no_list(ctx.table, ctx.now, args, reply)) push_all(ctx, args, end, reply);
 }
 
 void lset(Context& ctx, Args args, Reply& reply) {
@@ -109,9 +113,12 @@ void ltrim(Context& ctx, Args args, Reply& reply) {
 
 constexpr Row row(const char* name, std::uint16_t code, int arity, std::uint32_t flags,
                   WriteFunction function, const char* syntax, const char* summary,
-                  const char* complexity, const char* event = "") {
-  return list_row(name, code, arity, first_key, flags, function, syntax, summary, complexity,
-                  order_is_agreed, event);
+                  const char* complexity, const char* event = "",
+                  UnchangedFunction unchanged = nullptr) {
+  Row made = list_row(name, code, arity, first_key, flags, function, syntax, summary, complexity,
+                      order_is_agreed, event);
+  made.unchanged = unchanged;
+  return made;
 }
 
 constexpr std::uint32_t quick_and_grows = flag_fast | flag_denyoom;
@@ -123,10 +130,10 @@ constexpr Row rows[] = {
         "Put items behind a list's last", "O(items added)"),
     row("LPUSHX", 410, -3, quick_and_grows, push_where_there<End::left>,
         "key element [element ...]", "Put items in front of a list that is there", "O(items added)",
-        "lpush"),
+        "lpush", finds_no_list),
     row("RPUSHX", 411, -3, quick_and_grows, push_where_there<End::right>,
         "key element [element ...]", "Put items behind the last of a list that is there",
-        "O(items added)", "rpush"),
+        "O(items added)", "rpush", finds_no_list),
     row("LSET", 417, 4, flag_denyoom, lset, "key index element",
         "Put another item where one is, a negative index from the end", "O(log N)"),
     row("LINSERT", 418, 5, flag_denyoom, linsert, "key <BEFORE | AFTER> pivot element",

@@ -102,6 +102,9 @@ class Pair {
  public:
   explicit Pair(RealRedis& redis) : redis_(redis) { redis_.run({"FLUSHALL"}); }
 
+  /// How many lines all pairs of this process have compared.
+  static std::size_t compared() { return compared_; }
+
   /// Runs the line on both, compares, gives what Redis replied.
   ReplyTree step(const Drawn& drawn) {
     const Line& line = drawn.line;
@@ -128,6 +131,7 @@ class Pair {
     ReplyTree theirs = row_of_line(line)->waits.timeout_at == 0 ? redis_.run(with_their_dump(line))
                                                                 : at_once(line);
     ReplyTree mine = ours(line, drawn.seed);
+    ++compared_;
     if (!theirs.is_error() && !mine.is_error() && as != As::equal) {
       compare_loosely(as, line, mine, theirs);
       return theirs;
@@ -275,9 +279,21 @@ class Pair {
     return met;
   }
 
+  inline static std::size_t compared_ = 0;
   RealRedis& redis_;
   World world_;
 };
+
+// Says in the end how many replies were compared, for runs that RC_PARAMS makes long.
+class Count : public testing::Environment {
+ public:
+  void TearDown() override {
+    if (Pair::compared() == 0) return;
+    std::printf("%zu replies were compared with redis-server's\n", Pair::compared());
+  }
+};
+[[maybe_unused]] const testing::Environment* const count =
+    testing::AddGlobalTestEnvironment(new Count);
 
 RC_GTEST_PROP(AsRedis, RepliesAndStateAreTheSame, ()) {
   RealRedis* const redis = RealRedis::instance();

@@ -117,7 +117,6 @@ void sadd(Context& ctx, Args args, Reply& reply) {
   reply.integer(added);
 }
 
-// Not for SREM and their like: what is removed is mostly there.
 bool sadd_unchanged(Table& table, Instant now, Args args, Reply& reply) {
   const Value* value = table.find(args[1], now);
   if (value == nullptr || value->type() != Type::set) return false;
@@ -134,13 +133,19 @@ void erase_if_empty(Context& ctx, std::string_view key, const Set& set) {
   if (set.size() == 0) ctx.table.erase(key);
 }
 
-void srem(Context& ctx, Args args, Reply& reply) {
-  const Args members = args.subspan(2);
-  const auto found = find_set(ctx.table, args[1], ctx.now, reply);
-  if (!found) return;
-  if (std::ranges::none_of(members, [&](auto member) { return contains(*found, member); })) {
-    return reply.integer(0);
+bool srem_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  const auto found = find_set(table, args[1], now, reply);
+  if (!found) return true;
+  if (std::ranges::any_of(args.subspan(2), [&](auto member) { return contains(*found, member); })) {
+    return false;
   }
+  reply.integer(0);
+  return true;
+}
+
+void srem(Context& ctx, Args args, Reply& reply) {
+  if (srem_finds_nothing(ctx.table, ctx.now, args, reply)) return;
+  const Args members = args.subspan(2);
   Set& set = ctx.table.change(args[1], ctx.now)->as_set();
   std::int64_t erased = 0;
   for (const std::string_view member : members) erased += set.erase(member) ? 1 : 0;
@@ -155,41 +160,56 @@ void spop_one(Set& set, Random& random, Reply& reply) {
   set.erase(member);
 }
 
-void spop(Context& ctx, Args args, Reply& reply) {
-  std::optional<std::size_t> count;
-  if (args.size() >= 3) {
-    if (args.size() > 3) return reply.raw_error(errors::syntax);
-    const auto number = positive_argument(args[2], reply);
-    if (!number) return;
-    count = static_cast<std::size_t>(*number);
+/// How many members to take off the set that is there. Nothing: none, and the reply says so.
+std::optional<std::size_t> count_to_pop(Table& table, Instant now, Args args, Reply& reply) {
+  if (args.size() > 3) {
+    reply.raw_error(errors::syntax);
+    return std::nullopt;
   }
-  const auto found = find_set(ctx.table, args[1], ctx.now, reply);
-  if (!found) return;
-  if (*found == nullptr) return count ? reply.set(0) : reply.null();
-  if (count == 0) return reply.set(0);
+  const bool counted = args.size() == 3;
+  std::size_t n = 1;
+  if (counted) {
+    const auto number = positive_argument(args[2], reply);
+    if (!number) return std::nullopt;
+    n = static_cast<std::size_t>(*number);
+  }
+  const auto found = find_set(table, args[1], now, reply);
+  if (!found) return std::nullopt;
+  if (*found != nullptr && n > 0) return std::min(n, (*found)->size());
+  counted ? reply.set(0) : reply.null();
+  return std::nullopt;
+}
+
+void spop(Context& ctx, Args args, Reply& reply) {
+  const auto n = count_to_pop(ctx.table, ctx.now, args, reply);
+  if (!n) return;
   Set& set = ctx.table.change(args[1], ctx.now)->as_set();
   Random random(ctx.seed);
-  if (!count) {
-    spop_one(set, random, reply);
-  } else {
-    const std::size_t n = std::min(*count, set.size());
-    reply.set(n);
-    for (std::size_t i = 0; i < n; ++i) spop_one(set, random, reply);
-  }
+  if (args.size() == 3) reply.set(*n);
+  for (std::size_t i = 0; i < *n; ++i) spop_one(set, random, reply);
   erase_if_empty(ctx, args[1], set);
 }
 
+bool spop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  return !count_to_pop(table, now, args, reply);
+}
+
+bool smove_changes_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  const auto from = find_set(table, args[1], now, reply);
+  if (!from) return true;
+  const bool there = contains(*from, args[3]);
+  // As Redis: where there is no source, before a look at the other.
+  if (*from != nullptr && !find_set(table, args[2], now, reply)) return true;
+  if (there && args[1] != args[2]) return false;
+  reply.integer(there ? 1 : 0);
+  return true;
+}
+
 void smove(Context& ctx, Args args, Reply& reply) {
+  if (smove_changes_nothing(ctx.table, ctx.now, args, reply)) return;
   const std::string_view member = args[3];
-  const auto from = find_set(ctx.table, args[1], ctx.now, reply);
-  if (!from) return;
-  if (*from == nullptr) return reply.integer(0);  // as Redis: before a look at the other
-  const auto to = find_set(ctx.table, args[2], ctx.now, reply);
-  if (!to) return;
-  if (!(*from)->contains(member)) return reply.integer(0);
   reply.integer(1);
-  if (args[1] == args[2]) return;
-  if (!contains(*to, member)) set_to_fill(ctx, args[2], reply)->insert(member);
+  set_to_fill(ctx, args[2], reply)->insert(member);
   Set& source = ctx.table.change(args[1], ctx.now)->as_set();
   source.erase(member);
   erase_if_empty(ctx, args[1], source);
@@ -251,6 +271,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = srem,
+     .unchanged = srem_finds_nothing,
      .eventual = merge_srem,
      .group = "set",
      .since = "0.1",
@@ -316,6 +337,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = spop,
+     .unchanged = spop_finds_nothing,
      .group = "set",
      .since = "0.1",
      .syntax = "key [count]",
@@ -341,6 +363,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = smove,
+     .unchanged = smove_changes_nothing,
      .group = "set",
      .since = "0.1",
      .syntax = "source destination member",

@@ -37,20 +37,33 @@ void take(Context& ctx, std::string_view key, Lies from, std::size_t n, bool pai
   for (const std::string& member : members) set.erase(member);
 }
 
-template <Lies from>
-void zpop(Context& ctx, Args args, Reply& reply) {
-  if (args.size() > 3) return reply.raw_error(errors::syntax);
-  const bool counted = args.size() == 3;
+/// How many members to take off the set that is there. Nothing: none, and the reply says so.
+std::optional<std::size_t> count_to_pop(Table& table, Instant now, Args args, Reply& reply) {
+  if (args.size() > 3) {
+    reply.raw_error(errors::syntax);
+    return std::nullopt;
+  }
   std::size_t n = 1;
-  if (counted) {
+  if (args.size() == 3) {
     const auto number = positive_argument(args[2], reply);
-    if (!number) return;
+    if (!number) return std::nullopt;
     n = static_cast<std::size_t>(*number);
   }
-  const auto found = find_sorted_set(ctx.table, args[1], ctx.now, reply);
-  if (!found) return;
-  if (*found == nullptr || n == 0) return reply.array(0);
-  take(ctx, args[1], from, n, counted, reply);
+  const auto found = find_sorted_set(table, args[1], now, reply);
+  if (!found) return std::nullopt;
+  if (*found != nullptr && n > 0) return n;
+  reply.array(0);
+  return std::nullopt;
+}
+
+template <Lies from>
+void zpop(Context& ctx, Args args, Reply& reply) {
+  const auto n = count_to_pop(ctx.table, ctx.now, args, reply);
+  if (n) take(ctx, args[1], from, *n, args.size() == 3, reply);
+}
+
+bool zpop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  return !count_to_pop(table, now, args, reply);
 }
 
 void take_of_first(Context& ctx, std::string_view key, const MultiPop& pop, Reply& reply) {
@@ -59,12 +72,23 @@ void take_of_first(Context& ctx, std::string_view key, const MultiPop& pop, Repl
   take(ctx, key, pop.at_second ? Lies::highest : Lies::lowest, pop.n, true, reply);
 }
 
+std::optional<std::string_view> key_of_zmpop(Table& table, Instant now, Args args, MultiPop& pop,
+                                             Reply& reply) {
+  const auto asked = multi_pop(args, 1, "MIN", "MAX", reply);
+  if (!asked) return std::nullopt;
+  pop = *asked;
+  return first_of_type(table, pop.keys, Type::sorted_set, now, Attempt::only, reply);
+}
+
 void zmpop(Context& ctx, Args args, Reply& reply) {
-  const auto pop = multi_pop(args, 1, "MIN", "MAX", reply);
-  if (!pop) return;
-  const auto key =
-      first_of_type(ctx.table, pop->keys, Type::sorted_set, ctx.now, Attempt::only, reply);
-  if (key) take_of_first(ctx, *key, *pop, reply);
+  MultiPop pop;
+  const auto key = key_of_zmpop(ctx.table, ctx.now, args, pop, reply);
+  if (key) take_of_first(ctx, *key, pop, reply);
+}
+
+bool zmpop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  MultiPop pop;
+  return !key_of_zmpop(table, now, args, pop, reply);
 }
 
 // -- Those that wait
@@ -116,6 +140,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast | flag_flat_pairs,
      .strong = zpop<Lies::lowest>,
+     .unchanged = zpop_finds_nothing,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key [count]",
@@ -129,6 +154,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast | flag_flat_pairs,
      .strong = zpop<Lies::highest>,
+     .unchanged = zpop_finds_nothing,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "key [count]",
@@ -141,6 +167,7 @@ constexpr Row rows[] = {
      .keys = counted_keys,
      .access = Access::write,
      .strong = zmpop,
+     .unchanged = zmpop_finds_nothing,
      .group = "sorted-set",
      .since = "0.1",
      .syntax = "numkeys key [key ...] <MIN | MAX> [COUNT count]",

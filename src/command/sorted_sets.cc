@@ -202,15 +202,18 @@ bool zadd_unchanged(Table& table, Instant now, Args args, Reply& reply) {
   return true;
 }
 
+bool zrem_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  const auto found = find_sorted_set(table, args[1], now, reply);
+  if (!found) return true;
+  const auto there = [&](auto member) { return (*found)->score(member).has_value(); };
+  if (*found != nullptr && std::ranges::any_of(args.subspan(2), there)) return false;
+  reply.integer(0);
+  return true;
+}
+
 void zrem(Context& ctx, Args args, Reply& reply) {
+  if (zrem_finds_nothing(ctx.table, ctx.now, args, reply)) return;
   const Args members = args.subspan(2);
-  const auto found = find_sorted_set(ctx.table, args[1], ctx.now, reply);
-  if (!found) return;
-  if (*found == nullptr || std::ranges::none_of(members, [&](auto member) {
-        return (*found)->score(member).has_value();
-      })) {
-    return reply.integer(0);
-  }
   SortedSet& set = ctx.table.change(args[1], ctx.now)->as_sorted_set();
   std::int64_t erased = 0;
   for (const std::string_view member : members) erased += set.erase(member) ? 1 : 0;
@@ -334,6 +337,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = zrem,
+     .unchanged = zrem_finds_nothing,
      .eventual = merge_zrem,
      .group = "sorted-set",
      .since = "0.1",

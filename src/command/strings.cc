@@ -90,39 +90,51 @@ void mget(Table& table, Instant now, Args args, Reply& reply) {
 
 // -- Writing
 
+struct Setting {
+  Options options;
+  std::optional<Instant> at;
+};
+
+/// What SET with options is to do. Nothing: nothing, and the reply says so.
+std::optional<Setting> setting_of(Table& table, Instant now, Args args, Reply& reply) {
+  const auto options = parse_options(args, 3, OptionsOf::set, reply);
+  if (!options) return std::nullopt;
+  Setting setting{.options = *options, .at = {}};
+  if (options->expiry) {
+    setting.at = expiry_argument(*options->expiry, now, "set", reply);
+    if (!setting.at) return std::nullopt;
+  }
+  if (!options->depends_on_old()) return setting;
+  if (options->get && !find_string(table, args[1], now, reply)) return std::nullopt;
+  const Value* old = table.find(args[1], now);
+  const bool refused = options->nx ? old != nullptr : options->xx && old == nullptr;
+  if (!refused) return setting;
+  reply_text(options->get ? old : nullptr, reply);
+  return std::nullopt;
+}
+
 void set_with_options(Context& ctx, Args args, Reply& reply) {
   const std::string_view key = args[1];
-  const auto options = parse_options(args, 3, OptionsOf::set, reply);
-  if (!options) return;
-  std::optional<Instant> at;
-  if (options->expiry) {
-    at = expiry_argument(*options->expiry, ctx.now, "set", reply);
-    if (!at) return;
-  }
-  if (options->depends_on_old()) {
-    const Value* old = ctx.table.find(key, ctx.now);
-    const bool refused = options->nx ? old != nullptr : options->xx && old == nullptr;
-    if (options->get) {
-      const auto text = find_string(ctx.table, key, ctx.now, reply);
-      if (!text) return;
-      reply_text(*text, reply);
-    } else if (refused) {
-      reply.null();
-    }
-    if (refused) return;
-  }
-  if (!options->get) reply.ok();
+  const auto setting = setting_of(ctx.table, ctx.now, args, reply);
+  if (!setting) return;
+  const auto& [options, at] = *setting;
+  options.get ? reply_text(ctx.table.find(key, ctx.now), reply) : reply.ok();
   if (at && *at <= ctx.now) {
     ctx.table.erase(key);
     return;
   }
-  if (options->keep_ttl) {
+  if (options.keep_ttl) {
     ctx.table.change(key, ctx.now);  // an expired value's time must not be kept
     ctx.table.put(key, Value::string(args[2]));
     return;
   }
   replace(ctx.table, key, Value::string(args[2]));
   if (at) ctx.table.set_expiry(key, at);
+}
+
+// For locks, which many ask for that one has.
+bool set_changes_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  return args.size() > 3 && !setting_of(table, now, args, reply);
 }
 
 void set(Context& ctx, Args args, Reply& reply) {
@@ -146,10 +158,16 @@ void psetex(Context& ctx, Args args, Reply& reply) {
   set_with_expiry(ctx, args, false, reply);
 }
 
+bool setnx_changes_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  if (table.find(args[1], now) == nullptr) return false;
+  reply.integer(0);
+  return true;
+}
+
 void setnx(Context& ctx, Args args, Reply& reply) {
-  const bool absent = ctx.table.find(args[1], ctx.now) == nullptr;
-  if (absent) replace(ctx.table, args[1], Value::string(args[2]));
-  reply.integer(absent ? 1 : 0);
+  if (setnx_changes_nothing(ctx.table, ctx.now, args, reply)) return;
+  replace(ctx.table, args[1], Value::string(args[2]));
+  reply.integer(1);
 }
 
 void getset(Context& ctx, Args args, Reply& reply) {
@@ -159,11 +177,17 @@ void getset(Context& ctx, Args args, Reply& reply) {
   replace(ctx.table, args[1], Value::string(args[2]));
 }
 
+bool getdel_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  const auto old = find_string(table, args[1], now, reply);
+  if (old && *old != nullptr) return false;
+  if (old) reply.null();
+  return true;
+}
+
 void getdel(Context& ctx, Args args, Reply& reply) {
-  const auto old = find_string(ctx.table, args[1], ctx.now, reply);
-  if (!old) return;
-  reply_text(*old, reply);
-  if (*old != nullptr) ctx.table.erase(args[1]);
+  if (getdel_finds_nothing(ctx.table, ctx.now, args, reply)) return;
+  reply_text(ctx.table.find(args[1], ctx.now), reply);
+  ctx.table.erase(args[1]);
 }
 
 void mset(Context& ctx, Args args, Reply& reply) {
@@ -174,11 +198,21 @@ void mset(Context& ctx, Args args, Reply& reply) {
   reply.ok();
 }
 
-void msetnx(Context& ctx, Args args, Reply& reply) {
-  if (args.size() % 2 == 0) return wrong_arity("msetnx", reply);
-  for (std::size_t i = 1; i < args.size(); i += 2) {
-    if (ctx.table.find(args[i], ctx.now) != nullptr) return reply.integer(0);
+bool msetnx_changes_nothing(Table& table, Instant now, Args args, Reply& reply) {
+  if (args.size() % 2 == 0) {
+    wrong_arity("msetnx", reply);
+    return true;
   }
+  for (std::size_t i = 1; i < args.size(); i += 2) {
+    if (table.find(args[i], now) == nullptr) continue;
+    reply.integer(0);
+    return true;
+  }
+  return false;
+}
+
+void msetnx(Context& ctx, Args args, Reply& reply) {
+  if (msetnx_changes_nothing(ctx.table, ctx.now, args, reply)) return;
   for (std::size_t i = 1; i < args.size(); i += 2) {
     replace(ctx.table, args[i], Value::string(args[i + 1]));
   }
@@ -330,6 +364,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_denyoom,
      .strong = set,
+     .unchanged = set_changes_nothing,
      .eventual = merge_set,
      .group = "string",
      .since = "0.1",
@@ -374,6 +409,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_denyoom,
      .strong = msetnx,
+     .unchanged = msetnx_changes_nothing,
      .group = "string",
      .since = "0.1",
      .syntax = "key value [key value ...]",
@@ -388,6 +424,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_denyoom | flag_fast,
      .strong = setnx,
+     .unchanged = setnx_changes_nothing,
      .group = "string",
      .since = "0.1",
      .syntax = "key value",
@@ -446,6 +483,7 @@ constexpr Row rows[] = {
      .access = Access::write,
      .flags = flag_fast,
      .strong = getdel,
+     .unchanged = getdel_finds_nothing,
      .group = "string",
      .since = "0.1",
      .syntax = "key",
