@@ -150,9 +150,9 @@ class History {
     one.dot = {replica.self(), before.at(replica.self()) + 1};
     one.stamp = {replica.replica().clock(), replica.self()};
     one.seen = before;
-    const bool clears = clear_unseen(lines, id, one, had_expiries);
+    std::set<std::string> cleared = clear_unseen(lines, id, one, had_expiries);
     if (!(replica.replica().merged().at(replica.self()) == one.dot.sequence))
-      return fail(clears ? "sequence did not grow by two" : "sequence did not grow by one");
+      return fail("sequence did not grow by one, or two where keys are cleared first");
     one.id = id;
     one.what = what;
     one.reply = answer.reply;
@@ -162,8 +162,9 @@ class History {
         if (effect.kind == EffectKind::put_string)
           effect.keep_expiry = false;
         else if (effect.kind != EffectKind::clear)
-          effect.fresh = !clears;
+          effect.fresh = !cleared.contains(effect.key);
       }
+      cleared.erase(effect.key);
       one.effects.push_back(effect);
     }
     model_.add(one);
@@ -172,10 +173,11 @@ class History {
   }
 
   // Where an operation with an id writes at keys of which nothing is seen, it stands behind one
-  // that clears them. Whether it does.
-  bool clear_unseen(const std::vector<Line>& lines, const std::string& id, ModelTry& one,
-                    bool had_expiries) {
-    if (id.empty() || emitted().empty() || !had_expiries) return false;
+  // that clears them. Which those are.
+  std::set<std::string> clear_unseen(const std::vector<Line>& lines, const std::string& id,
+                                     ModelTry& one, bool had_expiries) {
+    std::set<std::string> cleared;
+    if (id.empty() || emitted().empty() || !had_expiries) return cleared;
     ModelTry clear = one;
     clear.stamp.time.value -= 1;
     const ModelState seen = model_.evaluate(one.seen, to_ms(clear.stamp.time.wall()));
@@ -184,15 +186,16 @@ class History {
       const Row& row = *commands().find(line[0]);
       if (row.eventual == nullptr) continue;
       for (const std::string_view key : keys_of(row, args)) {
-        if (!seen.contains(std::string(key)))
-          clear.effects.push_back({.kind = EffectKind::clear, .key = std::string(key)});
+        if (!seen.contains(std::string(key))) cleared.emplace(key);
       }
     }
-    if (clear.effects.empty()) return false;
+    if (cleared.empty()) return cleared;
+    for (const std::string& key : cleared)
+      clear.effects.push_back({.kind = EffectKind::clear, .key = key});
     model_.add(clear);
     one.seen.raise(one.dot.origin, one.dot.sequence);
     ++one.dot.sequence;
-    return true;
+    return cleared;
   }
 
   void make(TestReplica& replica, std::vector<Line>& lines, bool& transaction) {

@@ -138,7 +138,8 @@ class Replica::Impl::Sink : public EffectSink {
     const bool direct = alone_ && !impl_.open.is_open(head_.keyspace, effect.key) &&
                         apply_direct_here(table_, now(), emitted);
     if (!direct) {
-      mark_fresh(emitted, table_.find(effect.key, now()) != nullptr || is_cleared(effect.key));
+      mark_fresh(emitted, table_.find(effect.key, now()) != nullptr);
+      if (is_cleared(effect.key)) emitted.fresh = false;
       impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
     }
     told_.after(effect);
@@ -180,7 +181,13 @@ class Replica::Impl::Sink : public EffectSink {
     head_ = asked;
     head_.time = impl_.clock.tick(impl_.wall);
   }
-  bool is_cleared(std::string_view key) const { return unseen_.contains(key); }
+  // Whether nothing was done there since.
+  bool is_cleared(std::string_view key) {
+    const auto found = unseen_.find(key);
+    if (found == unseen_.end()) return false;
+    unseen_.erase(found);
+    return true;
+  }
 
   void begin() {
     impl_.merged.raise(impl_.options.self, ++impl_.own_sequence);
