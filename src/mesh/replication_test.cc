@@ -422,7 +422,7 @@ TEST(Replication, NoWordFromBeforeCountsWhenAMemberIsTakenOutThatWasNeverHeardOf
   n0.replication().set_removals(1);
   n0.replication().remove("n2");
   n0.replica().tidy(n0.wall);
-  EXPECT_EQ(n0.replica().counters().unstable, 1U) << "n1 may have something of n2";
+  EXPECT_GT(n0.replica().counters().unstable, 0U) << "n1 may have something of n2";
 
   n1.replication().set_removals(1);
   n1.replication().remove("n2");

@@ -167,10 +167,10 @@ TEST(ClientTracking, BeginsWhenTheNodeMayKeepCaches) {
   talk.session.resume();
   EXPECT_TRUE(talk.session.waits_for_node());
   EXPECT_FALSE(talk.backend.tracking().any());
-  talk.session.push("+told meanwhile\r\n");
+  talk.session.push(">1\r\n+meanwhile\r\n");
   talk.backend.may_keep = true;
   talk.session.resume();
-  EXPECT_EQ(hear(talk.session), "+told meanwhile\r\n+OK\r\n+PONG\r\n");
+  EXPECT_EQ(hear(talk.session), ">1\r\n+meanwhile\r\n+OK\r\n+PONG\r\n");
   EXPECT_TRUE(talk.backend.tracking().any());
   talk.line("CLIENT TRACKING OFF");
   talk.backend.may_keep = fail(Code::unavailable, "not now");
