@@ -125,7 +125,7 @@ TEST_F(MachineFunctions, InATransactionEachIsOneOfItsCommands) {
                                 {"EVAL_RO", "return redis.call('GET', KEYS[1])", "1", "k"},
                                 {"EVAL_RO", "return redis.call('SET', KEYS[1], 'x')", "1", "k"},
                                 {"FCALL", "accounts.none", "0"},
-                                                          {"INCR", "k"}};
+                                {"INCR", "k"}};
   const auto as_said = ::testing::MatchesRegex(
       "\\*7\r\n\\+OK\r\n:6\r\n-FUNDS none\r\n\\$1\r\n6\r\n-ERR [^\r]*\r\n"
       "-ERR Function not found\r\n:7\r\n");
