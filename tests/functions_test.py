@@ -521,7 +521,7 @@ def where_its_keys_are():
     with node() as (_, client):
         equal(client("COMMAND", "GETKEYS", "FCALL", "strong.f", 2, "strong:a", "strong:b", "arg"), [b"strong:a", b"strong:b"])
         equal(client("COMMAND", "GETKEYS", "FCALL_RO", "strong.f", 1, "strong:a", "arg"), [b"strong:a"])
-        equal(client.error("COMMAND", "GETKEYS", "FCALL", "strong.f", 0, "arg"), "ERR")
+        equal(client("COMMAND", "GETKEYS", "FCALL", "strong.f", 0, "arg"), [])
         equal([client.error("FCALL", "strong.f", n, "strong:a") for n in ("x", "-1", "2")], ["ERR"] * 3)
         client("FUNCTION", "LOAD", library("strong", f="return {keys, args}"))
         equal(client("FCALL", "strong.f", 2, "strong:a", "strong:b", "x", ""), [[b"strong:a", b"strong:b"], [b"x", b""]])
@@ -531,21 +531,56 @@ def where_its_keys_are():
 
 
 def in_a_transaction():
-    """A function is atomic by itself; it does not stand in MULTI, and WATCH sees what it wrote."""
-    with node() as (server, client):
-        client("FUNCTION", "LOAD", library("strong", f="return redis.call('INCR', keys[1])"))
+    """In a strong keyspace a call or script is one command of the MULTI: seen together with the others, taken back by itself
+    where it fails, counted once under an id; refused where it would leave the keyspace, or is another's."""
+    with shop(f="return redis.call('INCRBY', keys[1], args[1])", fails="redis.call('SET', keys[1], 'lost') return redis.error_reply('NO no')") as all:
+        client = all.owner
+
+        def transact(*commands, id=None):
+            client("MULTI")
+            for command in commands:
+                equal(client(*command), "QUEUED", command)
+            return answer(client, *(["ONCE", id] if id else []), "EXEC")
+
+        call = ("FCALL", "strong.f", 1, "strong:n", 2)
+        count = "return redis.call('INCR', KEYS[1])"
+        sha = client("SCRIPT", "LOAD", count)
+        for _ in range(2):
+            replies = transact(("SET", "strong:n", 5), call, ("FCALL", "strong.fails", 1, "strong:n"),
+                               ("EVAL", count, 1, "strong:n"), ("EVALSHA", sha, 1, "strong:n"), ("EVAL", "return 7", 0),
+                               ("FCALL", "strong.none", 0), ("PING",), ("GET", "strong:n"), id="once")
+            equal(replies[:2] + replies[3:6] + replies[7:], ["OK", 7, 8, 9, 7, "PONG", b"9"])
+            check(isinstance(replies[2], ReplyError) and str(replies[6]) == "ERR Function not found", replies)
+            client("INCR", "strong:others")
+        equal(client("GET", "strong:n"), b"9", "a retry changes nothing")
+        equal(transact(("EVAL_RO", "return redis.call('GET', KEYS[1])", 1, "strong:n"), ("ECHO", "x")), [b"9", b"x"])
+        equal(transact(("EVAL", "return 1", 0), ("PING", "x")), [1, b"x"])
+
+        refused = {
+            "-NOSCRIPT": [("SET", "strong:n", 0), ("EVALSHA", "f" * 40, 0)],
+            "-CROSSKEYSPACE": [("SET", "strong:n", 0), ("FCALL", "eventual.f", 1, "eventual:n", 1)],
+            "-UNSUPPORTED": [("INCR", "eventual:n"), ("FCALL", "eventual.f", 1, "eventual:n", 1)]}
+        for code, commands in refused.items():
+            check(str(transact(*commands)).startswith(code), (code, transact(*commands)))
+        equal((client("GET", "strong:n"), client("GET", "eventual:n")), (b"9", None), "what was refused changed nothing")
+
+        # Whom a function is published to may call it, but not make it a part of something.
+        all.other("MULTI")
+        all.other(*call)
+        check(answer(all.other, "EXEC").startswith("-NOPERM"), "others")
+
         client("MULTI")
-        equal(client.error("FCALL", "strong.f", 1, "strong:n"), "ERR")
+        for _ in range(256):
+            client("EVAL", "return 1", 0)
+        equal(client.error("EVAL", "return 1", 0), "ERR")
         equal(client.error("EXEC"), "EXECABORT")
+
         client("WATCH", "strong:n")
-        with server.client() as other:
-            equal(other("FCALL", "strong.f", 1, "strong:n"), 1)
+        client(*call)
         client("MULTI")
-        client("SET", "strong:n", "mine")
-        equal(client("EXEC"), None, "the function changed what was watched")
+        equal(client("EXEC"), None, "WATCH sees what functions wrote, before nothing, too")
         client("WATCH", "strong:n")
-        with server.client() as other:
-            equal(other.error("FCALL", "strong.f", 1, "strong:set" if other("SADD", "strong:set", "a") else ""), "WRONGTYPE")
+        check(answer(client, "FCALL", "strong.fails", 1, "strong:n").startswith("-"), "fails")
         client("MULTI")
         client("SET", "strong:n", "mine")
         equal(client("EXEC"), ["OK"], "one that failed changed nothing")

@@ -21,6 +21,7 @@ inline constexpr std::size_t request_bytes_max = 1_GiB;
 inline constexpr std::size_t unauthenticated_arguments_max = 10;
 inline constexpr std::size_t unauthenticated_bulk_bytes_max = 16_KiB;
 inline constexpr std::size_t transaction_commands_max = 65'536;  // queued in one MULTI
+inline constexpr std::size_t transaction_functions_max = 256;    // of these, functions and scripts
 inline constexpr std::size_t random_repeats_max = 1'048'576;  // HRANDFIELD, SRANDMEMBER, count < 0
 inline constexpr std::size_t lcs_cells_max = std::size_t{1} << 27;  // of LCS' table, as Redis
 inline constexpr std::size_t watched_keys_max = 4'096;              // by one connection

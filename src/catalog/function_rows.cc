@@ -147,14 +147,15 @@ void list(CatalogContext& ctx, Args args, Reply& reply) {
     reply.bulk(one.library->name());
     reply.bulk("engine");
     reply.bulk("LUA");
-    reply.bulk("keyspace");
-    reply.bulk(one.keyspace->name);
     reply.bulk("functions");
     reply.array(one.functions.size());
     for (const Published* function : one.functions) put_function(one, *function, reply);
-    if (!code) continue;
-    reply.bulk("library_code");
-    reply.bulk(one.library->source());
+    if (code) {
+      reply.bulk("library_code");
+      reply.bulk(one.library->source());
+    }
+    reply.bulk("keyspace");  // ours alone, so behind Redis' own: node-redis counts places
+    reply.bulk(one.keyspace->name);
   }
 }
 

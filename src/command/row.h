@@ -154,7 +154,9 @@ struct Row {
   Access access = Access::read;
   std::uint32_t flags = 0;
   ReadFunction read = nullptr;  // or `node`, where it tells more than a table knows (EXPLAIN);
-                                // such a one is no part of a transaction or function
+                                // such a one is no part of a transaction or function.
+                                // Of Access::session: what it answers within a transaction; null:
+                                // it is no part of one
   WriteFunction strong = nullptr;
   /// Of a write that often finds nothing to do: whether, run now, it would
   /// change nothing; then it has written the reply. Saves the log an entry.

@@ -209,7 +209,9 @@ void smove(Context& ctx, Args args, Reply& reply) {
   if (smove_changes_nothing(ctx.table, ctx.now, args, reply)) return;
   const std::string_view member = args[3];
   reply.integer(1);
-  set_to_fill(ctx, args[2], reply)->insert(member);
+  // Only then: where it is there already, who watches the destination has seen no change.
+  if (!contains(*find_set(ctx.table, args[2], ctx.now, reply), member))
+    set_to_fill(ctx, args[2], reply)->insert(member);
   Set& source = ctx.table.change(args[1], ctx.now)->as_set();
   source.erase(member);
   erase_if_empty(ctx, args[1], source);

@@ -92,6 +92,7 @@ bool complete(const Row& row) {
       return row.node != nullptr && row.strong != nullptr && row.eventual != nullptr &&
              row.code != 0;
     case Access::session:
+      return row.read == nullptr || row.code != 0;
     case Access::wrapper:
     case Access::function:
       return true;  // some are the session's own affair

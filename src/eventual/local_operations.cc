@@ -324,7 +324,7 @@ Replica::Executed Replica::Impl::execute(const Request& request, Reply& reply) {
   }
   if (request.transaction) reply.array(request.calls.size());
   for (const Call& call : request.calls) {
-    if (call.row->access == Access::read) {
+    if (call.row->read != nullptr) {
       call.row->read(state->table, context.now, call.args, reply);
     } else if (call.row->eventual != nullptr) {
       call.row->eventual(context, call.args, reply);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "command/parse.h"
 #include "function/convert.h"
 #include "function/lua_library.h"
 
@@ -143,7 +144,7 @@ Result<Header> read_header(std::string_view source) {
   std::string_view line = source.substr(0, end);
   if (line.ends_with('\r')) line.remove_suffix(1);
   const std::size_t engine = line.find(' ');
-  if (line.substr(0, engine) != shebang)
+  if (!command::equals_nocase(line.substr(0, engine), "#!LUA"))  // Redis, too, of libraries only
     return complaint(fmt::format("Engine '{}' not found", line.substr(2, engine - 2)));
   Header header{.name = {}, .keyspace = "default", .body = source.substr(end)};
   while (line.find_first_not_of(' ', std::min(engine, line.size())) != std::string_view::npos) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view only_strong =
     "needs a strong keyspace; in an eventual one a function does it: FUNCTION LOAD, FCALL";
-constexpr std::uint32_t script_flags = flag_noscript | flag_no_multi | flag_script;
+constexpr std::uint32_t script_flags = flag_noscript | flag_script;
 
 constexpr Row row(std::string_view name, std::uint16_t code, std::uint32_t flags,
                   std::string_view syntax, std::string_view summary) {
@@ -33,7 +33,7 @@ constexpr std::string_view by_text = "script numkeys [key [key ...]] [arg [arg .
 constexpr std::string_view by_name = "sha1 numkeys [key [key ...]] [arg [arg ...]]";
 constexpr Row rows[] = {
     row("EVAL", 502, flag_denyoom, by_text, "Runs a script in the caller's own keyspace"),
-    row("EVAL_RO", 0, flag_read_only, by_text, "Runs a script that changes nothing"),
+    row("EVAL_RO", 503, flag_read_only, by_text, "Runs a script that changes nothing"),
     row("EVALSHA", 0, flag_denyoom | flag_script_by_sha1, by_name,
         "Runs a script that this node has met, by the SHA-1 of its text"),
     row("EVALSHA_RO", 0, flag_read_only | flag_script_by_sha1, by_name,

@@ -127,7 +127,8 @@ void stats_section(Node& node, ServiceId, std::string& out) {
   const auto& strong = node.sequencer().counters();
   const auto& eventual = node.replica().counters();
   line(out, "total_connections_received", server.accepted);
-  line(out, "total_commands_processed", server.commands);
+  line(out, "total_commands_processed",
+       server.commands - node.requests().tally().commands_before());
   line(out, "total_net_input_bytes", server.bytes_in);
   line(out, "total_net_output_bytes", server.bytes_out);
   line(out, "rejected_connections", server.refused_connections);

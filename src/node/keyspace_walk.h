@@ -12,8 +12,8 @@
 
 namespace holdfast::node {
 
-/// Walks keys across keyspaces in steps. The cursor is stateless: the table's
-/// own cursor with the keyspace's place in the bits that it leaves free.
+/// Walks keys across keyspaces in steps. The cursor is stateless: the table's own cursor and the
+/// keyspace's place, together below 2^53: clients in JavaScript (node-redis 4) read it as a double.
 class KeyspaceWalk {
  public:
   using Time = std::function<Instant(const KeyspaceState&)>;
@@ -23,6 +23,9 @@ class KeyspaceWalk {
       Catalog& catalog, KeyspaceStates& states, Time time,
       Shown shown = [](const KeyspaceState&) { return true; })
       : catalog_(catalog), states_(states), time_(std::move(time)), shown_(std::move(shown)) {}
+
+  /// Where a keyspace's table is walked on from a cursor of its own or a hash.
+  static std::uint64_t cursor_of(std::uint16_t place, std::uint64_t table_cursor);
 
   /// Visits at least `count` keys unless the end is met; gives the next cursor,
   /// 0 at the end. A pattern whose literal start names a keyspace confines the

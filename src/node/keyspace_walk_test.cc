@@ -49,6 +49,20 @@ TEST(KeyspaceWalk, MeetsEveryKeyOfEveryKeyspaceOnceWhateverTheStep) {
   for (const std::size_t step : {1, 7, 100, 1000}) EXPECT_EQ(world.walked(step), all) << step;
 }
 
+// Clients that read it as a double must send back what they were given.
+TEST(KeyspaceWalk, CursorsAreExactAsDoubles) {
+  World world;
+  for (int i = 0; i < 200; ++i) world.put("money:" + std::to_string(i));
+  KeyspaceWalk walker = world.walk();
+  std::size_t met = 0;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = walker.step(cursor, 1, "*", [&](std::string_view, const Value&) { ++met; });
+    EXPECT_LT(cursor, std::uint64_t{1} << 53);
+  } while (cursor != 0);
+  EXPECT_EQ(met, 200u);
+}
+
 TEST(KeyspaceWalk, EndsAtOnceWhereThereIsNothing) {
   World world;
   EXPECT_TRUE(world.walked(10).empty());

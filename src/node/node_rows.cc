@@ -131,9 +131,8 @@ void random_key(Node& node, ServiceId caller, Args, Reply& reply) {
   for (std::size_t i = 0; i < all.size() && !chosen; ++i) {
     const KeyspaceState& state = *all[(first + i) % all.size()];
     if (!may_use(node, state, caller)) continue;
-    const std::uint64_t keyspace = state.place;
-    walk.step((place & ~std::uint64_t{0xFFFF}) | keyspace, 1, "*", take);
-    if (!chosen) walk.step(keyspace, 1, "*", take);
+    walk.step(KeyspaceWalk::cursor_of(state.place, place), 1, "*", take);
+    if (!chosen) walk.step(KeyspaceWalk::cursor_of(state.place, 0), 1, "*", take);
   }
   chosen ? reply.bulk(*chosen) : reply.null();
 }
@@ -183,7 +182,7 @@ void config_set(Node& node, ServiceId, Args args, Reply& reply) {
 }
 
 void config_resetstat(Node& node, ServiceId, Args, Reply& reply) {
-  node.requests().tally().reset();
+  node.requests().tally().reset(node.front().counters().commands);
   reply.ok();
 }
 
@@ -237,7 +236,7 @@ constexpr std::array rows{
     node_row("CONFIG SET", -4, config_set, "parameter value [parameter value ...]",
              "Change settings until the node stops", "O(settings)", config_flags),
     node_row("CONFIG RESETSTAT", 2, config_resetstat, "",
-             "Count the calls and errors of commands from zero; other counters only grow", "O(1)",
+             "Count commands, their calls and errors from zero; other counters only grow", "O(1)",
              config_flags),
     node_row("CONFIG REWRITE", 2, config_rewrite, "",
              "Refused: the configuration file is its writer's", "O(1)", config_flags),

@@ -29,10 +29,11 @@ bool is_watch(const Request& request) {
 }
 
 bool has_writes(const Request& request) {
-  return std::any_of(request.transaction.begin(), request.transaction.end(),
-                     [](const server::QueuedCommand& c) {
-                       return c.row->access == Access::write || c.row->access == Access::message;
-                     });
+  return std::any_of(
+      request.transaction.begin(), request.transaction.end(), [](const server::QueuedCommand& c) {
+        return c.row->access == Access::write || c.row->access == Access::message ||
+               (c.row->access == Access::function && (c.row->flags & flag_read_only) == 0);
+      });
 }
 
 Status no_such_keyspace(std::string_view name) {
@@ -91,13 +92,15 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
   const Keyspace* all = nullptr;
   std::vector<std::string_view> args;
   for (const server::QueuedCommand& command : request.transaction) {
-    if (command.row->access == Access::message) continue;
-    if (command.row->access != Access::read && command.row->access != Access::write) {
-      return fail(Code::err, fmt::format("{} cannot be part of a transaction", command.row->name));
-    }
+    if (command.row->access == Access::message || command.row->access == Access::session) continue;
     args.assign(command.args.begin(), command.args.end());
-    auto one = keyspace_of_keys(*command.row, args);
+    const bool calls = command.row->access == Access::function;
+    auto one =
+        calls ? keyspace_of_function(*command.row, args) : keyspace_of_keys(*command.row, args);
     if (!one) return one;
+    // A script without keys has none of its own: it runs in the transaction's.
+    if (calls && (command.row->flags & flag_script) != 0 && keys_of(*command.row, args).empty())
+      continue;
     if (all != nullptr && (*one)->id != all->id) {
       return fail(Code::cross_keyspace,
                   fmt::format("the transaction's keys are in two keyspaces, '{}' and '{}'",
@@ -115,20 +118,24 @@ Result<const Keyspace*> Requests::keyspace_of_request(const Request& request) co
       }
     }
   }
-  return all != nullptr ? all : keyspace_of_messages(request);
+  if (all != nullptr) return all;
+  if (request.watched != nullptr && !request.watched->keys.empty())
+    return &parts_.catalog.of_key(request.watched->keys.front().key);
+  const bool calls = std::ranges::any_of(
+      request.transaction, [](const auto& c) { return c.row->access == Access::function; });
+  return calls ? &parts_.catalog.default_keyspace() : keyspace_of_messages(request);
 }
 
 // Of what only tells: nothing, where it is of this moment and no operation. With a request id it is
-// remembered in the channel's keyspace; with watched keys it is decided in theirs.
+// remembered in the channel's keyspace.
 Result<const Keyspace*> Requests::keyspace_of_messages(const Request& request) const {
   const bool alone = request.row->access == Access::message;
-  if (!alone && request.transaction.empty()) return nullptr;
-  if (request.watched != nullptr && !request.watched->keys.empty())
-    return &parts_.catalog.of_key(request.watched->keys.front().key);
   if (request.request_id.empty()) return nullptr;
-  const std::string_view channel =
-      alone ? request.args[1] : std::string_view(request.transaction.front().args[1]);
-  return &parts_.keyspaces.keyspace_of_channel(channel);
+  if (alone) return &parts_.keyspaces.keyspace_of_channel(request.args[1]);
+  const auto message = std::ranges::find_if(
+      request.transaction, [](const auto& c) { return c.row->access == Access::message; });
+  if (message == request.transaction.end()) return nullptr;
+  return &parts_.keyspaces.keyspace_of_channel(message->args[1]);
 }
 
 Status Requests::admit(const Keyspace& keyspace, const Request& request, bool writes) const {
@@ -149,11 +156,20 @@ Status Requests::admit(const Keyspace& keyspace, const Request& request, bool wr
       return refuse(*request.row);
     }
     for (const server::QueuedCommand& command : request.transaction) {
+      if (command.row->access == Access::function) {
+        return fail(Code::unsupported,
+                    fmt::format("{} in a transaction needs a strong keyspace ('{}' is eventual): "
+                                "let one function do all of it",
+                                command.row->name, keyspace.name));
+      }
       const bool refused = command.row->access == Access::write
                                ? command.row->eventual == nullptr
                                : (command.row->flags & flag_strong_only) != 0;
       if (refused) return refuse(*command.row);
     }
+  }
+  for (const server::QueuedCommand& command : request.transaction) {
+    if (Status s = knows_script(*command.row, command.args); !s) return s;
   }
   if (!writes) return {};
   if (keyspace.require_id && request.request_id.empty()) {
@@ -338,8 +354,12 @@ bool Requests::submit(const Request& request, Ticket ticket, Path path, Reply& r
 }
 
 bool Requests::submit_now(const Request& request, Ticket ticket, Path path, Reply& reply) {
-  if (request.row->access == Access::function && (request.row->flags & flag_script) != 0)
-    return submit_script(request, ticket, path, reply);
+  const auto is_script = [](const auto& command) {
+    return (command.row->flags & flag_script) != 0;
+  };
+  if (is_script(request)) return submit_script(request, ticket, path, reply);
+  if (std::ranges::any_of(request.transaction, is_script))
+    return submit_with_scripts(request, ticket, path, reply);
   return submit_own(request, ticket, path, reply);
 }
 
@@ -388,12 +408,18 @@ bool Requests::submit_own(const Request& request, Ticket ticket, Path path, Repl
   return submit_eventual(request, *keyspace, ticket, reply);
 }
 
-// A transaction of messages alone, or of nothing.
+// A transaction of messages, of what needs no keyspace, or of nothing.
 bool Requests::publish_all(const Request& request, Ticket ticket, Reply& reply) {
   reply.array(request.transaction.size());
   std::vector<std::string_view> args;
   for (const server::QueuedCommand& command : request.transaction) {
     args.assign(command.args.begin(), command.args.end());
+    if (command.row->read != nullptr) {  // it looks at no table
+      KeyspaceState* any = parts_.keyspaces.find(parts_.catalog.default_keyspace().id);
+      HF_ASSERT(any != nullptr);
+      command.row->read(any->table, now(), args, reply);
+      continue;
+    }
     Request one;
     one.row = command.row;
     one.args = args;

@@ -120,6 +120,16 @@ class Requests final : public server::Backend {
                         Args args, Reply& reply);
   bool submit_now(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
   bool submit_script(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
+  bool submit_with_scripts(const server::Request& request, Ticket ticket, server::Path path,
+                           Reply& now);
+  const Row& by_text(const Row& by_sha1) const;
+  /// Refuses a script by a name that this node does not know; anything else is fine.
+  template <typename Words>
+  Status knows_script(const Row& row, const Words& args) const {
+    const bool named = (row.flags & flag_script_by_sha1) != 0;
+    if (!named || script_texts_.find(args[1]) != nullptr) return {};
+    return fail(Code::no_script, "No matching script. Please use EVAL.");
+  }
   bool submit_own(const server::Request& request, Ticket ticket, server::Path path, Reply& now);
 
   bool submit_strong(const server::Request& request, const Keyspace* keyspace, Ticket ticket,

@@ -52,9 +52,7 @@ Status Requests::admit_function(const Keyspace& keyspace, const Request& request
   if (script) {
     if (keyspace.guarantee == Guarantee::eventual)
       return tl::unexpected(unsupported_on_eventual(*request.row));
-    const bool by_sha1 = (request.row->flags & flag_script_by_sha1) != 0;
-    if (by_sha1 && script_texts_.find(request.args[1]) == nullptr)
-      return fail(Code::no_script, "No matching script. Please use EVAL.");
+    if (Status s = knows_script(*request.row, request.args); !s) return s;
     return admit(keyspace, request, (request.row->flags & flag_read_only) == 0);
   }
   if (!parts_.keyspaces.may_use(keyspace, request.caller)) {
@@ -106,25 +104,47 @@ void Requests::read_by_function(const Row& row, KeyspaceState& state, ServiceId 
 
 // What goes on is the script itself: the log does not know what this node remembers.
 bool Requests::submit_script(const Request& request, Ticket ticket, Path path, Reply& reply) {
-  const bool by_sha1 = (request.row->flags & flag_script_by_sha1) != 0;
-  if (!by_sha1) {
+  if ((request.row->flags & flag_script_by_sha1) == 0) {
     script_texts_.remember(request.args[1]);
     return submit_own(request, ticket, path, reply);
   }
-  const std::string* const text = script_texts_.find(request.args[1]);
-  if (text == nullptr) {
-    reply.error({Code::no_script, "No matching script. Please use EVAL."});
+  if (Status s = knows_script(*request.row, request.args); !s) {
+    reply.error(s.error());
     return true;
   }
-  const bool reads = (request.row->flags & flag_read_only) != 0;
-  const std::string_view name = reads ? "EVAL_RO" : "EVAL";
   std::vector<std::string_view> args(request.args.begin(), request.args.end());
-  args[0] = name;
-  args[1] = *text;
+  args[1] = *script_texts_.find(args[1]);
   Request itself = request;
-  itself.row = parts_.commands.find(name);
+  itself.row = &by_text(*request.row);
+  args[0] = itself.row->name;
   itself.args = args;
   return submit_own(itself, ticket, path, reply);
+}
+
+bool Requests::submit_with_scripts(const Request& request, Ticket ticket, Path path, Reply& reply) {
+  std::vector<server::QueuedCommand> commands(request.transaction.begin(),
+                                              request.transaction.end());
+  for (server::QueuedCommand& command : commands) {
+    if ((command.row->flags & flag_script) == 0) continue;
+    if (Status s = knows_script(*command.row, command.args); !s) {
+      reply.error(s.error());
+      return true;
+    }
+    if ((command.row->flags & flag_script_by_sha1) != 0) {
+      command.args[1] = *script_texts_.find(command.args[1]);
+      command.row = &by_text(*command.row);
+      command.args[0] = command.row->name;
+    } else {
+      script_texts_.remember(command.args[1]);
+    }
+  }
+  Request itself = request;
+  itself.transaction = commands;
+  return submit_own(itself, ticket, path, reply);
+}
+
+const Row& Requests::by_text(const Row& by_sha1) const {
+  return *parts_.commands.find((by_sha1.flags & flag_read_only) != 0 ? "EVAL_RO" : "EVAL");
 }
 
 }  // namespace holdfast::node

@@ -97,6 +97,13 @@ void auth(Session& session, Args args, Reply& reply) {
   if (sign_in(session, named ? args[1] : "", args.back(), reply)) reply.ok();
 }
 
+// Within a transaction: of it the log knows, so here nothing depends on the connection.
+void ping_in_transaction(Table& table, Instant now, Args args, Reply& reply) {
+  static_cast<void>(table), static_cast<void>(now);
+  if (args.size() > 2) return command::wrong_arity("ping", reply);
+  args.size() == 2 ? reply.bulk(args[1]) : reply.simple("PONG");
+}
+
 void ping(Session& session, Args args, Reply& reply) {
   if (args.size() > 2) return command::wrong_arity("ping", reply);
   if (session.hears_only()) {  // a client tells it from messages by its form
@@ -104,11 +111,15 @@ void ping(Session& session, Args args, Reply& reply) {
     reply.bulk("pong");
     return reply.bulk(args.size() == 2 ? args[1] : "");
   }
-  if (args.size() == 2) return reply.bulk(args[1]);
-  reply.simple("PONG");
+  args.size() == 2 ? reply.bulk(args[1]) : reply.simple("PONG");
 }
 
 void echo(Session&, Args args, Reply& reply) {
+  reply.bulk(args[1]);
+}
+
+void echo_in_transaction(Table& table, Instant now, Args args, Reply& reply) {
+  static_cast<void>(table), static_cast<void>(now);
   reply.bulk(args[1]);
 }
 
@@ -144,9 +155,11 @@ constexpr Row rows[] = {
      .summary = "Sign in as a service",
      .complexity = "O(1)"},
     {.name = "ECHO",
+     .code = 510,
      .arity = 2,
      .access = Access::session,
-     .flags = flag_loading | flag_fast | flag_immediate | flag_no_multi | flag_anywhere,
+     .flags = flag_loading | flag_fast | flag_immediate | flag_anywhere,
+     .read = echo_in_transaction,
      .session = echo,
      .group = "connection",
      .since = "0.1",
@@ -166,10 +179,11 @@ constexpr Row rows[] = {
          "earlier try's with a RESP3 attribute",
      .complexity = "O(1)"},
     {.name = "PING",
+     .code = 511,
      .arity = -1,
      .access = Access::session,
-     .flags = flag_loading | flag_fast | flag_immediate | flag_no_multi | flag_anywhere |
-              flag_subscribed,
+     .flags = flag_fast | flag_immediate | flag_anywhere | flag_subscribed,
+     .read = ping_in_transaction,
      .session = ping,
      .group = "connection",
      .since = "0.1",

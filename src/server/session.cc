@@ -263,7 +263,8 @@ bool Session::run_wrapped(const Row& wrapper, Args args) {
 }
 
 bool Session::run_session(const Row& row, Args args) {
-  if (transaction_.open && (row.flags & flag_no_multi) != 0) return queue(row, args);
+  if (transaction_.open && (row.read != nullptr || (row.flags & flag_no_multi) != 0))
+    return queue(row, args);
   if (&row == context_.exec) return run_exec({});
   if (&row == context_.watch) return run_watch(row, args, {});
   if ((row.flags & flag_immediate) == 0 && !replies_.quiet()) return wait_for(Wait::quiet);
@@ -315,8 +316,9 @@ bool Session::run_exec(const Wrapping& wrapping) {
 }
 
 bool Session::queue(const Row& row, Args args) {
+  const bool calls = row.access == Access::function;
   const bool is_part =
-      row.access == Access::read || row.access == Access::write || row.access == Access::message;
+      row.read != nullptr || row.access == Access::write || row.access == Access::message || calls;
   if (!is_part || (row.flags & flag_no_multi) != 0) {
     return refuse({Code::err, std::string(row.name) + " cannot be part of a transaction"});
   }
@@ -326,6 +328,10 @@ bool Session::queue(const Row& row, Args args) {
       transaction_.bytes + bytes > limits::request_bytes_max) {
     return refuse({Code::err, "too much in one transaction"});
   }
+  // Each of them may be long, and nothing else runs between them.
+  transaction_.functions += calls ? 1 : 0;
+  if (transaction_.functions > limits::transaction_functions_max)
+    return refuse({Code::err, "too many functions and scripts in one transaction"});
   transaction_.bytes += bytes;
   transaction_.commands.push_back({&row, {args.begin(), args.end()}});
   Reply(replies_.open()).simple("QUEUED");

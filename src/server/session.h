@@ -218,6 +218,7 @@ class Session final : public Conversation, public Subscriber {
     bool spoiled = false;  // a command could not be queued
     std::vector<QueuedCommand> commands;
     std::size_t bytes = 0;
+    std::size_t functions = 0;  // among the commands, scripts too
   };
 
   void run_input();

@@ -42,7 +42,13 @@ class Tally {
     }
     ++errors_answered_;
   }
-  void reset() { *this = Tally(); }
+  /// `commands`: how many the server has run until now.
+  void reset(std::uint64_t commands) {
+    *this = Tally();
+    commands_before_ = commands;
+  }
+  /// How many had been run when it was reset last.
+  std::uint64_t commands_before() const { return commands_before_; }
 
   const std::unordered_map<const Row*, Calls>& calls() const { return calls_; }
   /// By their code.
@@ -56,6 +62,7 @@ class Tally {
   Calls* of_last_ = nullptr;
   std::map<std::string, std::uint64_t, std::less<>> errors_;
   std::uint64_t errors_answered_ = 0;
+  std::uint64_t commands_before_ = 0;
 };
 
 /// CLIENT PAUSE: until when whose commands wait.

@@ -38,9 +38,8 @@ TEST(Transaction, OnceAndAfterCoverTheWholeOfIt) {
 }
 
 TEST(Transaction, WhatCannotBeQueuedSpoilsIt) {
-  for (const char* line :
-       {"NOSUCH", "GET", "ONCE id INCR k", "LOCAL GET k", "PING", "DBSIZE", "CLIENT ID", "HELLO 3",
-        "OUTCOME id ks", "UNWATCH", "COMMAND COUNT", "EXPLAIN k"}) {
+  for (const char* line : {"NOSUCH", "GET", "ONCE id INCR k", "LOCAL GET k", "DBSIZE", "CLIENT ID",
+                           "HELLO 3", "OUTCOME id ks", "UNWATCH", "COMMAND COUNT", "EXPLAIN k"}) {
     Talk talk;
     talk.line("MULTI");
     EXPECT_THAT(talk.line(line), StartsWith("-ERR ")) << line;
@@ -50,6 +49,17 @@ TEST(Transaction, WhatCannotBeQueuedSpoilsIt) {
     EXPECT_TRUE(talk.backend.seen.empty()) << line;
     EXPECT_EQ(talk.line("PING"), "+PONG\r\n");
   }
+}
+
+// They mean the same there as anywhere; clients' own tests and pipelines send them.
+TEST(Transaction, TakesPingAndEcho) {
+  Talk talk;
+  talk.line("MULTI");
+  for (const char* line : {"PING", "PING x", "ECHO x"})
+    EXPECT_EQ(talk.line(line), "+QUEUED\r\n") << line;
+  EXPECT_EQ(talk.line("EXEC"), "$4\r\nEXEC\r\n");
+  EXPECT_EQ(talk.backend.seen.back().transaction.size(), 3U);
+  EXPECT_EQ(talk.line("PING"), "+PONG\r\n");
 }
 
 TEST(Transaction, ASecondMultiAndAWatchInsideDoNotSpoilIt) {

@@ -88,11 +88,14 @@ struct Machine::Impl final : workflow::Functions {
   bool over_budget(const Slot& slot);
   bool found_nothing() const { return is_null(reply_bytes); }
   std::optional<Error> refuse_function(const Slot& slot);
+  std::optional<Error> refuse_function(const Call& call, ServiceId caller,
+                                       const State& state) const;
   void execute(const Slot& slot, std::uint64_t version);
   void transact(const Operation& operation, State& state, std::uint64_t version);
   void call(const Call& call, ServiceId caller, State& state, std::uint64_t seed, Reply& reply,
             Attempt attempt = Attempt::only);
-  void call_function(const Operation& operation, State& state, std::uint64_t seed, Reply& reply);
+  void call_function(const Call& call, const Operation& of, State& state, std::uint64_t seed,
+                     Reply& reply);
   void change_workflows(const Operation& operation, std::uint64_t version, Reply& reply);
   std::optional<workflow::Outcome> call(ServiceId service, const workflow::FunctionRequest& request,
                                         std::string_view request_id) override;
@@ -350,19 +353,21 @@ bool Machine::Impl::over_budget(const Slot& slot) {
 // What is no outcome: called again, the function may be there, and its caller among those it is
 // for.
 std::optional<Error> Machine::Impl::refuse_function(const Slot& slot) {
-  const Operation& operation = slot.operation;
-  if (!is_function(operation)) return std::nullopt;
-  const bool own = slot.state->owner.value == 0 || slot.state->owner == operation.caller;
-  if ((operation.calls[0].row->flags & flag_script) != 0) {
+  if (!is_function(slot.operation)) return std::nullopt;
+  return refuse_function(slot.operation.calls[0], slot.operation.caller, *slot.state);
+}
+
+std::optional<Error> Machine::Impl::refuse_function(const Call& call, ServiceId caller,
+                                                    const State& state) const {
+  const bool own = state.owner.value == 0 || state.owner == caller;
+  if ((call.row->flags & flag_script) != 0) {
     if (own) return std::nullopt;
     return owner_changed();  // since it was admitted
   }
-  const std::string_view name = function::parse_name(operation.calls[0].args[1]).function;
-  const auto found =
-      slot.state->functions == nullptr ? std::nullopt : slot.state->functions->find(name);
+  const std::string_view name = function::parse_name(call.args[1]).function;
+  const auto found = state.functions == nullptr ? std::nullopt : state.functions->find(name);
   if (!found) return Error{Code::err, "Function not found"};
-  if (own || function::is_for(found->function, host.service_name(operation.caller)))
-    return std::nullopt;
+  if (own || function::is_for(found->function, host.service_name(caller))) return std::nullopt;
   return Error{Code::no_permission, "the function is not published to this service"};
 }
 
@@ -379,7 +384,7 @@ void Machine::Impl::execute(const Slot& slot, std::uint64_t version) {
   } else if (operation.transaction) {
     transact(operation, *slot.state, version);
   } else if (is_function(operation)) {
-    call_function(operation, *slot.state, mix(version), reply);
+    call_function(operation.calls[0], operation, *slot.state, mix(version), reply);
   } else {
     call(operation.calls[0], operation.caller, *slot.state, mix(version), reply, operation.attempt);
     if (operation.attempt >= Attempt::last && found_nothing()) {
@@ -401,14 +406,20 @@ void Machine::Impl::transact(const Operation& operation, State& state, std::uint
   for (const Call& each : operation.calls) {
     seed = mix(seed);
     Reply element(reply_bytes);
-    call(each, operation.caller, state, seed, element);
+    if (each.row->access != Access::function) {
+      call(each, operation.caller, state, seed, element);
+    } else if (const auto refused = refuse_function(each, operation.caller, state)) {
+      element.error(*refused);
+    } else {
+      call_function(each, operation, state, seed, element);
+    }
   }
 }
 
 void Machine::Impl::call(const Call& call, ServiceId caller, State& state, std::uint64_t seed,
                          Reply& reply, Attempt attempt) {
   const bool watched = watch != nullptr && watch->begins(*call.row);
-  if (call.row->access == Access::read) {
+  if (call.row->read != nullptr) {
     call.row->read(state.table, time, call.args, reply);
   } else {
     Messages messages(*this, caller);
@@ -419,16 +430,16 @@ void Machine::Impl::call(const Call& call, ServiceId caller, State& state, std::
   if (watched) watch->ended(*call.row, call.args, caller);
 }
 
-void Machine::Impl::call_function(const Operation& operation, State& state, std::uint64_t seed,
-                                  Reply& reply) {
-  const auto holds = [&](std::string_view key) { return host.is_of(operation.keyspace, key); };
-  const Call& call = operation.calls[0];
+void Machine::Impl::call_function(const Call& call, const Operation& of, State& state,
+                                  std::uint64_t seed, Reply& reply) {
+  const auto holds = [&](std::string_view key) { return host.is_of(of.keyspace, key); };
   Messages messages(*this, state.owner);  // with its owner's rights
   function::Surroundings on{.commands = commands,
                             .table = state.table,
                             .now = time,
                             .seed = seed,
-                            .caller = host.service_name(operation.caller),
+                            .caller = host.service_name(of.caller),
+                            .read_only = (call.row->flags & flag_read_only) != 0,
                             .holds = holds,
                             .write = nullptr,
                             .messages = &messages,
@@ -440,8 +451,8 @@ void Machine::Impl::call_function(const Operation& operation, State& state, std:
   } else {
     function::call(*state.functions, std::move(on), call.args, reply);
   }
-  if (watched) watch->ended(*call.row, call.args, operation.caller);
-  if (watch != nullptr && !script) watch->called(operation.caller, call.args[1], reply.is_error());
+  if (watched) watch->ended(*call.row, call.args, of.caller);
+  if (watch != nullptr && !script) watch->called(of.caller, call.args[1], reply.is_error());
 }
 
 void Machine::Impl::change_workflows(const Operation& operation, std::uint64_t version,

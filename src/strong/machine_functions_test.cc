@@ -40,8 +40,16 @@ class MachineFunctions : public ::testing::Test {
             redis.register_function{function_name='who', callback=function() return holdfast.caller() end, allow={'feed'}})");
   }
   std::string run(const Line& line, ServiceId caller, const std::string& id = {}) {
+    return apply({line}, caller, id, false);
+  }
+  std::string transact(const std::vector<Line>& lines, ServiceId caller,
+                       const std::string& id = {}) {
+    return apply(lines, caller, id, true);
+  }
+  std::string apply(const std::vector<Line>& lines, ServiceId caller, const std::string& id,
+                    bool transaction) {
     EntryBuilder builder;
-    add(builder, {accounts, caller, id, {line}, false, {}});
+    add(builder, {accounts, caller, id, lines, transaction, {}});
     Answers answers;
     ++position_;
     const auto applied = machine_.apply({position_}, builder.take({1, position_}, now_), &answers);
@@ -106,6 +114,25 @@ TEST_F(MachineFunctions, ScriptsAreTheOwnersAlone) {
   EXPECT_EQ(run(script, owner, "a"), ":1\r\n");
   EXPECT_THAT(run(script, shop), StartsWith("-NOPERM"));
   EXPECT_EQ(get("k"), "1");
+}
+
+// One that fails is an element, and takes back its own writes alone.
+TEST_F(MachineFunctions, InATransactionEachIsOneOfItsCommands) {
+  load_bank();
+  const std::vector<Line> lines{{"SET", "k", "5"},
+                                {"EVAL", "return redis.call('INCR', KEYS[1])", "1", "k"},
+                                {"FCALL", "accounts.debit", "1", "k", "10"},
+                                {"EVAL_RO", "return redis.call('GET', KEYS[1])", "1", "k"},
+                                {"EVAL_RO", "return redis.call('SET', KEYS[1], 'x')", "1", "k"},
+                                {"FCALL", "accounts.none", "0"},
+                                {"INCR", "k"}};
+  const auto as_said = ::testing::MatchesRegex(
+      "\\*7\r\n\\+OK\r\n:6\r\n-FUNDS none\r\n\\$1\r\n6\r\n-ERR [^\r]*\r\n"
+      "-ERR Function not found\r\n:7\r\n");
+  EXPECT_THAT(transact(lines, owner, "a"), as_said);
+  EXPECT_THAT(transact(lines, owner, "a"), as_said) << "a retry gets the first reply";
+  EXPECT_EQ(get("k"), "7");
+  EXPECT_THAT(transact(lines, shop), StartsWith("-NOPERM")) << "its other commands are not theirs";
 }
 
 TEST_F(MachineFunctions, ChanceComesFromThePlaceInTheLog) {

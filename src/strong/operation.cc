@@ -82,8 +82,10 @@ bool loggable(const Row& row, KeyspaceId keyspace, bool transaction) {
     case Access::catalog:
     case Access::workflow:
       return !transaction && (row.flags & flag_write_catalog) != 0;
-    case Access::function:
-      return !transaction && (row.flags & flag_read_only) == 0;
+    case Access::function:  // one that only reads is logged as a part of something alone
+      return transaction || (row.flags & flag_read_only) == 0;
+    case Access::session:  // what is answered alike on any connection
+      return transaction && row.read != nullptr;
     case Access::message:
       return row.strong != nullptr;
     case Access::node:  // over all keyspaces: one operation each (FLUSHALL)

@@ -109,9 +109,10 @@ class Table {
 
   // -- Walking
   using Visit = std::function<void(std::string_view key, const Value& value)>;
+  static constexpr int cursor_bits = 37;
   /// Visits some keys whose hash is at or after the cursor's, at least `count`
   /// unless the end is met; returns the next cursor, 0 at the end. Cursors
-  /// hold the upper 48 bits of the hash. Every key that is there throughout a
+  /// hold the upper cursor_bits of the hash, the others are 0. Every key that is there throughout a
   /// whole walk is met, whatever else changes.
   std::uint64_t scan(std::uint64_t cursor, std::size_t count, Instant now, const Visit& visit);
   void for_each(Instant now, const Visit& visit);

@@ -15,7 +15,7 @@ using table::hash_of;
 
 namespace {
 
-constexpr std::uint64_t cursor_mask = ~std::uint64_t{0xFFFF};  // the upper 48 bits
+constexpr std::uint64_t cursor_mask = ~std::uint64_t{0} << (64 - Table::cursor_bits);
 
 // What one step of a scan holds at once, however many keys it is asked for.
 constexpr std::size_t stretch_keys_max = 1'024;
