@@ -100,6 +100,23 @@ def pause_and_latency():
         check("# Commandstats" not in one("INFO").decode(), "INFO alone has not")
 
 
+def random_reads_differ():
+    """However many come within a millisecond, of one connection or several."""
+    with Server() as server, server.client() as client:
+        client("KEYSPACE", "CREATE", "likes", "GUARANTEE", "eventual")
+        for prefix in ("", "likes:"):
+            client("SADD", f"{prefix}s", *(f"m{i}" for i in range(100)))
+            client("HSET", f"{prefix}h", *(word for i in range(100) for word in (f"f{i}", "v")))
+            client("ZADD", f"{prefix}z", *(word for i in range(100) for word in (str(i), f"m{i}")))
+            for read in (("SRANDMEMBER", f"{prefix}s"), ("HRANDFIELD", f"{prefix}h"), ("ZRANDMEMBER", f"{prefix}z")):
+                check(len(set(client.pipeline([read] * 200))) > 50, read)
+        seen = set()
+        for _ in range(50):
+            with server.client() as other:
+                seen.add(other("SRANDMEMBER", "s"))
+        check(len(seen) > 15, f"{len(seen)} of 50 connections")
+
+
 def sort_keeps_to_its_keyspace():
     with Server() as server, server.client() as client:
         client("KEYSPACE", "CREATE", "other", "GUARANTEE", "strong")
@@ -119,4 +136,5 @@ def sort_keeps_to_its_keyspace():
 
 if __name__ == "__main__":
     run_cases({case.__name__: case for case in (save_reload_and_shutdown, debug_is_refused_unless_allowed, wait_counts_nodes,
-                                                wait_alone, pause_and_latency, sort_keeps_to_its_keyspace)})
+                                                wait_alone, pause_and_latency, random_reads_differ,
+                                                sort_keeps_to_its_keyspace)})

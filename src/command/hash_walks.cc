@@ -85,7 +85,7 @@ void hrandfield(Table& table, Instant now, Args args, Reply& reply) {
   if (!hash) return;
   const bool one = args.size() == 2;
   if (*hash == nullptr) return one ? reply.null() : reply.array(0);
-  Random random = random_of_read(now, reply);
+  Random random = random_of_read(table, now, reply);
   if (one) return reply.bulk((*hash)->field_at(random.below((*hash)->size())));
   hrandfield_many(**hash, count, with_values, random, reply);
 }

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/reply.h"
 #include "base/units.h"
+#include "table/table.h"
 
 namespace holdfast::command {
 
@@ -34,12 +35,13 @@ class Random {
   std::uint64_t state_;
 };
 
-/// For a read, whose reply nobody has to repeat. What the reply's buffer holds
-/// already is mixed in, so that commands of one pipeline differ although they
-/// share a millisecond.
-inline Random random_of_read(Instant now, Reply& reply) {
+/// For a read. What the reply's buffer holds already is mixed in, so that commands of one
+/// transaction differ although they share a millisecond; those that nobody has to repeat differ by
+/// the table's chance.
+inline Random random_of_read(const Table& table, Instant now, Reply& reply) {
   Random time(static_cast<std::uint64_t>(to_ms(now)));
-  return Random(time.next() + reply.buffer().size());
+  Random chance(time.next() + table.chance());
+  return Random(chance.next() + reply.buffer().size());
 }
 
 /// Places 0 … n-1 in random order, each once: Fisher and Yates' shuffle that

@@ -74,7 +74,7 @@ void srandmember(Table& table, Instant now, Args args, Reply& reply) {
   if (!set) return;
   const bool one = args.size() == 2;
   if (*set == nullptr) return one ? reply.null() : reply.array(0);
-  Random random = random_of_read(now, reply);
+  Random random = random_of_read(table, now, reply);
   if (one) return reply.bulk((*set)->at(random.below((*set)->size())));
   srandmember_many(**set, count, random, reply);
 }

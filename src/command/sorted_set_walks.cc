@@ -57,7 +57,7 @@ void zrandmember(Table& table, Instant now, Args args, Reply& reply) {
   if (!set) return;
   const bool one = args.size() == 2;
   if (*set == nullptr) return one ? reply.null() : reply.array(0);
-  Random random = random_of_read(now, reply);
+  Random random = random_of_read(table, now, reply);
   if (one) return reply.bulk((*set)->member_at(random.below((*set)->size())));
   zrandmember_many(**set, count, with_scores, random, reply);
 }

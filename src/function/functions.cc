@@ -205,7 +205,8 @@ void call(const Functions::Found& found, Surroundings on, Args args, Reply& repl
                       .keys = args.subspan(3, count),
                       .args = args.subspan(3 + count),
                       .caller = on.caller,
-                      .seed = on.seed},
+                      .seed = on.seed,
+                      .work = on.work},
                      commands, reply);
   if (on.read_only) return;
   if (!reply.is_error()) commands.publish_all();

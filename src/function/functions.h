@@ -66,6 +66,8 @@ struct Surroundings {
   bool rehearse = false;  // the table is as it was in any case
   /// Takes what a call that ended well tells; null: nobody can be listening.
   MessageSink* messages = nullptr;
+  /// What it may spend, with other calls of its transaction; null: a call's limit.
+  Work* work = nullptr;
   /// Told of the keys that it changed in a strong keyspace; null: nobody is.
   key_events::Sink* events = nullptr;
 };

@@ -231,7 +231,7 @@ const Published* Library::find(std::string_view function) const {
 }
 
 void Library::call(const Call& call, Commands& commands, Reply& reply) const {
-  Running running(Stage::of_process().show(image_), &commands, nullptr, call.seed);
+  Running running(Stage::of_process().show(image_), &commands, nullptr, call.seed, call.work);
   running.caller = call.caller;
   running.watch(state_);
   FunctionCall function{call, reply, script_};

@@ -62,6 +62,7 @@ class Library {
     std::span<const std::string_view> args;
     std::string_view caller;
     std::uint64_t seed = 0;
+    Work* work = nullptr;  // that it may spend with others; null: a call's limit
   };
   /// Runs it. Writes one reply: what the function returned, or an error: what it raised, or which
   /// limit it passed. Whoever calls undoes what `commands` did where it is an error.

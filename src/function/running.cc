@@ -17,12 +17,14 @@ constexpr std::size_t to_say_so_bytes = 64_KiB;
 
 }  // namespace
 
-Running::Running(Arena& arena, Commands* commands, Loading* loading, std::uint64_t seed)
+Running::Running(Arena& arena, Commands* commands, Loading* loading, std::uint64_t seed,
+                 Work* shared)
     : arena_(arena),
       commands_(commands),
       loading_(loading),
       random_(seed),
-      work_(limits::function_work_max) {
+      own_work_(limits::function_work_max),
+      work_(shared == nullptr ? own_work_ : *shared) {
   HF_ASSERT(on_stage == nullptr);
   on_stage = this;
 }

@@ -32,8 +32,10 @@ enum class Passed : std::uint8_t { nothing, work, memory };
 class Running {
  public:
   /// Becomes of_stage() until it goes. `commands` and `loading` may be null: then there is nothing
-  /// to call, or nothing is being loaded.
-  Running(Arena& arena, Commands* commands, Loading* loading, std::uint64_t seed);
+  /// to call, or nothing is being loaded. `shared`: what it may spend together with others; null: a
+  /// call's limit.
+  Running(Arena& arena, Commands* commands, Loading* loading, std::uint64_t seed,
+          Work* shared = nullptr);
   ~Running();
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -82,7 +84,8 @@ class Running {
   Commands* commands_;
   Loading* loading_;
   command::Random random_;
-  Work work_;
+  Work own_work_;
+  Work& work_;
   Passed passed_ = Passed::nothing;
   lua_State* watched_ = nullptr;
   std::uint64_t price_ = 1;  // of an instruction

@@ -205,6 +205,12 @@ server::Tracking& Requests::tracking() {
   return parts_.node.tracking();
 }
 
+void Requests::read(const Row& row, Table& table, Instant time, Args args, Reply& reply) {
+  table.set_chance(++reads_);
+  row.read(table, time, args, reply);
+  table.set_chance(0);
+}
+
 Result<bool> Requests::may_keep_cache(Monotonic waiting_since) {
   CacheSide* const caches = parts_.node.caches();
   if (caches == nullptr) return true;
@@ -580,7 +586,7 @@ bool Requests::strong_read(const Request& request, KeyspaceId keyspace, Ticket t
     } else if (row.node != nullptr) {
       row.node(parts_.node, caller, args, out);
     } else {
-      row.read(state->table, time, args, out);
+      read(row, state->table, time, args, out);
     }
   };
 
@@ -676,7 +682,7 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
     if (row.node != nullptr) {
       if (!parts_.node.run(request, ticket, reply)) return false;
     } else if (row.access == Access::read) {
-      row.read(state->table, time, request.args, reply);
+      read(row, state->table, time, request.args, reply);
     } else if (reads_by_function) {
       read_by_function(row, *state, request.caller, time, request.args, reply);
     } else {

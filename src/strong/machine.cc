@@ -95,7 +95,7 @@ struct Machine::Impl final : workflow::Functions {
   void call(const Call& call, ServiceId caller, State& state, std::uint64_t seed, Reply& reply,
             Attempt attempt = Attempt::only);
   void call_function(const Call& call, const Operation& of, State& state, std::uint64_t seed,
-                     Reply& reply);
+                     Reply& reply, function::Work* work = nullptr);
   void change_workflows(const Operation& operation, std::uint64_t version, Reply& reply);
   std::optional<workflow::Outcome> call(ServiceId service, const workflow::FunctionRequest& request,
                                         std::string_view request_id) override;
@@ -403,6 +403,8 @@ void Machine::Impl::transact(const Operation& operation, State& state, std::uint
   }
   Reply(reply_bytes).array(operation.calls.size());
   std::uint64_t seed = version;
+  // Of all its functions together: nothing else runs before the last has ended.
+  function::Work work(limits::function_work_max);
   for (const Call& each : operation.calls) {
     seed = mix(seed);
     Reply element(reply_bytes);
@@ -411,7 +413,7 @@ void Machine::Impl::transact(const Operation& operation, State& state, std::uint
     } else if (const auto refused = refuse_function(each, operation.caller, state)) {
       element.error(*refused);
     } else {
-      call_function(each, operation, state, seed, element);
+      call_function(each, operation, state, seed, element, &work);
     }
   }
 }
@@ -431,7 +433,7 @@ void Machine::Impl::call(const Call& call, ServiceId caller, State& state, std::
 }
 
 void Machine::Impl::call_function(const Call& call, const Operation& of, State& state,
-                                  std::uint64_t seed, Reply& reply) {
+                                  std::uint64_t seed, Reply& reply, function::Work* work) {
   const auto holds = [&](std::string_view key) { return host.is_of(of.keyspace, key); };
   Messages messages(*this, state.owner);  // with its owner's rights
   function::Surroundings on{.commands = commands,
@@ -443,6 +445,7 @@ void Machine::Impl::call_function(const Call& call, const Operation& of, State& 
                             .holds = holds,
                             .write = nullptr,
                             .messages = &messages,
+                            .work = work,
                             .events = events};
   const bool watched = watch != nullptr && watch->begins(*call.row);
   const bool script = (call.row->flags & flag_script) != 0;

@@ -135,6 +135,19 @@ TEST_F(MachineFunctions, InATransactionEachIsOneOfItsCommands) {
   EXPECT_THAT(transact(lines, shop), StartsWith("-NOPERM")) << "its other commands are not theirs";
 }
 
+// Nothing else runs between them: who waits waits for one call's work at most.
+TEST_F(MachineFunctions, InATransactionTheyShareTheWorkOfOneCall) {
+  load_bank();
+  const std::string half =
+      "for i = 1, 600000 / 4 do end return 'done'";  // some four instructions each
+  std::vector<Line> lines(8, Line{"EVAL", half, "0"});
+  const std::string all = transact(lines, owner);
+  EXPECT_THAT(all, StartsWith("*8\r\n$4\r\ndone\r\n"));
+  EXPECT_THAT(all, ::testing::HasSubstr("-ERR the function ran more than"));
+  lines.resize(1);
+  EXPECT_EQ(transact(lines, owner), "*1\r\n$4\r\ndone\r\n") << "the next one begins anew";
+}
+
 TEST_F(MachineFunctions, ChanceComesFromThePlaceInTheLog) {
   load("redis.register_function('chance', function() return math.random(1000000) end)");
   std::set<std::string> drawn;

@@ -42,6 +42,10 @@ class Table {
   // -- Reading. Pointers hold until the next call that changes the table.
   Found read(std::string_view key, Instant now);
   const Value* find(std::string_view key, Instant now) { return read(key, now).value; }
+  /// What commands that only read choose at random by, beside the time. 0, as it is at first: what
+  /// they answer must be the same on every node.
+  void set_chance(std::uint64_t chance) { chance_ = chance; }
+  std::uint64_t chance() const { return chance_; }
   /// Brings towards the caches what a read or change of the key will touch:
   /// its place in the index, and once that has come, the entry. For whoever
   /// knows some keys ahead; at millions of keys that is most of a read's time.
@@ -157,6 +161,7 @@ class Table {
   std::unique_ptr<Undo> undo_;  // while changes are remembered
   std::vector<Listener*> listeners_;
   std::uint64_t version_ = 0;
+  std::uint64_t chance_ = 0;
 };
 
 }  // namespace holdfast
