@@ -87,10 +87,8 @@ bool pop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
 
 std::optional<std::string_view> key_of_lmpop(Table& table, Instant now, Args args, MultiPop& pop,
                                              Reply& reply) {
-  const auto asked = multi_pop(args, 1, "LEFT", "RIGHT", reply);
-  if (!asked) return std::nullopt;
-  pop = *asked;
-  return first_of_type(table, pop.keys, Type::list, now, Attempt::only, reply);
+  return key_to_pop_many(table, now, args, false, Attempt::only, Type::list, "LEFT", "RIGHT", pop,
+                         reply);
 }
 
 void lmpop(Context& ctx, Args args, Reply& reply) {

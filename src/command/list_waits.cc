@@ -30,7 +30,7 @@ bool pop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
 
 std::optional<std::string_view> key_of_many(Table& table, Instant now, Args args, Attempt attempt,
                                             MultiPop& pop, Reply& reply) {
-  return key_to_pop_many(table, now, args, attempt, Type::list, "LEFT", "RIGHT", pop, reply);
+  return key_to_pop_many(table, now, args, true, attempt, Type::list, "LEFT", "RIGHT", pop, reply);
 }
 
 void pop_many(Context& ctx, Args args, Reply& reply) {

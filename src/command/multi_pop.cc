@@ -40,12 +40,12 @@ std::optional<MultiPop> multi_pop(Args args, std::size_t at, std::string_view fi
   return pop;
 }
 
-std::optional<std::string_view> key_to_pop_many(Table& table, Instant now, Args args,
+std::optional<std::string_view> key_to_pop_many(Table& table, Instant now, Args args, bool waits,
                                                 Attempt attempt, Type type, std::string_view first,
                                                 std::string_view second, MultiPop& pop,
                                                 Reply& reply) {
-  const auto asked = multi_pop(args, 2, first, second, reply);
-  if (!asked || !timeout_argument(args[1], reply)) return std::nullopt;
+  const auto asked = multi_pop(args, waits ? 2 : 1, first, second, reply);
+  if (!asked || (waits && !timeout_argument(args[1], reply))) return std::nullopt;
   pop = *asked;
   return first_of_type(table, pop.keys, type, now, attempt, reply);
 }

@@ -22,9 +22,10 @@ struct MultiPop {
 std::optional<MultiPop> multi_pop(Args args, std::size_t at, std::string_view first,
                                   std::string_view second, Reply& reply);
 
-/// The same of BLMPOP and BZMPOP, whose time-out comes first, and the first of the keys that is
-/// there (first_of_type). Nothing: the error, or that there is none, is written.
-std::optional<std::string_view> key_to_pop_many(Table& table, Instant now, Args args,
+/// The same of LMPOP and ZMPOP, or of those that wait, where a time-out comes first; and the first
+/// of the keys that is there (first_of_type). Nothing: the error, or that there is none, is
+/// written.
+std::optional<std::string_view> key_to_pop_many(Table& table, Instant now, Args args, bool waits,
                                                 Attempt attempt, Type type, std::string_view first,
                                                 std::string_view second, MultiPop& pop,
                                                 Reply& reply);

@@ -74,10 +74,8 @@ void take_of_first(Context& ctx, std::string_view key, const MultiPop& pop, Repl
 
 std::optional<std::string_view> key_of_zmpop(Table& table, Instant now, Args args, MultiPop& pop,
                                              Reply& reply) {
-  const auto asked = multi_pop(args, 1, "MIN", "MAX", reply);
-  if (!asked) return std::nullopt;
-  pop = *asked;
-  return first_of_type(table, pop.keys, Type::sorted_set, now, Attempt::only, reply);
+  return key_to_pop_many(table, now, args, false, Attempt::only, Type::sorted_set, "MIN", "MAX",
+                         pop, reply);
 }
 
 void zmpop(Context& ctx, Args args, Reply& reply) {
@@ -118,7 +116,8 @@ bool bzpop_finds_nothing(Table& table, Instant now, Args args, Reply& reply) {
 
 std::optional<std::string_view> key_of_many(Table& table, Instant now, Args args, Attempt attempt,
                                             MultiPop& pop, Reply& reply) {
-  return key_to_pop_many(table, now, args, attempt, Type::sorted_set, "MIN", "MAX", pop, reply);
+  return key_to_pop_many(table, now, args, true, attempt, Type::sorted_set, "MIN", "MAX", pop,
+                         reply);
 }
 
 void bzmpop(Context& ctx, Args args, Reply& reply) {
