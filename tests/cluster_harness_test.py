@@ -82,8 +82,8 @@ def partitions():
                                (network.heal, (True, True)), (lambda: network.cut_one_way([b], [a]), (False, True)),
                                (network.heal, (True, True))):
                 act()
-                time.sleep(0.1)
-                equal((one.hears(), other.hears()), heard, "who hears whom")
+                # What was on its way, or lay in a buffer, comes first.
+                wait_until(lambda heard=heard: (one.hears(), other.hears()) == heard, 10, f"who hears whom: {heard}")
         finally:
             one.kill()
             other.kill()
