@@ -158,8 +158,11 @@ class Bench:
                   "HSET": ["HSET", "{ks}:h", "field:{key}", "xxx"], "SADD": ["SADD", "{ks}:m", "member:{key}"],
                   "ZADD": ["ZADD", "{ks}:z", "{next}", "member:{key}"],
                   "ZRANGE_100": ["ZRANGE", "{ks}:z", "0", "99"], "ZPOPMIN": ["ZPOPMIN", "{ks}:z"],
-                  "LPUSH": ["LPUSH", "{ks}:l", "xxx"], "LRANGE_100": ["LRANGE", "{ks}:l", "0", "99"], "RPOP": ["RPOP", "{ks}:l"]}
-        strong_only = {"ZPOPMIN", "LPUSH", "LRANGE_100", "RPOP"}
+                  "LPUSH": ["LPUSH", "{ks}:l", "xxx"], "LRANGE_100": ["LRANGE", "{ks}:l", "0", "99"], "RPOP": ["RPOP", "{ks}:l"],
+                  "SETBIT": ["SETBIT", "{ks}:b:{key}", "7", "1"], "BITCOUNT": ["BITCOUNT", "{ks}:s:{key}"],
+                  "EXPIRE": ["EXPIRE", "{ks}:s:{key}", "100000"], "PUBLISH": ["PUBLISH", "{ks}:channel", "xxx"],
+                  "SET_100KB": ["SET", "{ks}:large", "x" * 100_000], "GET_100KB": ["GET", "{ks}:large"]}
+        strong_only = {"ZPOPMIN", "LPUSH", "LRANGE_100", "RPOP", "SETBIT"}
         with servers() as (holdfast_server, redis):
             for durability in DURABILITIES:
                 ports = {"redis": redis[durability].port, "strong": holdfast_server.port, "eventual": holdfast_server.port}

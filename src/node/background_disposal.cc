@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "table/background_thread.h"
+
 namespace holdfast::node {
 
 BackgroundDisposal::BackgroundDisposal() : thread_([this] { run(); }) {}
@@ -25,6 +27,7 @@ void BackgroundDisposal::take(std::shared_ptr<void> thing) {
 }
 
 void BackgroundDisposal::run() {
+  run_in_background();
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stop_ || !things_.empty(); });

@@ -8,6 +8,7 @@
 #include "base/wire.h"
 #include "node/checkpoint_keys.h"
 #include "node/environment.h"
+#include "table/background_thread.h"
 
 namespace holdfast::node {
 namespace {
@@ -239,6 +240,7 @@ Status Checkpointer::finish() {
 }
 
 void Checkpointer::commit_loop() {
+  run_in_background();
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stop_ || to_commit_.has_value(); });

@@ -32,6 +32,9 @@ RocksDatabase::RocksDatabase(std::string directory,
       env_(rocksdb::NewCompositeEnv(files_)),
       options_(rocks_options(stopped_)) {
   options_.env = env_.get();
+  // As run_in_background(): compactions are nobody's to wait for.
+  env_->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow)
+      .PermitUncheckedError();
 }
 
 rocksdb::Status RocksDatabase::open_database(bool to_read_only) {

@@ -16,11 +16,14 @@ namespace holdfast {
 /// Finds the places of keys that its owner keeps: `Owner::key_at(place)`. No insertion takes
 /// longer than rehashing `shard_places_max` keys: past those the index is extendible hashing
 /// (Fagin, Nievergelt, Pippenger, Strong 1979), a directory by the hash's first bits of shards that
-/// are split one at a time.
+/// are split one at a time. Hashes fill all shards alike, so all would be full at about the same
+/// time, and one insertion in a few would split one: so they are small, and each has a limit of its
+/// own, which spreads the splits over the time in which the index doubles.
 template <typename Owner>
 class PlaceIndex {
  public:
-  static constexpr std::size_t shard_places_max = 4096;
+  // As many as a set of 511 slots takes, which it has once it holds half of them.
+  static constexpr std::size_t shard_places_max = 447;
 
   explicit PlaceIndex(const Owner& owner) : owner_(owner), only_(make_places()) {}
 
@@ -43,7 +46,7 @@ class PlaceIndex {
     const std::size_t hash = hash_of(owner_.key_at(place));
     const std::size_t shard = shard_of(hash);
     shards_[shard]->places.insert(place);
-    if (shards_[shard]->places.size() > shard_places_max) split(shard, hash);
+    if (shards_[shard]->places.size() > limit_of(shard)) split(shard, hash);
   }
 
   /// O(1).
@@ -80,6 +83,11 @@ class PlaceIndex {
     Places places;
   };
   static constexpr unsigned depth_max = 24;
+  // The least is well above half the greatest: whoever was split is not to be again soon.
+  static constexpr std::size_t shard_limits = 160;
+  static std::size_t limit_of(std::size_t shard) {
+    return shard_places_max - shard * 61 % shard_limits;
+  }
 
   static std::size_t hash_of(std::string_view key) { return absl::Hash<std::string_view>()(key); }
   Places make_places() const { return Places(0, ByKey{&owner_}, ByKey{&owner_}); }
