@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 #include "base/logging.h"
 #include "base/wire.h"
 #include "table/table_impl.h"
@@ -26,7 +27,7 @@ constexpr std::size_t sampled_items = 4;
 constexpr std::size_t index_bytes_per_item = 8;
 
 std::size_t expiry_bytes_of(std::string_view key) {
-  constexpr std::size_t short_key = 112;  // in both indexes
+  constexpr std::size_t short_key = 120;  // in both indexes
   return short_key + (key.size() > SmallString::inline_max ? 2 * key.size() : 0);
 }
 
@@ -178,7 +179,7 @@ void Table::Impl::mark_changed(Place place, std::uint64_t version) {
 
 void Table::Impl::add_expiry(std::string_view key, std::int64_t at) {
   expiries.emplace(key, at);
-  by_expiry.emplace(at, key);
+  by_expiry.insert(Due{at, checksum(key), std::string(key)});
   expiry_bytes += expiry_bytes_of(key);
 }
 
@@ -186,8 +187,21 @@ void Table::Impl::drop_expiry(std::string_view key) {
   const auto found = expiries.find(key);
   HF_ASSERT(found != expiries.end());
   expiry_bytes -= expiry_bytes_of(key);
-  by_expiry.erase({found->second, found->first});
+  drop_due(key, found->second);
   expiries.erase(found);
+}
+
+void Table::Impl::change_expiry(std::string_view key, std::int64_t at) {
+  std::int64_t& now = expiries.find(key)->second;
+  if (now == at) return;
+  drop_due(key, std::exchange(now, at));
+  by_expiry.insert(Due{at, checksum(key), std::string(key)});
+}
+
+void Table::Impl::drop_due(std::string_view key, std::int64_t at) {
+  const auto due = by_expiry.find(DueName{at, checksum(key), key});
+  HF_ASSERT(due != by_expiry.end());
+  by_expiry.erase(due);
 }
 
 std::optional<std::int64_t> Table::Impl::expiry_of(const Entry& entry) const {
@@ -350,11 +364,14 @@ void Table::set_expiry(std::string_view key, std::optional<Instant> at) {
   impl.before_change(place);
   table::Entry& entry = impl.entry(place);
   if (undo_ != nullptr) undo_->changing(key, entry.version, std::nullopt, impl.expiry_of(entry));
-  if (entry.expires) impl.drop_expiry(key);
-  entry.expires = at.has_value();
-  if (at) {
+  if (!at) {
+    impl.drop_expiry(key);
+  } else if (entry.expires) {
+    impl.change_expiry(key, to_ms(*at));
+  } else {
     impl.add_expiry(key, to_ms(*at));
   }
+  entry.expires = at.has_value();
   impl.mark_changed(place, version_);
   tell(key);
 }
@@ -366,23 +383,23 @@ std::uint64_t Table::size() const {
 void Table::for_each_due(Instant after, Instant until,
                          const std::function<void(std::string_view key)>& each) const {
   const auto& due = impl_->by_expiry;
-  for (auto it = due.lower_bound({to_ms(after) + 1, {}}); it != due.end(); ++it) {
-    if (it->first > to_ms(until)) return;
-    each(it->second);
+  const Impl::DueName first{to_ms(after) + 1, 0, {}};
+  for (auto it = due.lower_bound(first); it != due.end(); ++it) {
+    if (it->at > to_ms(until)) return;
+    each(it->key);
   }
 }
 
 std::optional<Instant> Table::next_expiry() const {
   if (impl_->by_expiry.empty()) return std::nullopt;
-  return instant_from_ms(impl_->by_expiry.begin()->first);
+  return instant_from_ms(impl_->by_expiry.begin()->at);
 }
 
 std::size_t Table::expire(Instant now, std::size_t max,
                           const std::function<void(std::string_view key)>& each) {
   std::size_t erased = 0;
-  while (erased < max && !impl_->by_expiry.empty() &&
-         impl_->by_expiry.begin()->first <= to_ms(now)) {
-    const std::string key = impl_->by_expiry.begin()->second;
+  while (erased < max && !impl_->by_expiry.empty() && impl_->by_expiry.begin()->at <= to_ms(now)) {
+    const std::string key = impl_->by_expiry.begin()->key;
     each(key);
     erase(key);
     ++erased;

@@ -57,7 +57,29 @@ struct Table::Impl {
   void mark_changed(Place place, std::uint64_t version);
   bool expired(const Entry& entry, Instant now) const;
   bool expired_cold(std::string_view key, Instant now) const;
+  // By time. Of many keys of one time a hash, the same in every process, finds one without a look
+  // at the others' texts.
+  struct DueName {
+    std::int64_t at;
+    std::uint64_t hash;
+    std::string_view key;
+    auto operator<=>(const DueName&) const = default;
+  };
+  struct Due {
+    std::int64_t at;
+    std::uint64_t hash;
+    std::string key;
+    DueName name() const { return {at, hash, key}; }
+  };
+  struct Sooner {
+    using is_transparent = void;
+    static DueName name_of(const Due& due) { return due.name(); }
+    static DueName name_of(const DueName& name) { return name; }
+    bool operator()(const auto& a, const auto& b) const { return name_of(a) < name_of(b); }
+  };
   void add_expiry(std::string_view key, std::int64_t at);
+  void change_expiry(std::string_view key, std::int64_t at);
+  void drop_due(std::string_view key, std::int64_t at);
   void drop_expiry(std::string_view key);
   /// Counts again what the last change() may have grown or shrunk.
   void settle();
@@ -116,7 +138,7 @@ struct Table::Impl {
 
   // Every key with an expiry, in memory or not.
   StringMap<std::int64_t> expiries;
-  absl::btree_set<std::pair<std::int64_t, std::string>> by_expiry;
+  absl::btree_set<Due, Sooner> by_expiry;
   std::size_t expiry_bytes = 0;  // of both
 
   // Keys erased whose rows are still in the store, and whether an expiry row
