@@ -52,6 +52,7 @@ class ProcessEnvironment final : public node::Environment, public mesh::Transpor
     for (const Monotonic until = now() + time; now() < until;) process_.wait(until);
   }
   void on_stop(std::function<void()> stop) override { process_.stop_ = std::move(stop); }
+  void on_renew(std::function<void()>) override {}  // there are no files of its own
 
   FileSystem& files() override { return *files_; }
   Status write_secret(const std::string& path, const std::string& text) override {

@@ -17,7 +17,7 @@ class ProcessFront final : public server::Front, public server::Clients {
                Options options, std::function<void()> wake)
       : network_(network),
         party_(std::move(party)),
-        options_(options),
+        options_(std::move(options)),
         context_(commands),
         wake_(std::move(wake)) {
     context_.clients = this;
@@ -179,7 +179,7 @@ std::unique_ptr<server::Front> make_process_front(Network& network, std::shared_
                                                   const CommandTable& commands,
                                                   server::Front::Options options,
                                                   std::function<void()> wake) {
-  return std::make_unique<ProcessFront>(network, std::move(party), commands, options,
+  return std::make_unique<ProcessFront>(network, std::move(party), commands, std::move(options),
                                         std::move(wake));
 }
 

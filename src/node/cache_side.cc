@@ -27,7 +27,7 @@ CacheSide::CacheSide(Parts parts, const CacheTimes& times)
 Result<bool> CacheSide::want(Millis waited, Millis patience, Monotonic now) {
   if (stopping_) return fail(Code::unavailable, "this node is stopping");
   if (!parts_.tracking.any() && waited < times_.meeting && !parts_.is_connected()) return false;
-  const Result<bool> may = own_.want(now);
+  Result<bool> may = own_.want(now);
   if (may && !*may && waited > patience) {
     return fail(
         Code::unavailable,

@@ -33,7 +33,8 @@ class CacheSide {
 
   /// Where operations' replies go that were applied.
   ReplySink& acknowledging() { return others_; }
-  /// As Backend::may_keep_cache(): it has waited for so long, and would for no longer than `patience`.
+  /// As Backend::may_keep_cache(): it has waited for so long, and would for no longer than
+  /// `patience`.
   Result<bool> want(Millis waited, Millis patience, Monotonic now);
   void told(std::string_view node, Position position) { others_.told(node, position); }
 

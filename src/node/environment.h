@@ -62,7 +62,7 @@ class Environment {
   /// `stop` is called, within wait(), when the process is told to end.
   virtual void on_stop(std::function<void()> stop) = 0;
   /// `renew` is called, within wait(), whenever the process is told to read its files again.
-  virtual void on_renew(std::function<void()> /*renew*/) {}
+  virtual void on_renew(std::function<void()> renew) = 0;
 
   // -- The disk
 
@@ -92,7 +92,7 @@ class Environment {
                                                    server::Front::Options options,
                                                    server::HttpProtocol::Options http) = 0;
   /// Sends workflows' HTTP requests; nullptr where there is no HTTP.
-  virtual std::unique_ptr<HttpCalls> make_http_calls(HttpCalls::Options) { return nullptr; }
+  virtual std::unique_ptr<HttpCalls> make_http_calls(HttpCalls::Options options) = 0;
   virtual mesh::Transport& transport() = 0;
   virtual std::unique_ptr<mesh::Reception> make_reception(mesh::Reception::Options options) = 0;
   /// mesh::fetch_checkpoint(), which waits.

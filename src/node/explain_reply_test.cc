@@ -127,7 +127,8 @@ TEST(ExplainReply, HasWordsForEveryEffect) {
   two.a.write(sadd("k", "m"), "7");
   two.a.write(srem("k", "m"), "8");
   two.a.write(set("k", "y"), "9");
-  // Last: with an expiry about, what is written where nothing is seen clears the key for good first.
+  // Last: with an expiry about, what is written where nothing is seen clears the key for good
+  // first.
   two.a.write(expire("k", instant_from_ms(2'000'000)), "4");
   two.a.write(persist("k"), "5");
   std::set<std::string> words;

@@ -27,8 +27,8 @@ struct CacheTimes {
   Millis between_questions{300};
   /// A node stays ready for that long when nobody keeps a cache any more.
   Millis linger{10'000};
-  /// Who wants to keep the first ones waits so long for the other nodes to be connected, so that they
-  /// will hear of it.
+  /// Who wants to keep the first ones waits so long for the other nodes to be connected, so that
+  /// they will hear of it.
   Millis meeting{2'000};
   /// One that was put out, as others could not hear of it, does not come again before.
   Millis pause{10'000};

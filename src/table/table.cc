@@ -333,7 +333,7 @@ void Table::move(std::string_view from, std::string_view to) {
   erase(to);
   Impl& impl = *impl_;
   // Told of the whole, not of its parts.
-  std::unique_ptr<Undo> undo = std::move(undo_);
+  std::unique_ptr<Undo> undo = std::exchange(undo_, nullptr);
   const std::vector<Listener*> listeners = std::exchange(listeners_, {});
   const std::uint64_t hash = hash_of(from);
   const Impl::Place place = impl.locate(from, hash);
