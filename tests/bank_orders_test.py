@@ -63,7 +63,11 @@ class Caller:
 
     def connect(self):
         client = self.chance.choice(self.servers).client(timeout=10)
-        equal(client("AUTH", self.name, self.token), "OK")
+        try:
+            equal(client("AUTH", self.name, self.token), "OK")
+        except ReplyError as error:  # a node that has yet to hear of the service
+            client.close()
+            raise Disconnected(str(error)) from error
         return client
 
     def ask(self, *command):
