@@ -34,16 +34,8 @@ class Trial:
         self.acknowledged_at = time.monotonic()
         self.longest_stall = 0.0
         self.kept = self.asked = self.cut = 0
-        self.wrong = []
-        self.jobs = [lambda i=i, node=node: self.noted(self.write, i, node) for i, node in enumerate(writers)]
-        self.jobs += [lambda i=i, node=node: self.noted(self.keep, i, node) for i, node in enumerate(caches)]
-
-    def noted(self, job, number, node):
-        try:
-            job(number, node)
-        except BaseException as error:
-            self.wrong.append(repr(error))
-            raise
+        self.jobs = [lambda i=i, node=node: self.write(i, node) for i, node in enumerate(writers)]
+        self.jobs += [lambda i=i, node=node: self.keep(i, node) for i, node in enumerate(caches)]
 
     def write(self, number, node):
         draw, count, life, client = random.Random(number), 0, 0, None
@@ -92,15 +84,12 @@ class Trial:
             cache.close()
 
     def run(self, fault):
-        # On this thread: what it starts ends with the thread that did.
-        load = threading.Thread(target=run_together, args=(self.jobs,))
-        load.start()
-        try:
-            fault()
-        finally:
-            self.over.set()
-            load.join()
-        check(not self.wrong, f"{self.wrong[:1]}")
+        def broken():
+            try:
+                fault()
+            finally:
+                self.over.set()
+        run_together(self.jobs, broken)  # what the fault starts ends with the thread that it is on
         print(f"   {len(self.writes)} writes, none acknowledged for {self.longest_stall * 1000:.0f} ms at most; "
               f"{self.kept} reads from caches, {self.asked} others, {self.cut} caches cut off")
         check(self.kept > 100 and self.asked > 20, "both ways of reading")

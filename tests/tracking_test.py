@@ -74,7 +74,8 @@ def checked(history, model="register"):
         check(done.returncode == 0, f"the history: {done.stdout[-2000:]} {done.stderr[-500:]}")
 
 
-def run_together(jobs):
+def run_together(jobs, here=lambda: None):
+    """Each on a thread of its own, and `here` on this one."""
     errors = []
 
     def guarded(job):
@@ -86,8 +87,11 @@ def run_together(jobs):
     threads = [threading.Thread(target=guarded, args=(job,)) for job in jobs]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        here()
+    finally:
+        for thread in threads:
+            thread.join()
     check(not errors, f"{errors[:1]}")
 
 

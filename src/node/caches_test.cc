@@ -20,7 +20,6 @@
 namespace holdfast::node {
 namespace {
 
-using std::chrono::microseconds;
 using Real = std::chrono::microseconds;  // since the beginning, by nobody's clock
 
 /// An entry of the log: a write, or what a node says of caches.
@@ -150,8 +149,6 @@ class World {
 
     void apply(const Entry& entry) {
       if (entry.write == 0) {
-        std::string text;
-        Reply reply(text);
         change(members_.caches(), entry.operation);
       } else {
         value_ = entry.write;

@@ -70,12 +70,16 @@ void OthersCaches::follow(Monotonic now) {
   }
 }
 
+Position OthersCaches::told_of(std::string_view node) const {
+  const auto word = told_.find(node);
+  return word == told_.end() ? Position{} : word->second;
+}
+
 Position OthersCaches::told_by_all(Monotonic now) const {
   Position least{std::numeric_limits<std::uint64_t>::max()};
   for (const auto& [node, other] : others_) {
     if (other.leaving && now - other.since > times_.patience) continue;
-    const auto word = told_.find(node);
-    least = std::min(least, word == told_.end() ? Position{} : word->second);
+    least = std::min(least, told_of(node));
   }
   return least;
 }
@@ -101,8 +105,7 @@ void OthersCaches::see_to_late(Monotonic now) {
       if (now - other.since > times_.patience) say(node, CacheChange::forget, now);
       continue;
     }
-    const auto word = told_.find(node);
-    const Position told = word == told_.end() ? Position{} : word->second;
+    const Position told = told_of(node);
     const auto waits =
         std::ranges::find_if(held_, [&](const Held& one) { return one.position > told; });
     if (waits == held_.end() || now - waits->at <= times_.late) continue;

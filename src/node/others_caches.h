@@ -69,6 +69,7 @@ class OthersCaches final : public ReplySink {
     Monotonic not_before{};
   };
   void follow(Monotonic now);
+  Position told_of(std::string_view node) const;
   Position told_by_all(Monotonic now) const;
   void let_go(Monotonic now);
   void see_to_late(Monotonic now);
