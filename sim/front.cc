@@ -23,18 +23,16 @@ class ProcessFront final : public server::Front, public server::Clients {
     context_.clients = this;
     context_.output_bytes_max = options_.output_bytes_max;
   }
-  ~ProcessFront() override {
-    *alive_ = false;
-    ProcessFront::stop_accepting();
-  }
+  ~ProcessFront() override { ProcessFront::stop_accepting(); }
 
   void set_backend(server::Backend& backend) override { context_.backend = &backend; }
   Status listen(std::string_view address, server::Reach) override {
     address_ = address;
-    network_.listen(address_, party_,
-                    [this, alive = alive_](std::unique_ptr<mesh::ByteStream> stream) {
-                      if (*alive) add(std::move(stream));
-                    });
+    network_.listen(
+        address_, party_,
+        [this, alive = std::weak_ptr(alive_)](std::unique_ptr<mesh::ByteStream> stream) {
+          if (!alive.expired()) add(std::move(stream));
+        });
     return {};
   }
   std::string address() const override { return address_; }
@@ -104,6 +102,8 @@ class ProcessFront final : public server::Front, public server::Clients {
     bool reading = false;
     bool over = false;
   };
+  // Held by talks_ alone, but for a moment: a session must not outlive the backend, which it tells
+  // of its end, whatever the network still has for it.
   using Held = std::shared_ptr<Talk>;
 
   void add(std::unique_ptr<mesh::ByteStream> stream) {
@@ -132,26 +132,29 @@ class ProcessFront final : public server::Front, public server::Clients {
           session.has_chunk() ? session.take_chunk() : std::exchange(session.output(), {});
       session.sent(talk->sending.size(), 0);
       talk->stream->write(talk->sending,
-                          [this, talk, alive = alive_](const Result<std::size_t>& n) {
-                            talk->sending.clear();
-                            if (!*alive || talk->over) return;
-                            if (!n) talk->session.cut({});
+                          [this, weak = std::weak_ptr(talk)](const Result<std::size_t>& n) {
+                            const Held held = weak.lock();
+                            if (held == nullptr) return;
+                            held->sending.clear();
+                            if (!n) held->session.cut({});
                             wake_();
                           });
     }
     if (session.finished() && talk->sending.empty() && !session.has_output()) return close(talk);
     if (talk->reading || !session.wants_input()) return;
     talk->reading = true;
-    talk->stream->read(session.room(), [this, talk, alive = alive_](const Result<std::size_t>& n) {
-      talk->reading = false;
-      if (!*alive || talk->over) return;
-      if (n) {
-        talk->session.received(*n);
-      } else {
-        talk->session.end_of_input();
-      }
-      wake_();
-    });
+    talk->stream->read(session.room(),
+                       [this, weak = std::weak_ptr(talk)](const Result<std::size_t>& n) {
+                         const Held held = weak.lock();
+                         if (held == nullptr) return;
+                         held->reading = false;
+                         if (n) {
+                           held->session.received(*n);
+                         } else {
+                           held->session.end_of_input();
+                         }
+                         wake_();
+                       });
   }
 
   void close(const Held& talk) {

@@ -243,7 +243,7 @@ MUTATIONS = [
     ("time-stands-still", "src/strong/log_clock.h", "time_ + gone / 2", "time_",
      "behind a clock that was ahead the log's time stands still", "strong"),
     ("both-need-a-base", "src/catalog/members.cc", "                          : others && eventual;",
-     "                          : eventual;", "the first of a cluster waits for somebody else's data", "catalog"),
+     "                          : others ? eventual : eventual;", "the first of a cluster waits for somebody else's data", "catalog"),
     # Functions
     ("allow-list-ignored", "src/function/functions.cc", "  return function.allowed.empty() ||\n", "  return true ||\n",
      "a function is any service's to call", "process:functions_test.py"),

@@ -9,6 +9,7 @@
 #include "catalog/catalog.h"
 #include "log/file_system.h"
 #include "node/checkpoint_keys.h"
+#include "workflow/engine.h"
 
 namespace holdfast::node {
 namespace {
@@ -61,7 +62,8 @@ Result<StrongRows> StrongRows::of(std::string_view catalog) {
   Catalog decoded;
   if (Status s = decoded.decode(catalog); !s) return tl::unexpected(s.error());
   StrongRows rows;
-  rows.keyspaces_.insert(0);
+  // The catalog's own ids, and the workflows, which the catalog does not list.
+  rows.keyspaces_ = {0, workflow::current_keyspace.value, workflow::ended_keyspace.value};
   for (const Keyspace* keyspace : decoded.all()) {
     if (keyspace->guarantee == Guarantee::strong) rows.keyspaces_.insert(keyspace->id.value);
   }

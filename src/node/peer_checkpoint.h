@@ -23,7 +23,7 @@ class StrongRows {
   bool operator()(Family family, std::string_view key) const;
 
  private:
-  std::set<std::uint32_t> keyspaces_;  // 0 among them: the catalog's own ids
+  std::set<std::uint32_t> keyspaces_;  // those that the catalog does not list among them
 };
 
 /// The folders of a node's checkpoint.

@@ -9,6 +9,7 @@
 
 #include "catalog/catalog.h"
 #include "node/checkpoint_keys.h"
+#include "workflow/engine.h"
 
 namespace holdfast::node {
 namespace {
@@ -68,6 +69,17 @@ TEST(PeerCheckpoint, HasTheStrongKeyspacesAndNothingOfAReplica) {
   EXPECT_FALSE((*rows)(Family::meta, checkpoint_key::replica));
   EXPECT_FALSE((*rows)(Family::meta, checkpoint_key::origin_position));
   EXPECT_FALSE(StrongRows::of("no catalog"));
+}
+
+// A node that loaded one without them stopped at the next milestone: its state was another.
+TEST(PeerCheckpoint, HasTheWorkflowsThatRunAndThoseThatHaveEnded) {
+  const Checkpoint peer("peer");
+  const auto rows = StrongRows::of(peer.catalog.encode());
+  ASSERT_TRUE(rows);
+  for (const KeyspaceId id : {workflow::current_keyspace, workflow::ended_keyspace}) {
+    EXPECT_TRUE((*rows)(Family::table, Checkpoint::row(id.value)));
+    EXPECT_TRUE((*rows)(Family::ids, Checkpoint::row(id.value)));
+  }
 }
 
 TEST(PeerCheckpoint, KeepsWhatIsTheNodesOwn) {
