@@ -127,16 +127,20 @@ Plan plan_of(std::uint64_t seed, const PlanOptions& options) {
     if (!options.without.contains(i)) plan.faults.push_back(fault);
   }
   plan.caches = plan.engine == Engine::etcd && random.percent(35);
+  // So little that a node which was away loads a peer's checkpoint.
+  plan.log_retained_bytes = random.percent(50) ? 2_KiB << random.below(5) : 64_MiB;
   return plan;
 }
 
 std::string to_text(const Plan& plan) {
   std::string text = fmt::format(
       "seed {}: engine {}, {} nodes, {} clients, {} operations, checkpoints every {} ms, request "
-      "timeout {} ms, think {} ms, network {} ms, mesh log {} bytes, memory {} bytes, ids {} bytes",
+      "timeout {} ms, think {} ms, network {} ms, mesh log {} bytes, shared log {} bytes, memory "
+      "{} bytes, ids {} bytes",
       plan.seed, name_of(plan.engine), plan.nodes, plan.clients, plan.operations,
       plan.checkpoint_interval.count(), plan.request_timeout.count(), plan.think_ms_max,
-      plan.network_ms_max, plan.mesh_log_bytes, plan.memory_limit_bytes, plan.ids_memory_bytes);
+      plan.network_ms_max, plan.mesh_log_bytes, plan.log_retained_bytes, plan.memory_limit_bytes,
+      plan.ids_memory_bytes);
   if (plan.workflows)
     text += fmt::format(", workflows, HTTP trouble {} %", plan.http_trouble_percent);
   if (plan.services) text += ", services";

@@ -68,6 +68,7 @@ struct Plan {
   Millis request_timeout{};
   std::uint64_t think_ms_max = 0;
   std::uint64_t mesh_log_bytes = 0;  // Options' of these names
+  std::uint64_t log_retained_bytes = 0;
   std::uint64_t memory_limit_bytes = 0;
   std::uint64_t ids_memory_bytes = 0;
   std::uint64_t network_ms_max = 1;

@@ -82,6 +82,7 @@ void World::add_node(bool is_new) {
                   .request_timeout = plan_.request_timeout,
                   .checkpoint_interval = plan_.checkpoint_interval,
                   .mesh_log_bytes = plan_.mesh_log_bytes,
+                  .log_retained_bytes = plan_.log_retained_bytes,
                   .segment_bytes = 64_KiB,
                   .segment_bytes_first = 16_KiB};
   if (plan_.engine == Engine::none) {
@@ -142,6 +143,7 @@ void World::on_end(node::Node& node) {
   count("merged", node.replica().counters().merged);
   count("mismatched ids", node.replica().counters().mismatched_ids);
   count("starts anew", node.wants_restart() != node::Restart::none ? 1 : 0);
+  count("places lost in the log", node.wants_restart() == node::Restart::catch_up ? 1 : 0);
   count("refused for memory", node.requests().counters().refused_memory);
   if (node.mesh() != nullptr)
     count("logs given up", node.mesh()->replication().holdings().trimmed().parts().empty() ? 0 : 1);

@@ -75,7 +75,7 @@ MUTATIONS = [
     ("lease-from-the-answer", "src/node/own_caches.cc", "    if (sure) sure_at_ = now;\n",
      "    if (sure) sure_at_ = now + Millis(700);\n", "a node keeps caches longer than the others wait for it", "node"),
     ("put-out-at-once", "src/node/others_caches.cc", "    if (other.leaving && now - other.since > times_.patience) continue;\n",
-     "    if (other.leaving) continue;\n", "who was put out may not have heard so, and is not waited for", "node"),
+     "    static_cast<void>(now);\n    if (other.leaving) continue;\n", "who was put out may not have heard so, and is not waited for", "node"),
     ("forgotten-at-once", "src/node/others_caches.cc",
      "      if (now - other.since > times_.patience) say(node, CacheChange::forget, now);\n",
      "      say(node, CacheChange::forget, now);\n", "the same, by an entry of the log", "node"),
@@ -221,6 +221,8 @@ MUTATIONS = [
     ("removals-not-counted", "src/mesh/holdings.cc", "  if (std::exchange(removals_, removals) != removals) changed_view();",
      "  removals_ = removals;", "a word from before counts when a member is taken out that was never heard of", "mesh"),
     # Workflows
+    ("workflows-left-out", "src/node/peer_checkpoint.cc", "{0, workflow::current_keyspace.value, workflow::ended_keyspace.value}",
+     "{0}", "a node that loads a peer's checkpoint of the strong keyspaces has no workflows", "node"),
     ("doubt-is-refusal", "src/workflow/progress.cc", "  const bool settled = outcome.ending == Ending::refused || !run_.steps[index].in_doubt;",
      "  const bool settled = true;", "what may have had its effect is not undone", "workflow"),
     ("new-id-in-doubt", "src/workflow/progress.cc", "    if (!step.attempts.empty() && step.attempts.back().ending == Ending::refused) ++step.round;",

@@ -90,7 +90,7 @@ void Members::settle(std::uint64_t log_bytes) {
       std::ranges::count_if(members_, [](const auto& entry) { return !entry.second.behind; }));
   for (auto& [id, member] : members_) {
     if (member.behind || waited_for <= majority()) continue;
-    if (log_bytes <= member.durable_log_bytes + limits::log_retained_bytes_max) continue;
+    if (log_bytes <= member.durable_log_bytes + log_retained_bytes_) continue;
     member.behind = true;
     --waited_for;
   }
@@ -168,6 +168,7 @@ Status Members::decode(std::string_view bytes) {
   if (version != encoding_version && version != encoding_version_without_caches)
     return fail(Code::corrupt, "members: a version that this build does not know");
   Members fresh;
+  fresh.log_retained_bytes_ = log_retained_bytes_;
   fresh.trimmable_.value = in.varint();
   fresh.removals_ = in.varint();
   const std::uint64_t count = in.varint();

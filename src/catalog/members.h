@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/units.h"
 #include "catalog/cache_keepers.h"
 
@@ -49,9 +50,13 @@ class Members {
     Position milestone;  // 0: none yet
     std::uint64_t digest = 0;
   };
-  /// kErr: no such member. Others that hold up the log by more than
-  /// log_retained_bytes_max are marked as behind, while a majority is left.
+  /// kErr: no such member. Others that hold up the log by more than it keeps for
+  /// them are marked as behind, while a majority is left.
   Status report(std::string_view id, const Report& report, Instant now);
+
+  /// How much of the log is kept for a member that is away: log_retained_bytes_max, unless a
+  /// simulated cluster has another limit. The same at every node, from the log's beginning on.
+  void set_log_retained_bytes(std::uint64_t bytes) { log_retained_bytes_ = bytes; }
 
   Status remove(std::string_view id);
 
@@ -89,6 +94,7 @@ class Members {
   std::map<std::string, Member, std::less<>> members_;
   std::map<Position, Digests> milestones_;  // the newest few
   Position trimmable_;
+  std::uint64_t log_retained_bytes_ = limits::log_retained_bytes_max;
   std::uint64_t removals_ = 0;
   CacheKeepers caches_;
 };

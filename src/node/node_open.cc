@@ -166,6 +166,7 @@ Status Node::follow_strong_log() {
   if (!engine_.strong()) parts.log_place = no_place;
   parts.has_replica = [this] { return has_replica_; };
   checkpointer_ = std::make_unique<Checkpointer>(std::move(parts));
+  keyspaces_->members().set_log_retained_bytes(options_.log_retained_bytes);
   const auto loaded = checkpointer_->load();
   if (!loaded) return tl::unexpected(loaded.error());
   if (machine_->applied() != Position{} && loaded->log_place.empty() == engine_.shared()) {

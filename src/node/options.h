@@ -46,7 +46,9 @@ struct Options {
   Millis checkpoint_interval{300'000};
   std::uint64_t checkpoint_log_bytes = limits::checkpoint_dirty_bytes;
   std::uint64_t mesh_log_bytes = 4096_MiB;  // of its own log, kept for members that are away
-  Millis sync_interval{1000};               // DURABILITY everysec
+  // Of the shared log: Members::set_log_retained_bytes().
+  std::uint64_t log_retained_bytes = limits::log_retained_bytes_max;
+  Millis sync_interval{1000};  // DURABILITY everysec
   // Of the logs' files, see DiskLogOptions.
   std::size_t segment_bytes = limits::segment_bytes;
   std::size_t segment_bytes_first = limits::segment_bytes_first;
