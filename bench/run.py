@@ -171,6 +171,8 @@ class Bench:
                     self.generate(port, ["SET", f"{keyspace}:s:{{next}}", "xxx"], 100, requests=KEYS)
                 for depth in DEPTHS:
                     for name, shape in shapes.items():
+                        if self.arguments.rows and name not in self.arguments.rows:
+                            continue
                         best = self.best({target: (port, in_keyspace(shape, target, durability), depth)
                                           for target, port in ports.items() if target != "eventual" or name not in strong_only})
                         self.record("commands", name, best, depth=depth, durability=durability)
@@ -413,6 +415,7 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument("--rows", nargs="*", help="of the group commands: SET, GET_100KB, …")
     parser.add_argument("--client", choices=["generator", "redis-benchmark"], default="generator")
     parser.add_argument("--restart-count", type=int, default=5_000_000)
     arguments = parser.parse_args()

@@ -269,7 +269,13 @@ Findings World::run() {
 
   if (plan_.breaks_from_the_start) schedule_faults();
   if (!declare_all()) {
-    findings_.failure = broken_.empty() ? "the keyspaces could not be declared" : broken_;
+    findings_.failure = broken_;
+    // Where no checkpoint succeeds nothing can be evicted, and of little memory none may be left.
+    if (broken_.empty() && plan_.memory_is_short()) {
+      ++findings_.counts["worlds without room"];
+    } else if (broken_.empty()) {
+      findings_.failure = "the keyspaces could not be declared";
+    }
     return findings_;
   }
   note("the load begins");

@@ -39,6 +39,12 @@ constexpr std::size_t mark_bytes = record_header_bytes;
 // Less than this left and no next segment: the log says that it is full.
 constexpr std::size_t low_room_bytes = 64_KiB;
 // A sync that takes less is not worth another thread.
+// Over so much, a sync does not wait for its time: the kernel holds up whoever writes when there is
+// much that it has yet to write.
+constexpr std::size_t unsynced_bytes_max = 8_MiB;
+// Of a log that fills its files faster than this, the zeros would be half of what the disk has to
+// write, and its syncs write so much that the metadata does not count.
+constexpr Clock::duration quick_segment = std::chrono::seconds(1);
 constexpr Clock::duration quick_sync = std::chrono::microseconds(200);
 // A record up to this size is put together and written with one call.
 constexpr std::size_t one_write_bytes_max = 1_MiB;
@@ -130,6 +136,7 @@ class Impl final : public DiskLog {
   Status mark_open();
   std::uint64_t room() const { return header_.bytes - tail_; }
   Status ensure_room(std::size_t bytes);
+  bool fills_fast() const;
   Status rotate(std::size_t bytes);
   log_format::SegmentKeeper::Wanted next_segment(std::size_t record_bytes) const;
   Status write_record(Kind kind, Position position, Position synced, std::string_view payload);
@@ -156,6 +163,7 @@ class Impl final : public DiskLog {
   bool tail_was_cut_;
   bool mark_open_ = false;  // still to be written, before any entry
   std::uint64_t spare_wanted_for_ = 0;
+  Clock::time_point segment_began_ = Clock::now();  // was the active one taken
   std::uint64_t disk_bytes_ = 0;
   std::uint64_t bytes_appended_ = 0;
   bool appended_ = false;
@@ -173,6 +181,7 @@ class Impl final : public DiskLog {
   Position marked_;                          // the greatest `synced` that a record on file carries
   std::vector<std::shared_ptr<File>> full_;  // segments left since their last sync began
   bool dirty_ = false;                       // something was written since the last sync began
+  std::size_t unsynced_bytes_ = 0;           // since the last sync began
   bool sync_wanted_ = false;
   bool syncing_ = false;
   Clock::duration sync_average_ = 2 * quick_sync;  // of the last eight or so
@@ -212,7 +221,14 @@ log_format::SegmentKeeper::Wanted Impl::next_segment(std::size_t record_bytes) c
   return {.number = header_.number + 1,
           .bytes = std::max(grown, least),
           .least = std::max<std::uint64_t>(
-              least, std::min<std::uint64_t>(grown, limits::segment_bytes_min))};
+              least, std::min<std::uint64_t>(grown, limits::segment_bytes_min)),
+          .fill = !fills_fast()};
+}
+
+bool Impl::fills_fast() const {
+  if (!options_.own_threads) return false;
+  const auto share = static_cast<double>(tail_.load()) / static_cast<double>(header_.bytes);
+  return Clock::now() - segment_began_ < std::chrono::duration<double>(quick_segment) * share;
 }
 
 Status Impl::ensure_room(std::size_t bytes) {
@@ -245,6 +261,7 @@ Status Impl::rotate(std::size_t bytes) {
   active_ = std::move(next->file);
   header_ = next->header;
   tail_ = segment_header_bytes;
+  segment_began_ = Clock::now();
   return {};
 }
 
@@ -337,6 +354,11 @@ Result<Position> Impl::append(std::string_view payload, Durability durability) {
       return tl::unexpected(s.error());
     }
     written_ = position;
+    unsynced_bytes_ += bytes;
+    if (!sync_wanted_ && !syncing_ && unsynced_bytes_ >= unsynced_bytes_max) {
+      sync_wanted_ = true;
+      notify = true;
+    }
     if (!dirty_) {
       dirty_ = true;
       sync_due_ = Clock::now() + options_.sync_interval;
@@ -444,6 +466,7 @@ bool Impl::sync_all(Lock& lock) {
   files.push_back(active_);
   dirty_ = false;
   sync_wanted_ = false;
+  unsynced_bytes_ = 0;
   syncing_ = true;
   lock.unlock();
   Status s;

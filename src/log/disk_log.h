@@ -33,10 +33,11 @@ struct DiskLogOptions {
 ///
 /// append() writes to the kernel at once, on the caller's thread; one thread
 /// of the log's own syncs, or, where syncs have been taking microseconds only,
-/// append() itself does. Segments are filled with zeros ahead of need, so
-/// that a sync writes no metadata (measured here: 148 µs against 205 to 340 µs
-/// for a growing file) and so that a full disk is met before an append is
-/// taken, never during one.
+/// append() itself does. A sync also begins when some MiB wait for it. Segments are
+/// filled with zeros ahead of need, so that a sync writes no metadata (measured
+/// here: 148 µs against 205 to 340 µs for a growing file) and so that a full disk
+/// is met before an append is taken, never during one; where they last less than
+/// a second their room is only reserved.
 ///
 /// Threads: one owner thread calls everything; results of the log's threads are
 /// read through synced() and health(). Destroyed without close(), it leaves the

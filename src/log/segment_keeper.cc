@@ -105,7 +105,7 @@ Result<SegmentKeeper::Made> SegmentKeeper::make_one(const Wanted& wanted) {
   while (true) {
     const SegmentHeader header{.log_id = options_.log_id, .number = wanted.number, .bytes = bytes};
     auto file = make_segment(options_.files, options_.directory, header,
-                             bytes <= options_.fill_bytes_max, &stop_);
+                             wanted.fill && bytes <= options_.fill_bytes_max, &stop_);
     if (file) return Made{header, std::move(*file)};
     if (file.error().code != Code::no_space || bytes == wanted.least) {
       return tl::unexpected(file.error());

@@ -38,6 +38,7 @@ class SegmentKeeper {
     std::uint64_t number = 0;
     std::uint64_t bytes = 0;  // as large as this
     std::uint64_t least = 0;  // where the disk has not that much, at least this
+    bool fill = true;         // with zeros, where it is not too large for that
   };
   struct Made {
     SegmentHeader header;

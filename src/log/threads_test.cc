@@ -67,6 +67,22 @@ TEST(LogThreads, OnAQuickDiskAnAppendIsOnDiskWhenItReturns) {
   EXPECT_FALSE((*log)->append("z", Durability::always));
 }
 
+// Much that is not on disk is not left there until the interval is over: the kernel would hold up
+// whoever writes.
+TEST(LogThreads, MuchThatIsUnsyncedIsSyncedBeforeItsTime) {
+  FaultFileSystem files;
+  Turns turns;
+  DiskLogOptions large = options(turns);
+  large.segment_bytes = large.segment_bytes_first = 4_MiB;
+  auto log = DiskLog::open(files, large);
+  ASSERT_TRUE(log);
+  ASSERT_TRUE((*log)->append("little", Durability::everysec));
+  const Position little = (*log)->last();
+  for (int i = 0; i < 9; ++i)
+    ASSERT_TRUE((*log)->append(std::string(1_MiB, 'x'), Durability::everysec));
+  turns.until([&] { return (*log)->synced() > little; });
+}
+
 TEST(LogThreads, RoomThatReturnsIsFoundAndTold) {
   FaultFileSystem files;
   Turns turns;

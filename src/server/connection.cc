@@ -36,7 +36,9 @@ void Connection::read() {
                             reading_ = false;
                             if (closed_) return release_if_idle();
                             owner_.count_bytes(n, 0);
-                            if (!error) {
+                            if (error == boost::asio::error::operation_aborted) {
+                              // By tick(): reads on, into less.
+                            } else if (!error) {
                               talk_->received(n);
                             } else if (error == boost::asio::error::eof) {
                               talk_->end_of_input();
@@ -117,6 +119,13 @@ void Connection::release_if_idle() {
 
 void Connection::tick() {
   talk_->tick();
+  // Of a read under way the room cannot be had back.
+  if (secured_ == nullptr && reading_ && !writing_ && talk_->holds_spare_room()) {
+    error_code ignored;
+    socket_.cancel(ignored);
+  } else if (secured_ != nullptr && talk_->holds_spare_room()) {
+    talk_->room();
+  }
   if (secured_ == nullptr || secured_->agreed || talk_->cut_off()) return;
   if (++secured_->seconds >= limits::tls_handshake_seconds_max)
     fail("TLS: it took too long to agree");

@@ -40,6 +40,8 @@ class Conversation {
   virtual bool wants_input() const = 0;
   /// Where to read them to.
   virtual std::span<char> room() = 0;
+  /// Whether room() would be smaller by much if it were asked for now.
+  virtual bool holds_spare_room() const { return false; }
   /// The first n bytes of room() are new: runs what they complete.
   virtual void received(std::size_t n) = 0;
   /// The peer sends nothing more; what it asked is still answered.

@@ -99,7 +99,10 @@ bool HttpConversation::feed() {
   if (fed_ > 0) {
     commands_.clear();
     // What a large request took in there, too, is given back.
-    if (fed_ > limits::read_buffer_bytes && session_.wants_input()) session_.room();
+    if (fed_ > limits::read_buffer_bytes && session_.wants_input()) {
+      session_.give_back_room();
+      session_.room();
+    }
     fed_ = 0;
   }
   // A session that waits holds commands of this request: the next one must not overtake them.

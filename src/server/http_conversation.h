@@ -49,7 +49,10 @@ class HttpConversation final : public Conversation, public ReplyReader {
   std::uint64_t ticket_connection() const override { return session_.ticket_connection(); }
 
   bool wants_input() const override;
-  std::span<char> room() override { return input_.room(); }
+  std::span<char> room() override {
+    input_.give_back();  // one large request says nothing of the next
+    return input_.room();
+  }
   void received(std::size_t n) override;
   void end_of_input() override;
   void stop() override;

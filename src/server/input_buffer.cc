@@ -2,6 +2,7 @@
 #include "server/input_buffer.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -17,9 +18,10 @@ constexpr std::size_t least_room = limits::read_buffer_bytes / 2;
 std::span<char> InputBuffer::room() {
   const std::size_t unread_bytes = end_ - begin_;
   if (unread_bytes == 0) {
+    if (end_ > 0) small_fillings_ = end_ > limits::read_buffer_bytes ? 0 : small_fillings_ + 1;
     begin_ = end_ = 0;
-    // What a large request needed is given back; it need not come again.
-    if (capacity_ != limits::read_buffer_bytes) resize(limits::read_buffer_bytes);
+    const bool stays = capacity_ <= kept_bytes_max && small_fillings_ < small_fillings_max;
+    if (std::exchange(gives_back_, false) || !stays || capacity_ == 0) be_small();
   } else if (capacity_ - end_ < least_room) {
     if (unread_bytes > capacity_ / 2) {
       resize(capacity_ * 2);
@@ -31,6 +33,14 @@ std::span<char> InputBuffer::room() {
   }
   HF_ASSERT(end_ < capacity_);
   return {bytes_.get() + end_, capacity_ - end_};
+}
+
+void InputBuffer::be_small() {
+  if (capacity_ != limits::read_buffer_bytes) resize(limits::read_buffer_bytes);
+}
+
+bool InputBuffer::has_spare_room() const {
+  return begin_ == end_ && capacity_ > limits::read_buffer_bytes;
 }
 
 void InputBuffer::filled(std::size_t n) {

@@ -168,6 +168,47 @@ TEST(InputBuffer, GrowsByWhatCameAndShrinksAgain) {
   EXPECT_EQ(input.capacity(), limits::read_buffer_bytes);
 }
 
+// Fills it with one request of so many bytes, and takes that out.
+void pass(InputBuffer& input, std::size_t bytes) {
+  while (bytes > 0) {
+    const std::size_t n = std::min(input.room().size(), bytes);
+    input.filled(n);
+    bytes -= n;
+  }
+  input.consume(input.unread().size());
+  input.room();
+}
+
+TEST(InputBuffer, StaysLargeWhileLargeRequestsCome) {
+  InputBuffer input;
+  pass(input, 100'000);
+  const std::size_t large = input.capacity();
+  EXPECT_GE(large, 100'000u);
+  for (int i = 0; i < 100; ++i) {
+    pass(input, i % 10 == 0 ? 100'000 : 10);
+    ASSERT_EQ(input.capacity(), large);
+  }
+  EXPECT_TRUE(input.has_spare_room());
+  for (int i = 0; i < 100; ++i) pass(input, 10);
+  EXPECT_EQ(input.capacity(), limits::read_buffer_bytes);
+  EXPECT_FALSE(input.has_spare_room());
+}
+
+TEST(InputBuffer, GivesBackWhenItIsToldAndHasNothingToKeep) {
+  InputBuffer input;
+  pass(input, 100'000);
+  input.filled(5);
+  input.give_back();
+  const std::string_view unread = input.unread();
+  input.room();
+  EXPECT_EQ(input.unread().size(), unread.size());
+  EXPECT_FALSE(input.has_spare_room());
+  input.consume(5);
+  EXPECT_TRUE(input.has_spare_room());
+  input.room();
+  EXPECT_EQ(input.capacity(), limits::read_buffer_bytes);
+}
+
 // What may come over the wire: requests, and a few bytes changed here and there.
 std::string any_stream() {
   std::string bytes;

@@ -316,6 +316,30 @@ TEST(RespServer, TimeReachesTheSessions) {
   EXPECT_EQ(client.heard(), "+PONG\r\n");
 }
 
+// The read under way holds the room: it is ended for that, and the connection goes on.
+TEST(RespServer, AConnectionThatSaysNothingGivesBackTheRoomOfItsLargeRequests) {
+  House house;
+  Client client(house.server.port());
+  client.send(fake::encoded({"ECHO", std::string(60'000, 'x')}));
+  std::size_t most = 0;
+  std::size_t now = 0;
+  const auto look = [&] {
+    client.listen();
+    house.server.clients()->for_each([&](Session& session) { now = session.facts().input_memory; });
+    most = std::max(most, now);
+  };
+  house.turn_until([&] {
+    look();
+    return most > 60'000 && now < 2 * limits::read_buffer_bytes;
+  });
+  client.heard().clear();
+  client.send("PING\r\n");
+  house.turn_until([&] {
+    look();
+    return client.heard() == "+PONG\r\n";
+  });
+}
+
 TEST(RespServer, ThousandsOfPipelinedCommandsComeBackInOrder) {
   House house;
   Client client(house.server.port());

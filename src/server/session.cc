@@ -12,6 +12,9 @@
 namespace holdfast::server {
 namespace {
 
+// How long a connection that says nothing keeps the room of large requests.
+constexpr int spare_room_seconds = 3;
+
 const Row* session_row(const CommandTable& table, std::string_view name) {
   const Row* const row = table.find(name);
   HF_ASSERT(row != nullptr && row->access == Access::session);
@@ -92,7 +95,12 @@ bool Session::may_administer() const {
 
 std::span<char> Session::room() {
   if (std::exchange(parsed_, false)) parser_.next();  // it waits, and will be read again: it moves
+  if (holds_spare_room()) input_.give_back();
   return input_.room();
+}
+
+bool Session::holds_spare_room() const {
+  return idle_seconds_ >= spare_room_seconds && input_.has_spare_room();
 }
 
 void Session::received(std::size_t n) {

@@ -76,6 +76,9 @@ class Session final : public Conversation, public Subscriber {
            (blocked_ && input_.unread().size() < limits::read_buffer_bytes);
   }
   std::span<char> room() override;
+  bool holds_spare_room() const override;
+  /// The next room() of an empty input is no larger than a new session's.
+  void give_back_room() { input_.give_back(); }
   void received(std::size_t n) override;
   void end_of_input() override;
   void stop() override { stopped_ = true; }

@@ -87,7 +87,7 @@ void Table::Impl::encode(Entry& entry, CheckpointRows& rows) {
   rows.put(Family::table, table::value_row_key(keyspace, hash_of(key), key), value);
   if (entry.expires) {
     value.clear();
-    wire::put_signed(value, expiries.find(key)->second);
+    wire::put_signed(value, expiries.find(key)->second.at);
     rows.put(Family::table, table::expiry_row_key(keyspace, key), value);
   } else if (entry.expiry_stored) {
     rows.erase(Family::table, table::expiry_row_key(keyspace, key));

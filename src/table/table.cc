@@ -26,8 +26,13 @@ namespace {
 constexpr std::size_t sampled_items = 4;
 constexpr std::size_t index_bytes_per_item = 8;
 
+// Of many expiries that were put off from one time on, all would be looked at when that comes: so
+// they are from a minute before on, some at each call.
+constexpr std::int64_t due_ahead_ms = 60'000;
+constexpr std::size_t due_per_call_max = 5'000;
+
 std::size_t expiry_bytes_of(std::string_view key) {
-  constexpr std::size_t short_key = 120;  // in both indexes
+  constexpr std::size_t short_key = 128;  // in both indexes
   return short_key + (key.size() > SmallString::inline_max ? 2 * key.size() : 0);
 }
 
@@ -178,8 +183,8 @@ void Table::Impl::mark_changed(Place place, std::uint64_t version) {
 }
 
 void Table::Impl::add_expiry(std::string_view key, std::int64_t at) {
-  expiries.emplace(key, at);
-  by_expiry.insert(Due{at, checksum(key), std::string(key)});
+  expiries.emplace(key, Expiry{at, at});
+  add_due(key, at);
   expiry_bytes += expiry_bytes_of(key);
 }
 
@@ -187,15 +192,45 @@ void Table::Impl::drop_expiry(std::string_view key) {
   const auto found = expiries.find(key);
   HF_ASSERT(found != expiries.end());
   expiry_bytes -= expiry_bytes_of(key);
-  drop_due(key, found->second);
+  drop_due(key, found->second.due);
   expiries.erase(found);
 }
 
 void Table::Impl::change_expiry(std::string_view key, std::int64_t at) {
-  std::int64_t& now = expiries.find(key)->second;
-  if (now == at) return;
-  drop_due(key, std::exchange(now, at));
+  Expiry& expiry = expiries.find(key)->second;
+  expiry.at = at;
+  if (at == expiry.due) return;
+  if (at > expiry.due && std::pair(expiry.due, checksum(key)) >= due_settled) return;
+  drop_due(key, std::exchange(expiry.due, at));
+  add_due(key, at);
+}
+
+void Table::Impl::add_due(std::string_view key, std::int64_t at) {
   by_expiry.insert(Due{at, checksum(key), std::string(key)});
+}
+
+void Table::Impl::settle_due(std::int64_t until, std::size_t max) {
+  constexpr std::uint64_t last_hash = std::numeric_limits<std::uint64_t>::max();
+  std::pair settled(until, last_hash);
+  if (settled <= due_settled) return;
+  std::vector<Due> put_off;
+  auto due = by_expiry.lower_bound(DueName{due_settled.first, due_settled.second, {}});
+  while (due != by_expiry.end() && due->at <= until) {
+    if (max-- == 0) {
+      settled = {due->at, due->hash};
+      break;
+    }
+    Expiry& expiry = expiries.find(due->key)->second;
+    if (expiry.at == due->at) {
+      ++due;
+      continue;
+    }
+    expiry.due = expiry.at;
+    put_off.push_back({expiry.at, due->hash, due->key});
+    due = by_expiry.erase(due);
+  }
+  for (Due& one : put_off) by_expiry.insert(std::move(one));
+  due_settled = settled;
 }
 
 void Table::Impl::drop_due(std::string_view key, std::int64_t at) {
@@ -206,17 +241,17 @@ void Table::Impl::drop_due(std::string_view key, std::int64_t at) {
 
 std::optional<std::int64_t> Table::Impl::expiry_of(const Entry& entry) const {
   if (!entry.expires) return std::nullopt;
-  return expiries.find(entry.key.view())->second;
+  return expiries.find(entry.key.view())->second.at;
 }
 
 bool Table::Impl::expired(const Entry& entry, Instant now) const {
-  return entry.expires && expiries.find(entry.key.view())->second <= to_ms(now);
+  return entry.expires && expiries.find(entry.key.view())->second.at <= to_ms(now);
 }
 
 bool Table::Impl::expired_cold(std::string_view key, Instant now) const {
   if (expiries.empty()) return false;
   const auto found = expiries.find(key);
-  return found != expiries.end() && found->second <= to_ms(now);
+  return found != expiries.end() && found->second.at <= to_ms(now);
 }
 
 Table::Table(KeyspaceId keyspace, Store& store) : impl_(std::make_unique<Impl>(keyspace, store)) {}
@@ -249,8 +284,8 @@ void Table::prefetch_entry(std::string_view key) const {
 
 std::optional<Instant> Table::expiry(std::string_view key, Instant now) {
   const auto found = impl_->expiries.find(key);
-  if (found == impl_->expiries.end() || found->second <= to_ms(now)) return std::nullopt;
-  return instant_from_ms(found->second);
+  if (found == impl_->expiries.end() || found->second.at <= to_ms(now)) return std::nullopt;
+  return instant_from_ms(found->second.at);
 }
 
 Value* Table::change(std::string_view key, Instant now) {
@@ -381,7 +416,8 @@ std::uint64_t Table::size() const {
 }
 
 void Table::for_each_due(Instant after, Instant until,
-                         const std::function<void(std::string_view key)>& each) const {
+                         const std::function<void(std::string_view key)>& each) {
+  impl_->settle_due(to_ms(until));
   const auto& due = impl_->by_expiry;
   const Impl::DueName first{to_ms(after) + 1, 0, {}};
   for (auto it = due.lower_bound(first); it != due.end(); ++it) {
@@ -397,6 +433,8 @@ std::optional<Instant> Table::next_expiry() const {
 
 std::size_t Table::expire(Instant now, std::size_t max,
                           const std::function<void(std::string_view key)>& each) {
+  impl_->settle_due(to_ms(now));
+  impl_->settle_due(to_ms(now) + due_ahead_ms, due_per_call_max);
   std::size_t erased = 0;
   while (erased < max && !impl_->by_expiry.empty() && impl_->by_expiry.begin()->at <= to_ms(now)) {
     const std::string key = impl_->by_expiry.begin()->key;

@@ -74,12 +74,12 @@ class Table {
   /// Live keys, expired but unerased ones included. O(1).
   std::uint64_t size() const;
 
-  /// The earliest expiry set; nothing when there is none. O(1).
+  /// A time before which no key expires; nothing when none has an expiry. O(1).
   std::optional<Instant> next_expiry() const;
   /// Visits the keys that are there whose time is after `after` and not after `until`, in the order
-  /// of their times. O(such keys).
+  /// of their times. O(such keys, and those whose time was put off from then).
   void for_each_due(Instant after, Instant until,
-                    const std::function<void(std::string_view key)>& each) const;
+                    const std::function<void(std::string_view key)>& each);
   /// Erases up to `max` keys that are due; calls `each` with every one before.
   std::size_t expire(Instant now, std::size_t max,
                      const std::function<void(std::string_view key)>& each);

@@ -77,10 +77,19 @@ struct Table::Impl {
     static DueName name_of(const DueName& name) { return name; }
     bool operator()(const auto& a, const auto& b) const { return name_of(a) < name_of(b); }
   };
+  // When a key expires, and where it stands in by_expiry: there or before. An expiry that is put
+  // off, as each use of a session does, leaves it where it stands until that time comes.
+  struct Expiry {
+    std::int64_t at;
+    std::int64_t due;
+  };
   void add_expiry(std::string_view key, std::int64_t at);
   void change_expiry(std::string_view key, std::int64_t at);
+  void add_due(std::string_view key, std::int64_t at);
   void drop_due(std::string_view key, std::int64_t at);
   void drop_expiry(std::string_view key);
+  /// Has what stands in by_expiry up to `until` stand where it expires; looks at `max` at most.
+  void settle_due(std::int64_t until, std::size_t max = std::numeric_limits<std::size_t>::max());
   /// Counts again what the last change() may have grown or shrunk.
   void settle();
   /// Somebody is about to change the entry's value; settle() counts it again.
@@ -137,8 +146,10 @@ struct Table::Impl {
   std::size_t unsettled_bytes = 0;
 
   // Every key with an expiry, in memory or not.
-  StringMap<std::int64_t> expiries;
+  StringMap<Expiry> expiries;
   absl::btree_set<Due, Sooner> by_expiry;
+  // What stands there before this time and hash stands where it expires.
+  std::pair<std::int64_t, std::uint64_t> due_settled{std::numeric_limits<std::int64_t>::min(), 0};
   std::size_t expiry_bytes = 0;  // of both
 
   // Keys erased whose rows are still in the store, and whether an expiry row

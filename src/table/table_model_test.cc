@@ -4,6 +4,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 #include "table/disposal.h"
 #include "table/table.h"
@@ -85,8 +86,8 @@ void compare(Table& table, const Model& model, Instant now) {
     RC_ASSERT(walked.emplace(key, shown(value)).second);
   });
   RC_ASSERT(walked == live);
-  RC_ASSERT(table.next_expiry() ==
-            (next_expiry ? std::optional(instant_from_ms(*next_expiry)) : std::nullopt));
+  RC_ASSERT(table.next_expiry().has_value() == next_expiry.has_value());
+  if (next_expiry) RC_ASSERT(*table.next_expiry() <= instant_from_ms(*next_expiry));
   for (const auto& [key, kept] : model.keys) {
     const auto found = table.read(key, now);
     RC_ASSERT((found.value != nullptr) == model.live(key, now));
@@ -132,7 +133,8 @@ class History {
     if (what < 52) return erase(key);
     if (what < 60) return set_expiry(key);
     if (what < 66) return void(now_ += Millis(draw(10)));
-    if (what < 72) return expire();
+    if (what < 70) return expire();
+    if (what < 72) return look_at_due();
     if (what < 88) return checkpoint();
     if (what < 93) return void(table_->evict(draw(5'000)));
     if (what < 95) return clear();
@@ -300,7 +302,8 @@ class History {
       table_->set_expiry(key, std::nullopt);
       found->second.expiry.reset();
     } else {
-      found->second.expiry = to_ms(now_) + draw(50);
+      const std::int64_t from = draw(2) == 0 ? to_ms(now_) : before.value_or(to_ms(now_));
+      found->second.expiry = from + draw(50);
       table_->set_expiry(key, instant_from_ms(*found->second.expiry));
     }
     if (before || found->second.expiry) found->second.version = version_;
@@ -353,6 +356,22 @@ class History {
     if (erased < max) {
       for (const auto& [key, kept] : model_.keys) RC_ASSERT(model_.live(key, now_));
     }
+  }
+
+  void look_at_due() {
+    const std::int64_t after = to_ms(now_) - 20 + draw(40);
+    const std::int64_t until = after + draw(40);
+    std::int64_t last = after;
+    std::set<std::string> met;
+    table_->for_each_due(instant_from_ms(after), instant_from_ms(until), [&](std::string_view key) {
+      const std::int64_t at = model_.keys.at(std::string(key)).expiry.value();
+      RC_ASSERT(at >= last);
+      last = at;
+      RC_ASSERT(met.emplace(key).second);
+    });
+    for (const auto& [key, kept] : model_.keys)
+      RC_ASSERT(met.contains(key) ==
+                (kept.expiry && *kept.expiry > after && *kept.expiry <= until));
   }
 
   void checkpoint() {

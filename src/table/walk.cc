@@ -159,7 +159,7 @@ void Table::for_each(Instant now, const Visit& visit) {
 std::uint64_t Table::Impl::digest_of(std::string_view key, const Value& value) const {
   const auto expiry = expiries.find(key);
   const std::uint64_t at =
-      expiry == expiries.end() ? 0 : static_cast<std::uint64_t>(expiry->second);
+      expiry == expiries.end() ? 0 : static_cast<std::uint64_t>(expiry->second.at);
   std::uint64_t parts[2] = {content_digest(value), at};
   return checksum(key, checksum({reinterpret_cast<const char*>(parts), sizeof(parts)}));
 }
