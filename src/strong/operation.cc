@@ -41,6 +41,8 @@ bool arity_fits(const Row& row, std::size_t count) {
 
 // What is so long is appended, as room that is made first is filled with zeros first.
 constexpr std::size_t appended_bytes_min = 1_KiB;
+// Room that is made when there turns out to be too little.
+constexpr std::size_t room_step = 4_KiB;
 
 // Writes behind a string, into room that is made for all of it but what is long. Several times
 // the speed of appending byte by byte.
@@ -48,13 +50,17 @@ class Writer {
  public:
   /// `bound`: of what will be written; `appended`: what of that is at least appended_bytes_min.
   Writer(std::string& body, std::size_t bound, std::size_t appended) : body_(body) {
-    body_.reserve(body_.size() + bound);
-    make_room(bound - appended);
+    body_.reserve(body_.size() + bound + room_step);
+    make_room(body_.size(), std::min(bound - appended, room_step));
   }
   /// Takes back what was not needed.
   void finish() { body_.resize(written()); }
-  void u8(std::uint8_t v) { *p_++ = static_cast<char>(v); }
+  void u8(std::uint8_t v) {
+    need(1);
+    *p_++ = static_cast<char>(v);
+  }
   void varint(std::uint64_t v) {
+    need(varint_bytes_max);
     while (v >= 0x80) {
       *p_++ = static_cast<char>(v | 0x80);
       v >>= 7;
@@ -64,26 +70,30 @@ class Writer {
   void bytes(std::string_view s) {
     varint(s.size());
     if (s.size() >= appended_bytes_min) return append(s);
+    need(s.size());
     std::memcpy(p_, s.data(), s.size());
     p_ += s.size();
   }
 
  private:
   std::size_t written() const { return static_cast<std::size_t>(p_ - body_.data()); }
-  void make_room(std::size_t bytes) {
-    const std::size_t at = body_.size();
+  void need(std::size_t bytes) {
+    if (static_cast<std::size_t>(end_ - p_) < bytes) make_room(written(), room_step);
+  }
+  void make_room(std::size_t at, std::size_t bytes) {
     body_.resize(at + bytes);
     p_ = body_.data() + at;
+    end_ = p_ + bytes;
   }
   void append(std::string_view s) {
-    const std::size_t room_left = body_.size() - written();
     finish();
     body_ += s;
-    make_room(room_left);
+    p_ = end_ = body_.data() + body_.size();
   }
 
   std::string& body_;
   char* p_ = nullptr;
+  char* end_ = nullptr;
 };
 
 std::size_t appended_bytes(std::span<const EntryBuilder::Part> calls,

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/limits.h"
@@ -213,6 +214,29 @@ TEST(StrongEntry, BinaryArgumentsPassUnchanged) {
   add(builder, {"MANY", every_byte, "", large});
   const std::string payload = builder.take({1, 1}, noon);
   EXPECT_THAT(only(payload).calls[0].args, testing::ElementsAre("MANY", every_byte, "", large));
+}
+
+// Long ones are written in another way than short ones, wherever they stand.
+RC_GTEST_PROP(StrongEntry, ArgumentsOfAnyLengthsAndNumberComeBack, ()) {
+  std::vector<std::string> args = {"MANY", "k"};
+  const auto lengths = *rc::gen::container<std::vector<std::size_t>>(rc::gen::oneOf(
+      rc::gen::inRange<std::size_t>(0, 30), rc::gen::inRange<std::size_t>(1'000, 1'050),
+      rc::gen::inRange<std::size_t>(4'000, 9'000)));
+  for (const std::size_t length : lengths)
+    args.emplace_back(length, static_cast<char>('a' + args.size() % 26));
+  EntryBuilder builder;
+  const std::vector<std::string_view> words(args.begin(), args.end());
+  add(builder, words);
+  add(builder, words);
+  const std::string payload = builder.take({1, 1}, noon);
+  auto reader = EntryReader::open(payload);
+  RC_ASSERT(reader.has_value());
+  Operation operation;
+  for (int i = 0; i < 2; ++i) {
+    RC_ASSERT(reader->next(commands(), operation).value());
+    RC_ASSERT(std::ranges::equal(operation.calls[0].args, args));
+  }
+  RC_ASSERT(!reader->next(commands(), operation).value());
 }
 
 TEST(StrongEntry, AnEmptyTransactionIsAnOperation) {
