@@ -112,6 +112,7 @@ TEST(LogCursor, ReadersNeverSeeWhatIsNotThereWhateverTheirSteps) {
     FaultFileSystem files(seed);
     const auto log = open_or_die(files);
     std::vector<LogCursor> cursors;
+    cursors.reserve(3);
     for (int i = 0; i < 3; ++i) cursors.emplace_back(Position{});
     const std::size_t bytes = 1 + random() % 3'000;
     for (int step = 0; step < 300; ++step) {

@@ -164,7 +164,7 @@ bool HttpConversation::look_at_partial() {
   }
   partial_looked_at_ = true;
   std::swap(request, request_);
-  const auto caller = who_asks();
+  auto caller = who_asks();
   if (caller && (caller->value != 0 || !context_.sessions.backend->must_sign_in())) return true;
   refuse(caller ? problem(Error{Code::no_auth, "Authentication required."})
                 : problem(caller.error()));

@@ -39,20 +39,20 @@ class HarmfulFiles final : public rocksdb::FileSystemWrapper {
   IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* debug) override {
-    if (const IOStatus status = step(); !status.ok()) return status;
-    const IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
+    if (IOStatus status = step(); !status.ok()) return status;
+    IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
     if (status.ok()) *file = std::make_unique<File>(std::move(*file), *this);
     return status;
   }
   IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
                     IODebugContext* debug) override {
-    const IOStatus status = step();
-    return status.ok() ? FileSystemWrapper::LinkFile(from, to, options, debug) : status;
+    if (IOStatus status = step(); !status.ok()) return status;
+    return FileSystemWrapper::LinkFile(from, to, options, debug);
   }
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* debug) override {
-    const IOStatus status = step();
-    return status.ok() ? FileSystemWrapper::RenameFile(from, to, options, debug) : status;
+    if (IOStatus status = step(); !status.ok()) return status;
+    return FileSystemWrapper::RenameFile(from, to, options, debug);
   }
 
  private:

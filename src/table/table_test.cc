@@ -206,6 +206,7 @@ TEST(Table, WhatWasReadHoldsWhileFurtherKeysAreRead) {
   ASSERT_TRUE(checkpoint(table, *store));
   table.evict(100'000'000);
   std::vector<const Value*> found;
+  found.reserve(5'000);
   for (int i = 0; i < 5'000; ++i) found.push_back(table.find("key" + std::to_string(i), start));
   for (int i = 0; i < 5'000; ++i) EXPECT_EQ(text_of(*found[i]), "value " + std::to_string(i));
 }

@@ -11,8 +11,6 @@
 
 namespace holdfast {
 
-using table::hash_of;
-
 namespace {
 
 constexpr std::uint64_t cursor_mask = ~std::uint64_t{0} << (64 - Table::cursor_bits);

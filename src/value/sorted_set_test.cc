@@ -136,6 +136,7 @@ struct Model {
       return a.second != b.second ? a.second < b.second : a.first < b.first;
     });
     std::vector<std::string> members;
+    members.reserve(sorted.size());
     for (const auto& one : sorted) members.push_back(one.first);
     return members;
   }

@@ -22,7 +22,7 @@ Appends::Appends(Api& api, const Keys& keys, Millis timeout, Hooks hooks)
       hooks_(std::move(hooks)),
       session_(hooks_.random()) {}
 
-void Appends::add(std::string payload, Token token) {
+void Appends::add(std::string_view payload, Token token) {
   Own own;
   own.number = ++last_number_;
   own.token = token;

@@ -34,7 +34,7 @@ class Appends {
   Appends(Api& api, const Keys& keys, Millis timeout, Hooks hooks);
 
   /// Takes the append and sends it.
-  void add(std::string payload, Token token);
+  void add(std::string_view payload, Token token);
   /// Sends again what is due, gives up what is late.
   void step();
   /// An entry was delivered: its token, if it is one of these; else 0.

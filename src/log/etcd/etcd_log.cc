@@ -71,7 +71,7 @@ class Impl final : public EtcdLog {
       return fail(Code::err, "the entry is larger than etcd takes");
     if (Status s = writable(); !s) return s;
     bytes_appended_ += payload.size();
-    appends_.add(std::move(payload), token);
+    appends_.add(payload, token);
     return {};
   }
 
