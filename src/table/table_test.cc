@@ -66,6 +66,26 @@ TEST(Table, VersionsValuesAndExpiriesOutliveEvictionAndRestart) {
   EXPECT_EQ(table.find("a", start + Millis(50)), nullptr);
 }
 
+// More than one call of expire() puts in order ahead of need: none is late or early for that.
+TEST(Table, ManyThatWerePutOffFromOneTimeExpireWhenTheyNowDo) {
+  const auto store = make_memory_store();
+  Table table(keyspace, *store);
+  constexpr int keys = 12'000;
+  const Instant first = start + Millis(90'000);
+  for (int i = 0; i < keys; ++i) {
+    const std::string key = "key" + std::to_string(i);
+    table.put(key, Value::integer(i));
+    table.set_expiry(key, first);
+    if (i % 2 == 0) table.set_expiry(key, first + Millis(i));
+  }
+  const auto none = [](std::string_view) {};
+  for (int second = 0; second < 90; second += 45)
+    EXPECT_EQ(table.expire(start + Millis(1'000 * second), keys, none), 0u);
+  EXPECT_EQ(table.expire(first, keys, none), std::size_t{keys / 2 + 1});  // key0 was not put off
+  EXPECT_EQ(table.expire(first + Millis(100), keys, none), 50u);
+  EXPECT_EQ(table.expire(first + Millis(keys), keys, none), std::size_t{keys / 2 - 51});
+}
+
 TEST(Table, AClearedTableStaysEmptyAlsoForWhatOnlyTheStoreHas) {
   const auto store = make_memory_store();
   Table table(keyspace, *store);
