@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/assert.h"
+#include "base/scattered_memory.h"
 
 namespace holdfast::dedup {
 namespace {
@@ -36,16 +37,21 @@ T get(const char* p) {
   return value;
 }
 
+std::shared_ptr<char[]> make_chunk(std::size_t bytes) {
+  return {static_cast<char*>(allocate_scattered(bytes, alignof(std::max_align_t))),
+          [bytes](char* chunk) { free_scattered(chunk, bytes, alignof(std::max_align_t)); }};
+}
+
 }  // namespace
 
 char* Arena::room_for(std::size_t bytes) {
   if (chunks_.empty()) {
-    chunks_.push_back(std::make_unique_for_overwrite<char[]>(first_chunk_bytes));
+    chunks_.push_back(make_chunk(first_chunk_bytes));
     capacity_ = memory_bytes_ = first_chunk_bytes;
   }
   std::uint64_t used = end_ - (chunks_.size() - 1) * chunk_bytes;
   while (used + bytes > capacity_ && capacity_ < chunk_bytes) {
-    auto larger = std::make_unique_for_overwrite<char[]>(capacity_ * 2);
+    auto larger = make_chunk(capacity_ * 2);
     std::memcpy(larger.get(), chunks_.back().get(), used);
     chunks_.back() = std::move(larger);
     memory_bytes_ += capacity_;
@@ -53,7 +59,7 @@ char* Arena::room_for(std::size_t bytes) {
   }
   if (used + bytes > capacity_) {
     used_.push_back(static_cast<std::uint32_t>(used));
-    chunks_.push_back(std::make_unique_for_overwrite<char[]>(chunk_bytes));
+    chunks_.push_back(make_chunk(chunk_bytes));
     memory_bytes_ += chunk_bytes;
     end_ = (chunks_.size() - 1) * chunk_bytes;
     used = 0;
@@ -93,7 +99,7 @@ Ref Arena::append(const Hash128& hash, std::uint64_t fingerprint, Instant first_
     if (!reply.empty()) std::memcpy(p, reply.data(), reply.size());
   } else {
     put(p, static_cast<std::uint32_t>(long_replies_.size()));
-    long_replies_.emplace_back(reply);
+    long_replies_.push_back(std::make_shared<const std::string>(reply));
     memory_bytes_ += reply.size() + sizeof(std::string);
   }
   const std::uint64_t offset = end_;
@@ -102,11 +108,10 @@ Ref Arena::append(const Hash128& hash, std::uint64_t fingerprint, Instant first_
   return static_cast<Ref>(offset / 2);
 }
 
-Arena::Placed Arena::read_at(std::uint64_t offset) const {
+Entry Entries::read_at(std::uint64_t offset, std::uint64_t& end) const {
   const char* const start = at(offset);
   const auto head = static_cast<std::uint8_t>(start[head_at]);
-  Placed placed{};
-  Entry& entry = placed.entry;
+  Entry entry;
   entry.hash = get<Hash128>(start);
   entry.fingerprint = get<std::uint64_t>(start + sizeof(Hash128));
   entry.voided = (head & flag_voided) != 0;
@@ -130,12 +135,12 @@ Arena::Placed Arena::read_at(std::uint64_t offset) const {
       entry.stored_reply = {p, number};
       p += number;
     } else {
-      entry.stored_reply = long_replies_[number];
+      entry.stored_reply = *long_replies_[number];
     }
   }
-  placed.end = offset + static_cast<std::uint64_t>(p - start);
-  placed.end += placed.end % 2;
-  return placed;
+  end = offset + static_cast<std::uint64_t>(p - start);
+  end += end % 2;
+  return entry;
 }
 
 }  // namespace holdfast::dedup

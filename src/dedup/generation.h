@@ -56,7 +56,8 @@ class Generation {
   std::vector<Arena::Range> take_tail();
   /// Puts back what take_tail() gave, when its commit failed.
   void give_back_tail(const std::vector<Arena::Range>& taken);
-  const Arena& arena() const { return memory_->arena; }
+  /// What is in memory now, whatever is appended later.
+  Entries entries() const { return memory_->arena; }
 
   // -- Memory
   bool in_memory() const { return memory_ != nullptr; }

@@ -112,10 +112,11 @@ class IdTable {
   };
   Counters counters;
 
-  // -- Checkpoints, as Table's. Every call is bounded by `max_ids` ids' work;
-  // several hundred microseconds for some thousands. Rows go to Family::ids.
-  void begin_checkpoint();
-  bool checkpoint_slice(CheckpointRows& rows, std::size_t max_ids);
+  // -- Checkpoints, as Table's, but that `rows` are all there at once: what is
+  // recorded changes no more, so it is encoded when they are committed. Takes
+  // some microseconds for a million ids. Rows go to Family::ids.
+  void begin_checkpoint(CheckpointRows& rows);
+  /// `rows` were committed, or will not be.
   void end_checkpoint(bool committed);
 
   /// The state of the last checkpoint: counts and filters; outcomes stay on

@@ -87,34 +87,21 @@ Status IdTable::Impl::load_filter(const SegmentName& name, Generation::Segment& 
   return {};
 }
 
-void IdTable::begin_checkpoint() {
+void IdTable::begin_checkpoint(CheckpointRows& rows) {
   Impl& impl = *impl_;
   HF_ASSERT(!impl.checkpoint);
-  impl.checkpoint.emplace();
-  impl.checkpoint->dead = impl.dead;
+  dedup::RunningCheckpoint& checkpoint = impl.checkpoint.emplace();
+  checkpoint.dead = impl.dead;
   for (auto& generation : impl.generations) impl.plan(*generation);
-  if (impl.stored || !impl.checkpoint->writers.empty() || impl.window.moved()) {
-    impl.checkpoint->meta = dedup::encode_meta(impl.meta_after_commit(), impl.window);
+  // Most keyspaces never see a request id; they shall cost nothing.
+  if (!impl.stored && checkpoint.writers.empty() && !impl.window.moved()) return;
+  checkpoint.writes = true;
+  rows.put(Family::ids, dedup::meta_key(impl.keyspace),
+           dedup::encode_meta(impl.meta_after_commit(), impl.window));
+  for (const SegmentName& name : checkpoint.dead) {
+    rows.erase_prefix(Family::ids, dedup::segment_prefix(impl.keyspace, name));
   }
-}
-
-bool IdTable::checkpoint_slice(CheckpointRows& rows, std::size_t max_ids) {
-  Impl& impl = *impl_;
-  HF_ASSERT(impl.checkpoint && max_ids > 0);
-  dedup::RunningCheckpoint& checkpoint = *impl.checkpoint;
-  if (!std::exchange(checkpoint.started, true)) {
-    // Most keyspaces never see a request id; they shall cost nothing.
-    if (checkpoint.meta.empty()) return true;
-    rows.put(Family::ids, dedup::meta_key(impl.keyspace), checkpoint.meta);
-    for (const SegmentName& name : checkpoint.dead) {
-      rows.erase_prefix(Family::ids, dedup::segment_prefix(impl.keyspace, name));
-    }
-  }
-  if (checkpoint.writer < checkpoint.writers.size() &&
-      checkpoint.writers[checkpoint.writer].slice(rows, max_ids)) {
-    ++checkpoint.writer;
-  }
-  return checkpoint.writer == checkpoint.writers.size();
+  for (const SegmentWriter& writer : checkpoint.writers) writer.put_off_rows(rows);
 }
 
 void IdTable::end_checkpoint(bool committed) {
@@ -125,7 +112,7 @@ void IdTable::end_checkpoint(bool committed) {
   }
   if (committed) {
     impl.dead.clear();
-    impl.stored = impl.stored || !impl.checkpoint->meta.empty();
+    impl.stored = impl.stored || impl.checkpoint->writes;
   }
   impl.checkpoint.reset();
   impl.recount();

@@ -19,11 +19,9 @@ namespace holdfast {
 namespace dedup {
 
 struct RunningCheckpoint {
-  std::string meta;  // of the moment it began; empty: nothing is to be written
-  bool started = false;
   std::vector<SegmentWriter> writers;
-  std::size_t writer = 0;
   std::vector<SegmentName> dead;  // on disk, needed by nobody once this is there
+  bool writes = false;            // anything at all
 };
 
 }  // namespace dedup

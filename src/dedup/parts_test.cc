@@ -91,17 +91,24 @@ TEST(Arena, WalksWhatWasAppendedAcrossChunks) {
   }
   const Arena::Range all{begin, arena.end(), 5000};
   std::uint64_t n = 0;
-  for (std::uint64_t at = all.begin; at != all.end;) {
-    at = arena.walk(all, at, 7, [&](const Entry& entry) {
-      std::string reply;
-      entry.append_reply(reply);
-      ASSERT_EQ(entry.hash, (Hash128{n, n}));
-      ASSERT_EQ(reply, replies[n]);
-      ASSERT_EQ(entry.voided, n % 2 == 0);
-      ++n;
-    });
-  }
+  const auto meet = [&](const Entry& entry, Ref ref) {
+    std::string reply;
+    entry.append_reply(reply);
+    ASSERT_EQ(entry.hash, (Hash128{n, n}));
+    ASSERT_EQ(reply, replies[n]);
+    ASSERT_EQ(entry.voided, n % 2 == 0);
+    ASSERT_TRUE(arena.is(ref, entry.hash));
+    ++n;
+  };
+  arena.walk(all, meet);
   EXPECT_EQ(n, 5000U);
+
+  const Entries then = arena;
+  for (std::uint64_t more = 0; more < 5000; ++more)
+    arena.append({more, 0}, 0, instant_from_ms(1), false, "+OK\r\n");
+  n = 0;
+  then.walk(all, meet);
+  EXPECT_EQ(n, 5000U) << "of what was there when it was copied";
 }
 
 TEST(Arena, AnEntryWithAnIntegerTakes34Bytes) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "base/units.h"
@@ -11,41 +11,38 @@
 
 namespace holdfast::dedup {
 
-/// Writes one new segment of a generation from its memory, a slice at a time:
-/// the tail, together with the segments that it replaces.
+/// One new segment of a generation, written from its memory: the tail, together
+/// with the segments that it replaces. Rows are made by the thread that commits
+/// (CheckpointRows::put_off): an id costs its owner's thread nothing more.
 class SegmentWriter {
  public:
   /// `absorbed`: how many of the generation's last segments the new one takes
   /// in; they must be in memory. Takes the tail.
   SegmentWriter(KeyspaceId keyspace, Generation& generation, std::size_t absorbed,
                 std::uint32_t number, std::uint64_t seed);
+  ~SegmentWriter();
+  SegmentWriter(SegmentWriter&&) noexcept;
+  SegmentWriter& operator=(SegmentWriter&&) = delete;
 
   Generation& generation() const { return generation_; }
-  const SegmentMeta& meta() const { return segment_.meta; }
+  const SegmentMeta& meta() const;
   /// How many segments are taken in.
   std::size_t absorbed() const { return absorbed_; }
 
-  /// Handles up to `max_ids`; true when all rows are there.
-  bool slice(CheckpointRows& rows, std::size_t max_ids);
+  /// O(chunks of memory). Once.
+  void put_off_rows(CheckpointRows& rows) const;
   /// The commit held: the generation has the new segment.
   void adopt();
   /// It did not: the tail is as before.
   void give_back();
 
  private:
-  void put(std::uint64_t hash, const Entry& entry);
+  struct Build;
 
-  KeyspaceId keyspace_;
   Generation& generation_;
   std::size_t absorbed_;
-  Generation::Segment segment_;
   std::vector<Arena::Range> tail_;
-  std::vector<std::string> pages_;
-  std::size_t page_bytes_ = 0;   // expected
-  std::size_t range_ = 0;        // being read
-  std::uint64_t offset_ = 0;     // in it, 0: at its begin
-  std::size_t filter_put_ = 0;   // bytes of it
-  std::uint32_t next_page_ = 0;  // to be put
+  std::shared_ptr<Build> build_;  // the committing thread's from commit to its end
 };
 
 }  // namespace holdfast::dedup

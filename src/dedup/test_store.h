@@ -30,6 +30,7 @@ class TestStore : public Store {
     return {};
   }
   Status commit(CheckpointRows changes) override {
+    changes.complete();
     for (std::size_t f = 0; f < family_count; ++f) {
       const auto family = static_cast<Family>(f);
       for (const std::string& prefix : changes.erased_prefixes(family)) {
@@ -58,12 +59,10 @@ class TestStore : public Store {
   std::map<std::string, std::string, std::less<>> families_[family_count];
 };
 
-/// A whole checkpoint at once, in slices of `slice` ids.
-inline void checkpoint(IdTable& ids, Store& store, std::size_t slice = 1000) {
-  ids.begin_checkpoint();
+/// A whole checkpoint at once.
+inline void checkpoint(IdTable& ids, Store& store) {
   CheckpointRows rows;
-  while (!ids.checkpoint_slice(rows, slice)) {
-  }
+  ids.begin_checkpoint(rows);
   const Status committed = store.commit(std::move(rows));
   ids.end_checkpoint(committed.has_value());
 }

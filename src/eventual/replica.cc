@@ -151,19 +151,19 @@ void Replica::Impl::merge_entry(EntryReader reader, std::string_view payload) {
 
 // Where there are millions of keys most of a merge's time is waiting for them.
 void Replica::Impl::expect(std::span<const EntryReader::Operation> operations) {
-  std::array<std::pair<Table*, std::string_view>, operations_ahead> keys{};
+  std::array<std::pair<Table*, std::uint64_t>, operations_ahead> keys{};
   std::size_t count = 0;
   for (const EntryReader::Operation& operation : operations) {
     EffectReader reader(operation.effects);
     MergedEffect first;
     State* state = reader.next(first) ? state_of(operation.head.keyspace) : nullptr;
     if (state == nullptr) continue;
-    state->table.prefetch(first.effect.key);
+    keys[count++] = {&state->table, state->table.prefetch(first.effect.key)};
     open.prefetch(operation.head.keyspace, first.effect.key);
     if (operation.head.has_id) state->ids.prefetch(operation.head.id);
-    keys[count++] = {&state->table, first.effect.key};
   }
-  for (const auto& [table, key] : std::span(keys).first(count)) table->prefetch_entry(key);
+  for (const auto& [table, hash] : std::span(keys).first(count)) table->prefetch_entry(hash);
+  for (const auto& [table, hash] : std::span(keys).first(count)) table->prefetch_content(hash);
 }
 
 void Replica::Impl::merge_operation(const Try& one, std::string_view effects) {

@@ -128,11 +128,9 @@ class TestNode final : public eventual::Host {
     rows.put(Family::meta, "replica", replica().encode());
     rows.put(Family::meta, "position", std::to_string(log_->last().value));
     table().begin_checkpoint();
-    live_->ids.begin_checkpoint();
+    live_->ids.begin_checkpoint(rows);
     replica().begin_checkpoint();
     while (!table().checkpoint_slice(rows, 1'000)) {
-    }
-    while (!live_->ids.checkpoint_slice(rows, 1'000)) {
     }
     while (!replica().checkpoint_slice(rows, 1'000)) {
     }

@@ -103,11 +103,10 @@ void Checkpointer::begin() {
   to_encode_ = frozen_;
   for (KeyspaceState* state : frozen_) {
     state->table.begin_checkpoint();
-    state->ids.begin_checkpoint();
+    state->ids.begin_checkpoint(rows_);
   }
-  parts_.keyspaces.catalog_ids().begin_checkpoint();
+  parts_.keyspaces.catalog_ids().begin_checkpoint(rows_);
   parts_.replica.begin_checkpoint();
-  catalog_ids_left_ = true;
   replica_left_ = true;
   phase_ = Phase::encoding;
 }
@@ -115,14 +114,7 @@ void Checkpointer::begin() {
 bool Checkpointer::encode_slice() {
   if (!to_encode_.empty()) {
     KeyspaceState& state = *to_encode_.back();
-    if (state.table.checkpoint_slice(rows_, slice_rows) &&
-        state.ids.checkpoint_slice(rows_, slice_rows)) {
-      to_encode_.pop_back();
-    }
-    return false;
-  }
-  if (catalog_ids_left_) {
-    catalog_ids_left_ = !parts_.keyspaces.catalog_ids().checkpoint_slice(rows_, slice_rows);
+    if (state.table.checkpoint_slice(rows_, slice_rows)) to_encode_.pop_back();
     return false;
   }
   if (replica_left_) replica_left_ = !parts_.replica.checkpoint_slice(rows_, slice_rows);

@@ -104,8 +104,7 @@ class Checkpointer {
   std::vector<KeyspaceState*> to_encode_;  // of those frozen, what is left
   std::vector<KeyspaceState*> frozen_;
   std::vector<KeyspaceId> erased_;  // dropped, their rows not yet erased for good
-  bool catalog_ids_left_ = false;
-  bool holds_replica_ = false;  // the one under way
+  bool holds_replica_ = false;      // the one under way
   bool replica_left_ = false;
   Counters counters_;
 

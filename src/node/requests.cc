@@ -723,6 +723,7 @@ bool Requests::expect(std::span<const server::Ahead> ahead, ServiceId caller) {
   // Strong writes are not touched before their entry is applied, and the
   // machine looks ahead there by itself.
   std::array<Table*, limits::look_ahead_requests> tables{};
+  std::array<std::uint64_t, limits::look_ahead_requests> hashes{};
   bool any = false;
   HF_ASSERT(ahead.size() <= tables.size());
   for (std::size_t i = 0; i < ahead.size(); ++i) {
@@ -732,7 +733,7 @@ bool Requests::expect(std::span<const server::Ahead> ahead, ServiceId caller) {
     if (state->guarantee == Guarantee::strong && row->access == Access::write) continue;
     tables[i] = &state->table;
     any = true;
-    state->table.prefetch(ahead[i].key);
+    hashes[i] = state->table.prefetch(ahead[i].key);
     if (state->guarantee == Guarantee::eventual)
       parts_.node.replica().prefetch(state->id, ahead[i].key);
     if (!ahead[i].request_id.empty() && row->access == Access::write) {
@@ -740,7 +741,10 @@ bool Requests::expect(std::span<const server::Ahead> ahead, ServiceId caller) {
     }
   }
   for (std::size_t i = 0; i < ahead.size(); ++i) {
-    if (tables[i] != nullptr) tables[i]->prefetch_entry(ahead[i].key);
+    if (tables[i] != nullptr) tables[i]->prefetch_entry(hashes[i]);
+  }
+  for (std::size_t i = 0; i < ahead.size(); ++i) {
+    if (tables[i] != nullptr) tables[i]->prefetch_content(hashes[i]);
   }
   return any;
 }

@@ -44,7 +44,8 @@ constexpr Millis milestone_interval{10'000};
 // How many operations ahead of their turn the memory they will touch is asked
 // for. At millions of keys and ids that is most of an operation's time.
 constexpr std::size_t ahead = 8;
-constexpr std::size_t ahead_near = 4;  // what the first request has brought leads further
+constexpr std::size_t ahead_near = 5;  // what the first request has brought leads further,
+constexpr std::size_t ahead_next = 2;  // and that further still
 
 // An operation and what is worked out for it before its turn.
 struct Slot {
@@ -52,6 +53,7 @@ struct Slot {
   IdKey id;
   State* state = nullptr;  // nothing for the catalog, or when the keyspace was dropped
   IdBudget* budget = nullptr;
+  std::optional<std::uint64_t> ahead;  // of its first key, for the table's prefetches
 };
 
 bool is_function(const Operation& operation) {
@@ -162,9 +164,10 @@ void Machine::Impl::fill(EntryReader& reader, Slot& slot) {
   const Result<bool> more = reader.next(commands, slot.operation);
   HF_ASSERT(more && *more);
   look_up(slot);
+  slot.ahead.reset();
   if (slot.state == nullptr) return;
   const std::string_view key = first_key_of(slot.operation);
-  if (!key.empty()) slot.state->table.prefetch(key);
+  if (!key.empty()) slot.ahead = slot.state->table.prefetch(key);
   if (slot.operation.request_id.empty()) return;
   slot.id = make_id_key(slot.operation.caller, slot.operation.request_id);
   slot.state->ids.prefetch(slot.id);
@@ -211,8 +214,11 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
     while (filled < count && filled <= index + ahead) fill(*reader, slots[filled++ % slots.size()]);
     if (index + ahead_near < filled) {
       const Slot& near = slots[(index + ahead_near) % slots.size()];
-      const std::string_view key = first_key_of(near.operation);
-      if (near.state != nullptr && !key.empty()) near.state->table.prefetch_entry(key);
+      if (near.state != nullptr && near.ahead) near.state->table.prefetch_entry(*near.ahead);
+    }
+    if (index + ahead_next < filled) {
+      const Slot& next = slots[(index + ahead_next) % slots.size()];
+      if (next.state != nullptr && next.ahead) next.state->table.prefetch_content(*next.ahead);
     }
     Slot& slot = slots[index % slots.size()];
     reply_bytes.clear();

@@ -121,15 +121,11 @@ class TestHost final : public Host {
   /// Commits everything, and what the machine keeps, in one checkpoint.
   void checkpoint(const Machine& machine) {
     CheckpointRows rows;
-    catalog_ids_.begin_checkpoint();
-    while (!catalog_ids_.checkpoint_slice(rows, 7)) {
-    }
+    catalog_ids_.begin_checkpoint(rows);
     for (Keyspace* each : all()) {
       each->table.begin_checkpoint();
-      each->ids.begin_checkpoint();
+      each->ids.begin_checkpoint(rows);
       while (!each->table.checkpoint_slice(rows, 7)) {
-      }
-      while (!each->ids.checkpoint_slice(rows, 7)) {
       }
     }
     rows.put(Family::meta, "machine", machine.encode());

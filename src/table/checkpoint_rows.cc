@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "table/store.h"
@@ -46,6 +47,16 @@ void CheckpointRows::erase_prefix(Family family, std::string_view prefix) {
   HF_ASSERT(prefix.find_first_not_of('\xFF') != prefix.npos);
   bytes_ += prefix.size();
   of(family).prefixes.emplace_back(prefix);
+}
+
+void CheckpointRows::put_off(std::size_t bytes, std::function<void(CheckpointRows&)> make) {
+  put_off_bytes_ += bytes;
+  put_off_.push_back(std::move(make));
+}
+
+void CheckpointRows::complete() {
+  for (const auto& make : std::exchange(put_off_, {})) make(*this);
+  put_off_bytes_ = 0;
 }
 
 std::string keyspace_row_prefix(KeyspaceId keyspace) {

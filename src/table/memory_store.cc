@@ -75,6 +75,7 @@ void MemoryRows::scan(
 }
 
 void MemoryRows::apply(CheckpointRows changes) {
+  changes.complete();
   for (std::size_t i = 0; i < family_count; ++i) {
     const auto family = static_cast<Family>(i);
     Rows& rows = of(family);

@@ -221,6 +221,7 @@ void RocksStore::keep_files_few() {
 Status RocksStore::commit(CheckpointRows rows) {
   if (Status ready = database_.make_ready(); !ready) return ready;
   keep_files_few();
+  rows.complete();
   std::vector<rocksdb::IngestExternalFileArg> args;
   const auto remove_files = [&args] {
     std::error_code ignored;

@@ -38,14 +38,28 @@ std::uint32_t Slot::find(std::string_view key, std::uint64_t hash) const {
   }
 }
 
-void Slot::prefetch_entry(std::uint64_t hash) const {
-  if (size_ == 0) return;
+const Entry* Slot::likely_entry(std::uint64_t hash) const {
+  if (size_ == 0) return nullptr;
   const std::uint32_t tag = tag_of(hash);
   for (std::size_t i = home_of(hash); cells_[i] != empty; i = after(i)) {
-    if ((cells_[i] & ~place_mask) != tag || cells_[i] == erased) continue;
-    __builtin_prefetch(entry_at(cells_[i] & place_mask));
-    return;
+    if ((cells_[i] & ~place_mask) == tag && cells_[i] != erased)
+      return entry_at(cells_[i] & place_mask);
   }
+  return nullptr;
+}
+
+void Slot::prefetch_entry(std::uint64_t hash) const {
+  const Entry* const entry = likely_entry(hash);
+  if (entry == nullptr) return;
+  __builtin_prefetch(entry);
+  __builtin_prefetch(reinterpret_cast<const std::byte*>(entry + 1) - 1);  // it may lie in two lines
+}
+
+void Slot::prefetch_content(std::uint64_t hash) const {
+  const Entry* const entry = likely_entry(hash);
+  if (entry == nullptr) return;
+  __builtin_prefetch(entry->key.view().data());
+  entry->value.prefetch();
 }
 
 std::uint64_t Slot::collect(std::uint64_t from, std::size_t wanted, std::vector<Met>& met) const {

@@ -59,8 +59,9 @@ class Slot {
   void prefetch(std::uint64_t hash) const {
     if (!cells_.empty()) __builtin_prefetch(&cells_[home_of(hash)]);
   }
-  /// and, once that has come, the entry.
+  /// once that has come, the entry, and once that has come, what hangs on it.
   void prefetch_entry(std::uint64_t hash) const;
+  void prefetch_content(std::uint64_t hash) const;
 
   struct Met {
     std::uint64_t hash;
@@ -123,6 +124,8 @@ class Slot {
     return ((hash << slot_bits >> 32) * cells_.size()) >> 32;
   }
   std::size_t after(std::size_t cell) const { return cell + 1 == cells_.size() ? 0 : cell + 1; }
+  /// Of the first that may have this hash, nearly always the one; nullptr: none has.
+  const Entry* likely_entry(std::uint64_t hash) const;
   std::size_t cell_of(std::uint32_t place, std::uint64_t hash) const;
   void put_cell(std::uint32_t place, std::uint64_t hash);
   void index_for(std::size_t entries);

@@ -22,6 +22,8 @@ inline constexpr std::size_t family_count = 4;
 /// Everything one checkpoint changes, gathered on the owner's thread in any
 /// order; a later row of one key replaces an earlier one. Committed whole or
 /// not at all. Movable; rows are views into memory of its own.
+///
+/// Rows of what changes no more can be left to the thread that commits: put_off().
 class CheckpointRows {
  public:
   struct Row {
@@ -34,9 +36,17 @@ class CheckpointRows {
   /// FF) and which is in the store before this commit; rows of this commit stay.
   void erase_prefix(Family family, std::string_view prefix);
 
+  /// Has `make` put more rows, about so many bytes, when these are committed: on
+  /// the thread that commits, so that it owns or shares what it reads. It may
+  /// never be called.
+  void put_off(std::size_t bytes, std::function<void(CheckpointRows&)> make);
+  /// Puts what was put off. For stores, first of all in a commit.
+  void complete();
+
   std::deque<Row>& rows(Family family) { return of(family).rows; }
   const std::vector<std::string>& erased_prefixes(Family family) { return of(family).prefixes; }
-  std::size_t bytes() const { return bytes_; }
+  /// With what was put off, if about.
+  std::size_t bytes() const { return bytes_ + put_off_bytes_; }
 
  private:
   struct FamilyRows {
@@ -51,6 +61,8 @@ class CheckpointRows {
   char* free_ = nullptr;  // what is left of the last block of the ordinary size
   std::size_t free_bytes_ = 0;
   std::size_t bytes_ = 0;
+  std::vector<std::function<void(CheckpointRows&)>> put_off_;
+  std::size_t put_off_bytes_ = 0;
 };
 
 /// Takes care that a dropped keyspace's rows, in every family, are erased.

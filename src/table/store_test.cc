@@ -68,6 +68,22 @@ TEST_P(BothStores, AnErasedPrefixTakesOlderRowsAndLeavesThoseOfItsOwnCommit) {
   EXPECT_EQ(all(*store_, Family::table, ""), (Rows{{"a2", "new"}, {"b1", "old"}}));
 }
 
+TEST_P(BothStores, RowsThatWerePutOffAreMadeByTheCommit) {
+  CheckpointRows rows;
+  int made = 0;
+  rows.put_off(1000, [&](CheckpointRows& to) {
+    to.put(Family::ids, "late", std::to_string(++made));
+    to.put(Family::table, "a", "the later counts");
+  });
+  rows.put(Family::table, "a", "1");
+  EXPECT_GE(rows.bytes(), 1000U);
+  EXPECT_EQ(made, 0);
+  ASSERT_TRUE(store_->commit(std::move(rows)));
+  reopen();
+  EXPECT_EQ(store_->get(Family::ids, "late").value(), "1");
+  EXPECT_EQ(store_->get(Family::table, "a").value(), "the later counts");
+}
+
 TEST_P(BothStores, AScanStaysWithinItsPrefixAndBeginsWhereItIsTold) {
   CheckpointRows rows;
   for (const char* key : {"a", "b1", "b2", "b3", "c"}) rows.put(Family::ids, key, "x");

@@ -270,16 +270,18 @@ Table::Found Table::read(std::string_view key, Instant now) {
   return {&entry.value, entry.version};
 }
 
-void Table::prefetch(std::string_view key) const {
-  if (impl_->slots.empty()) return;
+std::uint64_t Table::prefetch(std::string_view key) const {
   const std::uint64_t hash = hash_of(key);
-  impl_->slots[Impl::slot_of(hash)].prefetch(hash);
+  if (!impl_->slots.empty()) impl_->slots[Impl::slot_of(hash)].prefetch(hash);
+  return hash;
 }
 
-void Table::prefetch_entry(std::string_view key) const {
-  if (impl_->slots.empty()) return;
-  const std::uint64_t hash = hash_of(key);
-  impl_->slots[Impl::slot_of(hash)].prefetch_entry(hash);
+void Table::prefetch_entry(std::uint64_t hash) const {
+  if (!impl_->slots.empty()) impl_->slots[Impl::slot_of(hash)].prefetch_entry(hash);
+}
+
+void Table::prefetch_content(std::uint64_t hash) const {
+  if (!impl_->slots.empty()) impl_->slots[Impl::slot_of(hash)].prefetch_content(hash);
 }
 
 std::optional<Instant> Table::expiry(std::string_view key, Instant now) {

@@ -46,11 +46,16 @@ class Table {
   /// they answer must be the same on every node.
   void set_chance(std::uint64_t chance) { chance_ = chance; }
   std::uint64_t chance() const { return chance_; }
-  /// Brings towards the caches what a read or change of the key will touch:
-  /// its place in the index, and once that has come, the entry. For whoever
-  /// knows some keys ahead; at millions of keys that is most of a read's time.
-  void prefetch(std::string_view key) const;
-  void prefetch_entry(std::string_view key) const;
+  /// Brings towards the caches what a read or change of the key will touch, for
+  /// whoever knows some keys ahead: with many keys that is most of a read's time.
+  /// Each step reads what the one before has asked for, so that other keys'
+  /// steps should lie between: first its place in the index (returned is what the
+  /// others are given),
+  std::uint64_t prefetch(std::string_view key) const;
+  /// then the entry,
+  void prefetch_entry(std::uint64_t hash) const;
+  /// then what hangs on it: a long key's bytes, and a value that is not short.
+  void prefetch_content(std::uint64_t hash) const;
   /// The time at which the key goes, if one is set and it is still there.
   std::optional<Instant> expiry(std::string_view key, Instant now);
 

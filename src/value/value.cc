@@ -79,6 +79,19 @@ Value Value::list(std::unique_ptr<List> items) {
   return Value(Held(std::move(items)));
 }
 
+void Value::prefetch() const {
+  std::visit(
+      [](const auto& held) {
+        using Kind = std::decay_t<decltype(held)>;
+        if constexpr (std::is_same_v<Kind, SmallString>) {
+          __builtin_prefetch(held.view().data());
+        } else if constexpr (!std::is_same_v<Kind, std::int64_t>) {
+          __builtin_prefetch(held.get());
+        }
+      },
+      held_);
+}
+
 Type Value::type() const {
   switch (held_.index()) {
     case 2:

@@ -55,6 +55,9 @@ class Value {
   Type type() const;
   Value clone() const;
 
+  /// Brings towards the processor's cache what is not in the value itself.
+  void prefetch() const;
+
   // Strings only (asserted).
   std::optional<std::int64_t> as_integer() const;
   /// The text; lives as long as this value and `room`.
