@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import holdfast
+import node_packages
 from holdfast import check, skip
 
 FOLDER = holdfast.ROOT / "tests" / "browser"
@@ -17,30 +18,14 @@ BANK = holdfast.ROOT / "examples" / "bank" / "accounts.lua"
 SECONDS = 300
 
 
-def tools():
-    """node and npm, or the case is skipped."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        skip("node or npm is not installed")
-    return node, npm
-
-
-def installed(npm):
-    lock, mark = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    if not mark.exists() or mark.stat().st_mtime < lock.stat().st_mtime:
-        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=FOLDER, capture_output=True,
-                              text=True, timeout=300, check=False)
-        check(done.returncode == 0, f"npm ci: {done.stderr[-2000:]}")
-
-
 def drive(script, case, ports, actions=None):
     """Runs a case of a script of tests/browser/ on the pages at these ports. A line "@what" of it asks for an action
     here; "done" answers."""
-    node, npm = tools()
+    node, npm = node_packages.node_and_npm()
     chromium = shutil.which("chromium")
     if not chromium:
         skip("chromium is not installed (./dev deps all), or cannot be on this machine")
-    installed(npm)
+    node_packages.install(npm, FOLDER)
     told = {"nodes": list(ports), "chromium": chromium, "screenshots": SCREENSHOTS}
     process = subprocess.Popen([node, script, case, json.dumps(told)], cwd=FOLDER, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True, env={**os.environ, "HOLDFAST_BANK": str(BANK)})

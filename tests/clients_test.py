@@ -4,10 +4,10 @@
 
     clients_test.py [hiredis] [ioredis] [upstash]
 """
-import shutil
 import subprocess
 
 import holdfast
+import node_packages
 from holdfast import Server, check, run_cases, skip
 
 FOLDER = holdfast.ROOT / "tests" / "clients"
@@ -30,14 +30,8 @@ def hiredis():
 
 
 def drive_node(script, **options):
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        skip("node or npm is not installed")
-    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=FOLDER, capture_output=True,
-                              text=True, timeout=300, check=False)
-        check(done.returncode == 0, f"npm ci: {done.stderr[-2000:]}")
+    node, npm = node_packages.node_and_npm()
+    node_packages.install(npm, FOLDER)
     drive([node, script], **options)
 
 

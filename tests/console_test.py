@@ -10,9 +10,10 @@ import subprocess
 import sys
 
 import holdfast
-from browser import SECONDS, drive, tools
+from browser import SECONDS, drive
 from cluster import Cluster
 from holdfast import Server, check, run_cases, skip
+from node_packages import node_and_npm
 
 
 def one_node(script, case):
@@ -53,7 +54,7 @@ def actions_of(cluster):
 
 
 def three_nodes_with_etcd():
-    tools()
+    node_and_npm()
     if not shutil.which("etcd"):
         skip("etcd is not installed")
     with Cluster().start() as cluster:
@@ -61,14 +62,14 @@ def three_nodes_with_etcd():
 
 
 def three_nodes_without_an_engine():
-    tools()
+    node_and_npm()
     with Cluster(etcd=0).start() as cluster:
         drive("cluster.mjs", "three_nodes_without_an_engine", [n.http_port for n in cluster.nodes], actions_of(cluster))
 
 
 def what_it_decides():
     """The unit tests of what the page computes, run by node's own runner where the build has its packages."""
-    node, _ = tools()
+    node, _ = node_and_npm()
     work = holdfast.BUILD / "console" / "work"
     check((work / "node_modules").exists(), f"no packages in {work}: run ./dev build")
     shutil.copytree(holdfast.ROOT / "console" / "test", work / "test", dirs_exist_ok=True)

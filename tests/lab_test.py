@@ -18,6 +18,7 @@ import jsonschema
 
 import browser
 import holdfast
+import node_packages
 from holdfast import check, equal, run_cases, wait_until
 
 HELD, NOT_PLAYED, WRONG_USAGE = 0, 2, 64
@@ -278,7 +279,7 @@ def the_page():
 
 def in_a_browser(case, *flags):
     def test():
-        browser.tools()
+        node_packages.node_and_npm()
         with Page(*flags) as page:
             browser.drive("lab.mjs", case, [page.port])
     test.__name__ = case
