@@ -128,7 +128,7 @@ std::string World::ask_for_stuck_runs() {
       for (const verify::Answer& run : answer.items[1].items)
         listed_as_stuck_.insert(run.items[1].text);
     };
-    const std::string failure =
+    std::string failure =
         operate({"WORKFLOW", "LIST", cursor, "STATE", "stuck", "COUNT", "20"}, heard);
     if (!failure.empty() || cursor == "0") return failure;
   }

@@ -7,7 +7,6 @@
 
 #include "base/logging.h"
 #include "catalog/declarations.h"
-#include "command/parse.h"
 #include "function/library.h"
 #include "value/hash.h"
 #include "value/value.h"
@@ -15,7 +14,6 @@
 namespace holdfast::declarations {
 namespace {
 
-using command::equals_nocase;
 using function::Functions;
 using function::Library;
 

@@ -50,7 +50,7 @@ TEST(Libraries, DamagedOnesAreRefusedAndNothingChanges) {
     EXPECT_EQ(read.decode(bytes.substr(0, size)).error().code, Code::corrupt) << size;
   for (const std::string& wrong :
        {bytes + "x", "\x02" + bytes.substr(1), std::string("\x01\x02\x02\x32") + small,
-        std::string("\x01\x02\x02\x32") + small + "\x02\x32" + small,
+        std::string("\x01\x02\x02\x32").append(small).append("\x02\x32").append(small),
         std::string("\x01\x01", 2) + std::string("\x00\x32", 2) + small}) {
     EXPECT_FALSE(read.decode(wrong));
   }

@@ -497,6 +497,7 @@ std::optional<workflow::Outcome> Machine::Impl::call(ServiceId service,
   slot.operation.calls.push_back(std::move(fcall));
   slot.id = make_id_key(service, request_id);
   look_up(slot);
+  HF_ASSERT(slot.state != nullptr);  // it was there a moment ago
   std::string outer = std::exchange(reply_bytes, {});
   run(slot, step_version);
   workflow::Outcome outcome = workflow::outcome_of_reply(reply_bytes);
