@@ -2,6 +2,7 @@
 // Random histories of several replicas against the brute-force model: every
 // replica must show, after every step, what the model makes of the operations
 // it has merged. HOLDFAST_SEEDS=n runs n histories, HOLDFAST_SEED=s one.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -363,8 +364,8 @@ class History {
       if (mistake.empty())
         mistake = mistake_in_ids(explanation, model_, replica.replica().merged());
       if (!mistake.empty()) {
-        fail("after " + after + " at " + std::to_string(replica.self().value) +
-             " the explanation of " + key + ": " + mistake + "\n  read: " + show(read));
+        fail(fmt::format("after {} at {} the explanation of {}: {}\n  read: {}", after,
+                         replica.self().value, key, mistake, show(read)));
       }
     }
   }

@@ -367,17 +367,15 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
 Status OpenState::load(Store& store) {
   ByDot by_dot;
   Status result;
-  const Status scanned =
+  const auto load_row = [&](std::string_view row_key, std::string_view row) -> Status {
+    const char kind = row_key.size() < prefix_bytes ? '\0' : row_key[prefix_bytes - 1];
+    if (kind == operation_row) return load_operation(row_key, row, by_dot);
+    if (kind == key_row) return load_key(row_key, row, by_dot);
+    return damaged();
+  };
+  Status scanned =
       store.scan(Family::open, {}, {}, [&](std::string_view row_key, std::string_view row) {
-        if (row_key.size() < prefix_bytes) {
-          result = damaged();
-        } else if (row_key[prefix_bytes - 1] == operation_row) {
-          result = load_operation(row_key, row, by_dot);
-        } else if (row_key[prefix_bytes - 1] == key_row) {
-          result = load_key(row_key, row, by_dot);
-        } else {
-          result = damaged();
-        }
+        result = load_row(row_key, row);
         return result.has_value();
       });
   if (!scanned) return scanned;

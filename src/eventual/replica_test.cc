@@ -184,8 +184,8 @@ TEST(Receiving, RepeatsAreIgnoredAndCausesAreWaitedFor) {
 
 TEST(Receiving, WhatWaitsIsBounded) {
   TestReplica a(1), b(2);
-  std::vector<std::string> entries;
-  for (int i = 0; i < 20; ++i) entries.push_back(a.write(set("k", std::string(100'000, 'x'))));
+  std::vector<std::string> entries(20);
+  for (std::string& entry : entries) entry = a.write(set("k", std::string(100'000, 'x')));
   class OnlyHost : public Host {
    public:
     explicit OnlyHost(State& state) : state_(state) {}
