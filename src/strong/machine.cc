@@ -329,6 +329,7 @@ Replay Machine::Impl::run_once(const Slot& slot, std::uint64_t version) {
 // VOID. An id whose window has passed may have been applied and forgotten: it
 // cannot be settled any more. One too far ahead would outlive its record.
 void Machine::Impl::settle(const Slot& slot) {
+  HF_ASSERT(slot.state != nullptr);  // the catalog's operations have no such command
   Reply reply(reply_bytes);
   State& state = *slot.state;
   const Call& settling = slot.operation.calls[0];
@@ -360,6 +361,7 @@ bool Machine::Impl::over_budget(const Slot& slot) {
 // for.
 std::optional<Error> Machine::Impl::refuse_function(const Slot& slot) {
   if (!is_function(slot.operation)) return std::nullopt;
+  HF_ASSERT(slot.state != nullptr);  // nor a function
   return refuse_function(slot.operation.calls[0], slot.operation.caller, *slot.state);
 }
 
@@ -497,7 +499,6 @@ std::optional<workflow::Outcome> Machine::Impl::call(ServiceId service,
   slot.operation.calls.push_back(std::move(fcall));
   slot.id = make_id_key(service, request_id);
   look_up(slot);
-  HF_ASSERT(slot.state != nullptr);  // it was there a moment ago
   std::string outer = std::exchange(reply_bytes, {});
   run(slot, step_version);
   workflow::Outcome outcome = workflow::outcome_of_reply(reply_bytes);
