@@ -184,7 +184,7 @@ Result<std::shared_ptr<const Library>> Library::load(std::string source) {
   return make(std::move(library), header->body);
 }
 
-Result<std::shared_ptr<const Library>> Library::compile(std::string script) {
+Result<std::shared_ptr<const Library>> Library::compile(std::string_view script) {
   if (script.size() > limits::function_library_bytes_max)
     return fail(Code::err, fmt::format("a script is at most {} bytes long",
                                        limits::function_library_bytes_max));

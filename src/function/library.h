@@ -48,7 +48,7 @@ class Library {
 
   /// EVAL's: compiled, not run; it has one function, which runs the whole with the globals KEYS
   /// and ARGV. Its first line may be `#!lua flags=no-writes`. kErr: what is wrong with it.
-  static Result<std::shared_ptr<const Library>> compile(std::string script);
+  static Result<std::shared_ptr<const Library>> compile(std::string_view script);
 
   const std::string& name() const { return name_; }
   const std::string& keyspace() const { return keyspace_; }

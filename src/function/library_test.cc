@@ -64,7 +64,7 @@ class LibraryTest : public testing::Test {
                   std::vector<std::string_view> args = {}) {
     const auto library = Library::load(function_of(body));
     if (!library) return "not loaded: " + library.error().message;
-    return call(**library, "f", keys, args);
+    return call(**library, "f", std::move(keys), std::move(args));
   }
   std::string loading(std::string_view source) {
     const auto library = Library::load(std::string(source));

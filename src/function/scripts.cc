@@ -44,7 +44,7 @@ constexpr Row rows[] = {
 
 Result<const Library*> Scripts::compiled(std::string_view text) {
   if (const auto found = by_text_.find(text); found != by_text_.end()) return found->second.get();
-  auto script = Library::compile(std::string(text));
+  auto script = Library::compile(text);
   if (!script) return tl::unexpected(std::move(script.error()));
   if (by_text_.size() >= limits::scripts_compiled_max) by_text_.clear();
   return by_text_.emplace(text, *std::move(script)).first->second.get();

@@ -13,6 +13,7 @@ using testing::HasSubstr;
 std::vector<std::string> links(const Places& places, std::string_view name) {
   std::vector<std::string> names;
   const auto pieces = places.links_of(name).value();
+  names.reserve(pieces.size());
   for (const auto& piece : pieces)
     names.push_back(piece.from.empty() ? piece.link : piece.link + " from " + piece.from);
   return names;

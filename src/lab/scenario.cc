@@ -44,6 +44,7 @@ std::string_view verb_of(Kind kind) {
 template <typename Table>
 std::string names_in(const Table& table) {
   std::vector<std::string_view> names;
+  names.reserve(table.size());
   for (const auto& [name, value] : table) names.push_back(name);
   return fmt::format("{}", fmt::join(names, ", "));
 }

@@ -176,7 +176,7 @@ std::string sentence_of(const Phase& phase, const Played& played) {
   // Where all are alike in that, they are told of together.
   if (others.empty() && special.size() > 1) std::swap(special, others);
   std::vector<std::string> told;
-  const std::string begin = state_of(phase);
+  std::string begin = state_of(phase);
   // "node3 is cut off: it refused …" rather than its name twice.
   const bool it = special.size() == 1 && phase.broken.size() == 1 && !phase.mended &&
                   is_named(played.nodes[special[0]], phase.broken[0]);

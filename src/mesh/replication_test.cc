@@ -396,7 +396,7 @@ TEST(Replication, WhatWasSentBeforeAnIncarnationEndedIsNotTakenAfterIt) {
 TEST(Replication, NoWordFromBeforeCountsWhenAMemberIsTakenOutThatWasNeverHeardOf) {
   TestNode n0("n0", 1, three, 1), n1("n1", 2, three, 2), n2("n2", 3, three, 3);
   TestLink forth(n0, n1), back(n1, n0), from_n2(n2, n1);
-  const auto exchange = [&](std::vector<TestLink*> links) {
+  const auto exchange = [&](const std::vector<TestLink*>& links) {
     for (int i = 0; i < 6; ++i) {
       for (TestNode* node : {&n0, &n1, &n2}) {
         node->wall += Millis(50);

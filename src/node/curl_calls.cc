@@ -124,7 +124,7 @@ class CurlCalls final : public HttpCalls {
     bool has_type = false;
     for (const auto& [name, value] : request.headers) {
       has_type = has_type || name == "content-type";
-      header(value.empty() ? name + ";" : name + ": " + value);
+      header(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
     }
     CURL* const to = exchange.handle;
     curl_easy_setopt(to, CURLOPT_URL, request.url.c_str());

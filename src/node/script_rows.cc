@@ -11,7 +11,7 @@ namespace {
 using command::equals_nocase;
 
 void load(Node& node, ServiceId, Args args, Reply& reply) {
-  if (const auto compiled = function::Library::compile(std::string(args[2])); !compiled)
+  if (const auto compiled = function::Library::compile(args[2]); !compiled)
     return reply.error(compiled.error());
   reply.bulk(node.requests().script_texts().remember(args[2]));
 }

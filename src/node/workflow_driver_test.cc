@@ -69,8 +69,8 @@ class Cluster final : public workflow::Functions {
   }
 
   void run() {
-    for (int i = 0; i < 6; ++i) {
-      workflow::Engine::Start start{.id = ids_[i], .workflow = "w", .input = "{}"};
+    for (const char* id : ids_) {
+      workflow::Engine::Start start{.id = id, .workflow = "w", .input = "{}"};
       EXPECT_TRUE(engine_.start({}, start, moment(), *this));
       for (int event = 0; event < 60; ++event) happen();
     }

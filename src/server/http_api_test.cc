@@ -285,7 +285,6 @@ TEST(HttpApi, WhatWebPagesSendIsRefused) {
 TEST(HttpApi, StringsInBase64AsUpstashHasThem) {
   Browser browser;
   const std::string base64 = "Upstash-Encoding: base64\r\n";
-  browser.backend.reply = "$3\r\n\xff\0a\r\n";
   browser.backend.reply = std::string("$3\r\n\xff\0a\r\n", 9);
   EXPECT_EQ(browser.post("/", R"(["GET", "a"])", base64).body, R"({"result":"/wBh"})");
   EXPECT_EQ(browser.post("/", R"(["GET", "a"])").body, "{\"result\":\"\xEF\xBF\xBD\\u0000a\"}");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http_openapi.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -20,7 +21,8 @@ TEST(OpenApi, TellsOfEveryRouteAndNoOther) {
   std::set<std::string> told;
   const auto paths = document()["paths"];
   for (const auto& [path, methods] : paths.items()) {
-    for (const auto& [method, operation] : methods.items()) told.insert(method + " " + path);
+    for (const auto& [method, operation] : methods.items())
+      told.insert(fmt::format("{} {}", method, path));
   }
   std::set<std::string> served;
   for (const Route& route : routes()) {
