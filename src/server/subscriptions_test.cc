@@ -137,8 +137,8 @@ TEST(Subscriptions, AreWhatSetsOfNamesWouldBe) {
   const std::vector<std::string> names{"a", "ab", "b", "a*", "*b", "?", "*"};
   for (int round = 0; round < 200; ++round) {
     Subscriptions at;
-    std::vector<std::unique_ptr<Listener>> listeners;
-    for (int i = 0; i < 5; ++i) listeners.push_back(std::make_unique<Listener>(at));
+    std::vector<std::unique_ptr<Listener>> listeners(5);
+    for (auto& listener : listeners) listener = std::make_unique<Listener>(at);
     std::map<Listener*, std::array<std::set<std::string>, topics>> model;
     for (int step = 0; step < 60; ++step) {
       Listener& one = *listeners[below(listeners.size())];

@@ -12,7 +12,6 @@ using fake::encoded;
 using fake::feed;
 using fake::hear;
 using fake::Talk;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string invalidate(std::initializer_list<std::string> keys) {

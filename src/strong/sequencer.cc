@@ -44,7 +44,11 @@ struct Entry {
 
 struct Sequencer::Impl final : LogFollower, Machine::Observer {
   Impl(Log& log_, Machine& machine_, ReplySink& replies_, Options options_)
-      : log(log_), machine(machine_), replies(replies_), options(options_), reads(replies_) {}
+      : log(log_),
+        machine(machine_),
+        replies(replies_),
+        options(std::move(options_)),
+        reads(replies_) {}
 
   void on_entry(const LogEntry& entry) override;
   void on_append_failed(std::uint64_t token, const Error& error) override;
@@ -361,7 +365,7 @@ void Sequencer::Impl::take_answer() {
 }
 
 Sequencer::Sequencer(Log& log, Machine& machine, ReplySink& replies, Options options)
-    : impl_(std::make_unique<Impl>(log, machine, replies, options)) {}
+    : impl_(std::make_unique<Impl>(log, machine, replies, std::move(options))) {}
 Sequencer::~Sequencer() = default;
 
 Status Sequencer::start(std::string_view place) {

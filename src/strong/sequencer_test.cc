@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "strong/test_host.h"
 #include "strong/test_log.h"
 
@@ -30,7 +32,7 @@ struct Sink final : ReplySink {
 // One node: a log that the test moves, a machine, a sequencer.
 struct World {
   explicit World(Sequencer::Options options = {.incarnation = 7})
-      : sequencer(log, machine, sink, options) {
+      : sequencer(log, machine, sink, std::move(options)) {
     EXPECT_TRUE(sequencer.start());
   }
 

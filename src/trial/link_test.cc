@@ -65,7 +65,7 @@ TEST(Link, LossStallsAsAStreamDoesAndBreaksItAtLast) {
     }
   }
   EXPECT_NEAR(whole, 5'000, 300);
-  EXPECT_NEAR(broken, 10'000 / 64, 60);
+  EXPECT_NEAR(broken, 10'000.0 / 64, 60);
   EXPECT_EQ(whole + stalled + broken, 10'000);
   link.lose(1);
   EXPECT_FALSE(link.passage());

@@ -45,6 +45,7 @@ Proxy::Choose OwnCluster::coming_to(std::string receiver) {
     for (const Node& node : nodes_) all.push_back(node.process.get());
     for (const auto& member : etcd_) all.push_back(member.get());
     std::vector<pid_t> ids;
+    ids.reserve(all.size());
     for (const Process* one : all) ids.push_back(one->id());
     const pid_t owner = owner_of(maker, proxy, ids);
     if (owner == 0) return std::nullopt;

@@ -120,6 +120,7 @@ class Replicas {
     if (key[2] == 'c') return sum == 0 ? Answer{} : Answer::of(std::to_string(sum));
     if (key[2] == 's') {
       std::vector<Answer> items;
+      items.reserve(members.size());
       for (const std::string& member : members) items.push_back(Answer::of(member));
       return array_of(std::move(items));
     }

@@ -126,7 +126,7 @@ inline std::vector<Operation> happened(World& world, std::uint32_t clients, std:
   PlainRedis state;
   Time now = 0;
   const auto land = [&](std::size_t index) {
-    const Answer answer = state.run(all[index]);
+    Answer answer = state.run(all[index]);
     return answer;
   };
   bool busy = true;

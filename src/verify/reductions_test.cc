@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "verify/linearizable.h"
@@ -64,7 +65,7 @@ Case reduce(World& world, const Case& whole, const Component& component, std::si
     case 2: {
       std::vector<bool> unwanted(whole.operations.size());
       const bool all = world.below(4) == 0;
-      for (std::size_t i = 0; i < unwanted.size(); ++i) unwanted[i] = all || half();
+      std::generate(unwanted.begin(), unwanted.end(), [&] { return all || half(); });
       return without(whole, component, unwanted);
     }
     case 3: {

@@ -93,7 +93,7 @@ class PlainRedis {
   Answer run(const Command& command) {
     const std::string& name = command[0];
     const std::string& key = command[1];
-    const Answer old = get(key);
+    Answer old = get(key);
     const bool there = keys_.contains(key);
     if (name == "GET") return old;
     if (name == "EXISTS") return Answer::of(there ? 1 : 0);
