@@ -130,7 +130,7 @@ Result<Json> evaluate(const Json& form, const Document& document) {
     case Kind::text: {
       std::string whole;
       for (const Json& part : form["text"]) {
-        const auto value = evaluate(part, document);
+        auto value = evaluate(part, document);
         if (!value) return value;
         const auto text = text_of(*value);
         if (!text) return tl::unexpected(text.error());
@@ -145,10 +145,10 @@ Result<Json> evaluate(const Json& form, const Document& document) {
   }
   if (!form.is_structured()) return form;
   Json whole = form;
-  for (auto part = whole.begin(); part != whole.end(); ++part) {
-    auto value = evaluate(*part, document);
+  for (Json& part : whole) {
+    auto value = evaluate(part, document);
     if (!value) return value;
-    *part = std::move(*value);
+    part = std::move(*value);
   }
   return whole;
 }
@@ -165,7 +165,7 @@ Result<bool> holds(const Json& condition, const Document& document) {
   }
   const bool all = name == "all";
   for (const Json& each : what) {
-    const auto one = holds(each, document);
+    auto one = holds(each, document);
     if (!one) return one;
     if (*one != all) return !all;
   }
