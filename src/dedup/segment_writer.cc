@@ -24,12 +24,6 @@ struct SegmentWriter::Build {
   void put_rows(CheckpointRows& rows);
 
  private:
-  // The next place of an id, and what it will take a while to bring there.
-  struct Ahead {
-    std::uint64_t hash;
-    Ref ref;
-  };
-
   std::vector<std::string> make_pages();
   std::uint32_t page_for(std::uint64_t hash) const { return page_of(hash, segment.meta.pages); }
 };
@@ -44,6 +38,10 @@ std::vector<std::string> SegmentWriter::Build::make_pages() {
   std::vector<std::string> pages(segment.meta.pages);
   // An eighth over the mean: most pages are then built without growing.
   const auto page_bytes = static_cast<std::size_t>(bytes() / segment.meta.pages * 9 / 8 + 64);
+  struct Ahead {  // an id that was read, and is put when some more have been
+    std::uint64_t hash;
+    Ref ref;
+  };
   std::string encoded;
   const auto put = [&](const Ahead& id) {
     segment.filter.add(id.hash);
