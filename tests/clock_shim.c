@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// For LD_PRELOAD: shows a process another wall clock than the machine's, and leaves the others alone. SHIM_CLOCK is
-// "OFFSET_S RATE": the clock is that far ahead when the process starts, and runs that many times as fast.
-// (libfaketime does this, too, but not under jemalloc, which asks for the time before that has found its feet.)
+// For LD_PRELOAD: shows a process another wall clock than the machine's, and leaves the others
+// alone. SHIM_CLOCK is "OFFSET_S RATE": the clock is that far ahead when the process starts, and
+// runs that many times as fast. (libfaketime does this, too, but not under jemalloc, which asks for
+// the time before that has found its feet.)
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -218,7 +218,7 @@ int posix_fallocate(int fd, off_t offset, off_t bytes) {
 
 // -- The same under the names of systems on which sizes had 32 bits
 
-#define ALSO(name, plain) extern __typeof(plain) name __attribute__((alias(#plain)))
+#define ALSO(name, plain) extern __typeof(plain)(name) __attribute__((alias(#plain)))
 ALSO(open64, open);
 ALSO(openat64, openat);
 ALSO(pwrite64, pwrite);

@@ -9,31 +9,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                 \
-  do {                                                                                   \
-    if (!(condition)) {                                                                  \
-      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);          \
-      exit(1);                                                                           \
-    }                                                                                    \
+#define CHECK(condition)                                                        \
+  do {                                                                          \
+    if (!(condition)) {                                                         \
+      fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+      exit(1);                                                                  \
+    }                                                                           \
   } while (0)
 
-static redisContext *connect_to(int port) {
-  redisContext *c = redisConnect("127.0.0.1", port);
+static redisContext* connect_to(int port) {
+  redisContext* c = redisConnect("127.0.0.1", port);
   CHECK(c != NULL && c->err == 0);
   return c;
 }
 
-static redisReply *run(redisContext *c, const char *format, ...) {
+static redisReply* run(redisContext* c, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  redisReply *reply = redisvCommand(c, format, arguments);
+  redisReply* reply = redisvCommand(c, format, arguments);
   va_end(arguments);
   if (reply == NULL) fprintf(stderr, "%s: %s\n", format, c->errstr);
   CHECK(reply != NULL);
   return reply;
 }
 
-static void expect_integer(redisReply *reply, long long wanted) {
+static void expect_integer(redisReply* reply, long long wanted) {
   if (reply->type != REDIS_REPLY_INTEGER || reply->integer != wanted)
     fprintf(stderr, "type %d, %lld, %s; wanted %lld\n", reply->type, reply->integer,
             reply->str ? reply->str : "", wanted);
@@ -41,21 +41,22 @@ static void expect_integer(redisReply *reply, long long wanted) {
   freeReplyObject(reply);
 }
 
-static void expect_text(redisReply *reply, const char *wanted) {
+static void expect_text(redisReply* reply, const char* wanted) {
   CHECK(reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS);
   CHECK(strlen(wanted) == reply->len && memcmp(reply->str, wanted, reply->len) == 0);
   freeReplyObject(reply);
 }
 
-static void expect_error(redisReply *reply, const char *code) {
+static void expect_error(redisReply* reply, const char* code) {
   CHECK(reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, code, strlen(code)) == 0);
   freeReplyObject(reply);
 }
 
-static void values(redisContext *c, const char *ks) {
+static void values(redisContext* c, const char* ks) {
   expect_text(run(c, "SET %s:s %b", ks, "a\0\r\nb", (size_t)5), "OK");
-  redisReply *reply = run(c, "GET %s:s", ks);
-  CHECK(reply->type == REDIS_REPLY_STRING && reply->len == 5 && memcmp(reply->str, "a\0\r\nb", 5) == 0);
+  redisReply* reply = run(c, "GET %s:s", ks);
+  CHECK(reply->type == REDIS_REPLY_STRING && reply->len == 5 &&
+        memcmp(reply->str, "a\0\r\nb", 5) == 0);
   freeReplyObject(reply);
   reply = run(c, "GET %s:none", ks);
   CHECK(reply->type == REDIS_REPLY_NIL);
@@ -68,31 +69,31 @@ static void values(redisContext *c, const char *ks) {
   expect_error(run(c, "GET"), "ERR wrong number");
 }
 
-static void collections(redisContext *c, const char *ks) {
-  redisReply *map = run(c, "HGETALL %s:h", ks);
+static void collections(redisContext* c, const char* ks) {
+  redisReply* map = run(c, "HGETALL %s:h", ks);
   CHECK(map->type == REDIS_REPLY_ARRAY && map->elements == 4);
   freeReplyObject(map);
-  redisReply *set = run(c, "SMEMBERS %s:set", ks);
+  redisReply* set = run(c, "SMEMBERS %s:set", ks);
   CHECK(set->type == REDIS_REPLY_ARRAY && set->elements == 2);
   freeReplyObject(set);
 }
 
-static void pipeline(redisContext *c, const char *ks) {
+static void pipeline(redisContext* c, const char* ks) {
   enum { count = 5000 };
   for (int i = 0; i < count; i++) CHECK(redisAppendCommand(c, "INCR %s:p", ks) == REDIS_OK);
   for (int i = 0; i < count; i++) {
-    redisReply *reply = NULL;
-    CHECK(redisGetReply(c, (void **)&reply) == REDIS_OK);
+    redisReply* reply = NULL;
+    CHECK(redisGetReply(c, (void**)&reply) == REDIS_OK);
     expect_integer(reply, i + 1);
   }
 }
 
-static void transaction(redisContext *c, const char *ks) {
+static void transaction(redisContext* c, const char* ks) {
   expect_text(run(c, "MULTI"), "OK");
   expect_text(run(c, "INCR %s:t", ks), "QUEUED");
   expect_text(run(c, "SADD %s:t x", ks), "QUEUED");
   expect_text(run(c, "GET %s:t", ks), "QUEUED");
-  redisReply *reply = run(c, "EXEC");
+  redisReply* reply = run(c, "EXEC");
   CHECK(reply->type == REDIS_REPLY_ARRAY && reply->elements == 3);
   CHECK(reply->element[0]->integer == 1);
   CHECK(reply->element[1]->type == REDIS_REPLY_ERROR);
@@ -100,7 +101,7 @@ static void transaction(redisContext *c, const char *ks) {
   freeReplyObject(reply);
 }
 
-static void ids(redisContext *c, const char *ks) {
+static void ids(redisContext* c, const char* ks) {
   for (int try = 0; try < 3; try++) expect_integer(run(c, "ONCE order-17 INCRBY %s:once 5", ks), 5);
   expect_text(run(c, "GET %s:once", ks), "5");
   expect_error(run(c, "ONCE order-17 INCRBY %s:once 6", ks), "IDREUSED");
@@ -108,18 +109,19 @@ static void ids(redisContext *c, const char *ks) {
     expect_text(run(c, "MULTI"), "OK");
     expect_text(run(c, "DECRBY %s:from 7", ks), "QUEUED");
     expect_text(run(c, "INCRBY %s:to 7", ks), "QUEUED");
-    redisReply *reply = run(c, "ONCE transfer-1 EXEC");
-    CHECK(reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[1]->integer == 7);
+    redisReply* reply = run(c, "ONCE transfer-1 EXEC");
+    CHECK(reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+          reply->element[1]->integer == 7);
     freeReplyObject(reply);
   }
   expect_text(run(c, "GET %s:to", ks), "7");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   CHECK(argc == 2);
   const int port = atoi(argv[1]);
-  redisContext *c = connect_to(port);
-  const char *keyspaces[] = {"strong", "eventual"};
+  redisContext* c = connect_to(port);
+  const char* keyspaces[] = {"strong", "eventual"};
   for (int i = 0; i < 2; i++) {
     expect_text(run(c, "KEYSPACE CREATE %s GUARANTEE %s", keyspaces[i], keyspaces[i]), "OK");
     values(c, keyspaces[i]);
