@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/hybrid_clock.h"
@@ -32,6 +33,10 @@ struct Dot {
   OriginId origin;
   std::uint64_t sequence = 0;
   auto operator<=>(const Dot&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Dot& dot) {
+    return H::combine(std::move(h), dot.origin.value, dot.sequence);
+  }
 };
 
 /// What decides between concurrent writes: later clock, then greater origin.

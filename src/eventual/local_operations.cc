@@ -140,7 +140,10 @@ class Replica::Impl::Sink : public EffectSink {
     if (!direct) {
       mark_fresh(emitted, table_.find(effect.key, now()) != nullptr);
       if (is_cleared(effect.key)) emitted.fresh = false;
-      impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
+      const bool light =
+          !alone_ && !head_.has_id &&
+          impl_.open.apply_lightly(this_try(), table_, emitted, effects_, Arrival::local);
+      if (!light) impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
     }
     told_.after(effect);
     impl_.entry.effect(emitted);
@@ -196,14 +199,17 @@ class Replica::Impl::Sink : public EffectSink {
     table_.set_version(++impl_.version);
   }
 
+  Try this_try() {
+    if (impl_.entry_seen_kept == nullptr)
+      impl_.entry_seen_kept = std::make_shared<const VersionVector>(impl_.entry_seen);
+    return {.head = head_,
+            .dot = {impl_.options.self, impl_.own_sequence},
+            .seen = impl_.entry_seen_kept,
+            .reply = {}};
+  }
   UnstableOperation& operation() {
     if (operation_ == nullptr) {
-      if (impl_.entry_seen_kept == nullptr)
-        impl_.entry_seen_kept = std::make_shared<const VersionVector>(impl_.entry_seen);
-      operation_ = &impl_.open.add({.head = head_,
-                                    .dot = {impl_.options.self, impl_.own_sequence},
-                                    .seen = impl_.entry_seen_kept,
-                                    .reply = {}});
+      operation_ = head_.has_id ? &impl_.open.add(this_try()) : &impl_.open.add_rest(this_try());
     }
     return *operation_;
   }

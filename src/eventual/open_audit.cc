@@ -53,7 +53,7 @@ std::optional<std::string> OpenState::audit() {
     if (operation->items != (it == items.end() ? 0 : it->second)) return "an operation's items";
     if (operation->items == 0 && operation->queued == 0) return "an operation that is not needed";
   }
-  return std::nullopt;
+  return light_.audit();
 }
 
 }  // namespace holdfast::eventual

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/wire.h"
 #include "eventual/element_values.h"
+#include "eventual/open_row_keys.h"
 #include "eventual/open_state.h"
 
 namespace holdfast::eventual {
@@ -16,36 +17,16 @@ namespace {
 constexpr std::uint8_t format_version = 2;
 constexpr std::size_t types_of_version_1 = 3;
 
-// The byte behind the keyspace in a row's key: operations lie before the keys
-// that name them.
-constexpr char operation_row = 1;
-constexpr char key_row = 2;
-constexpr std::size_t prefix_bytes = 5;
-
 enum : std::uint8_t { has_id_flag = 1, replies_differ_flag = 2 };
 enum : std::uint8_t { has_put_flag = 1, has_sum_flag = 2 };
 enum : std::uint8_t { parked_flag = 1, has_expiry_flag = 2 };
 enum : std::uint8_t { settled_flag = 0x80 };
 
-void put_big_endian(std::string& out, std::uint64_t v) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(v >> shift));
-}
-std::uint64_t read_big_endian(std::string_view bytes) {
-  std::uint64_t v = 0;
-  for (const char c : bytes) v = v << 8 | static_cast<std::uint8_t>(c);
-  return v;
-}
-
-std::string row_key(KeyspaceId keyspace, char kind) {
-  std::string key = keyspace_row_prefix(keyspace);
-  key.push_back(kind);
-  return key;
-}
 std::string row_key_of(const OpenKey& key) {
-  return row_key(key.keyspace, key_row).append(key.name.view());
+  return open_row_key(key.keyspace, key_row).append(key.name.view());
 }
 std::string row_key_of(const UnstableOperation& operation) {
-  std::string key = row_key(operation.keyspace, operation_row);
+  std::string key = open_row_key(operation.keyspace, operation_row);
   put_big_endian(key, operation.dot.origin.value);
   put_big_endian(key, operation.dot.sequence);
   return key;
@@ -146,13 +127,13 @@ Status damaged() {
 // ---- While a checkpoint is written
 
 void OpenState::write_early(OpenKey& key) {
-  early_.emplace_back(row_key_of(key), row_of(key));
+  odd_.early.emplace_back(row_key_of(key), row_of(key));
   key.listed.stored = true;
   pending_keys_.remove(&key);
 }
 
 void OpenState::write_early(UnstableOperation& operation) {
-  early_.emplace_back(row_key_of(operation), row_of(operation));
+  odd_.early.emplace_back(row_key_of(operation), row_of(operation));
   operation.listed.stored = true;
   pending_operations_.remove(&operation);
 }
@@ -170,19 +151,19 @@ void OpenState::changing(UnstableOperation& operation) {
 void OpenState::forgetting(OpenKey& key) {
   if (key.listed.mark == Mark::pending) write_early(key);
   if (key.listed.mark == Mark::dirty) dirty_keys_.remove(&key);
-  if (key.listed.stored) gone_.push_back(row_key_of(key));
+  if (key.listed.stored) odd_.gone.push_back(row_key_of(key));
   key.listed.stored = false;
 }
 
 void OpenState::forgetting(UnstableOperation& operation) {
   if (operation.listed.mark == Mark::pending) write_early(operation);
   if (operation.listed.mark == Mark::dirty) dirty_operations_.remove(&operation);
-  if (operation.listed.stored) gone_.push_back(row_key_of(operation));
+  if (operation.listed.stored) odd_.gone.push_back(row_key_of(operation));
   operation.listed.stored = false;
 }
 
 void OpenState::begin_checkpoint() {
-  gone_pending_ = std::exchange(gone_, {});
+  gone_pending_ = std::exchange(odd_.gone, {});
   while (!dirty_operations_.empty()) {
     UnstableOperation* operation = dirty_operations_.back();
     dirty_operations_.remove(operation);
@@ -193,19 +174,20 @@ void OpenState::begin_checkpoint() {
     dirty_keys_.remove(key);
     pending_keys_.add(key);
   }
-  for (const std::string& row : gone_pending_) early_.emplace_back(row, std::string());
+  for (const std::string& row : gone_pending_) odd_.early.emplace_back(row, std::string());
+  light_.begin_checkpoint();
 }
 
 bool OpenState::checkpoint_slice(CheckpointRows& rows, std::size_t max_rows) {
   // Erased rows first: one that was written again since must stay.
-  for (const auto& [key, row] : early_) {
+  for (const auto& [key, row] : odd_.early) {
     if (row.empty()) {
       rows.erase(Family::open, key);
     } else {
       rows.put(Family::open, key, row);
     }
   }
-  early_.clear();
+  odd_.early.clear();
   for (std::size_t n = 0; n < max_rows; ++n) {
     if (!pending_operations_.empty()) {
       UnstableOperation& operation = *pending_operations_.back();
@@ -218,18 +200,21 @@ bool OpenState::checkpoint_slice(CheckpointRows& rows, std::size_t max_rows) {
       key.listed.stored = true;
       pending_keys_.remove(&key);
     } else {
-      return true;
+      const auto put = [&](const std::string& key, const std::string& row) {
+        rows.put(Family::open, key, row);
+      };
+      return light_.write_rows(max_rows - n, put) < max_rows - n;
     }
   }
-  return pending_operations_.empty() && pending_keys_.empty();
+  return false;
 }
 
 void OpenState::end_checkpoint(bool committed) {
-  early_.clear();
+  odd_.early.clear();
   if (!committed) {
     // Nothing of it is in the store: all is to be written again. Erasing a row
     // that is not there does no harm.
-    gone_.insert(gone_.end(), gone_pending_.begin(), gone_pending_.end());
+    odd_.gone.insert(odd_.gone.end(), gone_pending_.begin(), gone_pending_.end());
     for (const auto& operation : operations_) {
       if (operation->listed.mark == Mark::pending) pending_operations_.remove(operation.get());
       if (operation->listed.mark == Mark::clean) dirty_operations_.add(operation.get());
@@ -242,18 +227,30 @@ void OpenState::end_checkpoint(bool committed) {
     }
   }
   gone_pending_.clear();
+  light_.end_checkpoint(committed);
 }
 
 // ---- Loading
 
+Status OpenState::load_light(std::string_view row_key, std::string_view row, const ByDot& by_dot) {
+  const std::optional<Dot> dot = light_.load(row_key, row);
+  if (!dot) return damaged();
+  // Of an operation some of whose effects are not light.
+  const auto whole = by_dot.find(*dot);
+  if (whole != by_dot.end()) {
+    whole->second->unpacked = true;
+    unpacked_.emplace(*dot, whole->second);
+  }
+  return {};
+}
+
 Status OpenState::load_operation(std::string_view row_key, std::string_view row, ByDot& by_dot) {
-  if (row_key.size() != prefix_bytes + 16) return damaged();
+  if (row_key.size() != open_row_prefix_bytes + 16) return damaged();
   auto made = std::make_unique<UnstableOperation>();
   UnstableOperation& operation = *made;
-  operation.keyspace.value =
-      static_cast<std::uint32_t>(read_big_endian(row_key.substr(0, prefix_bytes - 1)));
-  operation.dot.origin.value = read_big_endian(row_key.substr(prefix_bytes, 8));
-  operation.dot.sequence = read_big_endian(row_key.substr(prefix_bytes + 8));
+  operation.keyspace = keyspace_of_open_row(row_key);
+  operation.dot.origin.value = read_big_endian(row_key.substr(open_row_prefix_bytes, 8));
+  operation.dot.sequence = read_big_endian(row_key.substr(open_row_prefix_bytes + 8));
   wire::Reader in(row);
   if (!is_known(in.u8())) return damaged();
   const std::uint8_t flags = in.u8();
@@ -274,7 +271,7 @@ Status OpenState::load_operation(std::string_view row_key, std::string_view row,
     operation.reply = SmallString(in.bytes());
   }
   operation.listed.stored = true;
-  by_dot.emplace(std::pair(operation.dot.origin.value, operation.dot.sequence), &operation);
+  by_dot.emplace(operation.dot, &operation);
   own(std::move(made));
   if (operation.has_id) {
     auto& space = spaces_[operation.keyspace.value];
@@ -289,9 +286,8 @@ Status OpenState::load_operation(std::string_view row_key, std::string_view row,
 Status OpenState::load_key(std::string_view row_key, std::string_view row, const ByDot& by_dot) {
   auto made = std::make_unique<OpenKey>();
   OpenKey& key = *made;
-  key.keyspace.value =
-      static_cast<std::uint32_t>(read_big_endian(row_key.substr(0, prefix_bytes - 1)));
-  key.name = SmallString(row_key.substr(prefix_bytes));
+  key.keyspace = keyspace_of_open_row(row_key);
+  key.name = SmallString(row_key.substr(open_row_prefix_bytes));
   key.listed.stored = true;
   wire::Reader in(row);
   const std::uint8_t version = in.u8();
@@ -326,8 +322,8 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
     if (is_score && element.base.has_put && !score_of(element.base.text.view())) return damaged();
     const std::uint64_t items = in.varint();
     for (std::uint64_t j = 0; j < items && in.ok(); ++j) {
-      const std::uint64_t origin = in.u64();
-      const auto found = by_dot.find(std::pair(origin, in.varint()));
+      const OriginId origin{in.u64()};
+      const auto found = by_dot.find(Dot{origin, in.varint()});
       const auto index = static_cast<std::uint32_t>(in.varint());
       const std::uint8_t role = in.u8();
       const std::int64_t number = in.signed_varint();
@@ -368,9 +364,11 @@ Status OpenState::load(Store& store) {
   ByDot by_dot;
   Status result;
   const auto load_row = [&](std::string_view row_key, std::string_view row) -> Status {
-    const char kind = row_key.size() < prefix_bytes ? '\0' : row_key[prefix_bytes - 1];
+    const char kind =
+        row_key.size() < open_row_prefix_bytes ? '\0' : row_key[open_row_prefix_bytes - 1];
     if (kind == operation_row) return load_operation(row_key, row, by_dot);
     if (kind == key_row) return load_key(row_key, row, by_dot);
+    if (kind == light_row) return load_light(row_key, row, by_dot);
     return damaged();
   };
   Status scanned =

@@ -7,6 +7,15 @@
 #include "base/assert.h"
 
 namespace holdfast::eventual {
+namespace {
+
+// So many light effects are forgotten in the time that it takes to fold an operation.
+std::size_t light_folds(std::size_t folds) {
+  constexpr std::size_t a_fold = 8;
+  return folds > SIZE_MAX / a_fold ? SIZE_MAX : folds * a_fold;
+}
+
+}  // namespace
 
 const OpenState::Space* OpenState::find_space(KeyspaceId keyspace) const {
   const auto it = spaces_.find(keyspace.value);
@@ -15,6 +24,7 @@ const OpenState::Space* OpenState::find_space(KeyspaceId keyspace) const {
 
 void OpenState::prefetch(KeyspaceId keyspace, std::string_view key) const {
   if (const Space* space = find_space(keyspace)) space->keys.prefetch(key);
+  light_.prefetch(keyspace, key);
 }
 
 bool OpenState::is_open(KeyspaceId keyspace, std::string_view key) const {
@@ -74,6 +84,8 @@ UnstableOperation& OpenState::add(const Try& first) {
 OpenKey& OpenState::open(Space& space, KeyspaceId keyspace, Table& table, std::string_view name) {
   const auto it = space.keys.find(name);
   if (it != space.keys.end()) return **it;
+  const std::vector<LightOperations::Operation> light = light_.take(keyspace, name);
+  if (!light.empty()) take_back(table, name, light);
   auto made = std::make_unique<OpenKey>();
   OpenKey& key = *made;
   key.keyspace = keyspace;
@@ -84,6 +96,7 @@ OpenKey& OpenState::open(Space& space, KeyspaceId keyspace, Table& table, std::s
   }
   space.keys.insert(std::move(made));
   ++key_count_;
+  unpack(key, table, light);
   return key;
 }
 
@@ -184,7 +197,8 @@ bool OpenState::fold(std::size_t max) {
     it = queue.empty() ? queues_.erase(it) : std::next(it);
   }
   run_folds();
-  return leave_limbo(max) || more;
+  const bool more_light = light_.forget_stable(stability_, light_folds(max));
+  return leave_limbo(max) || more || more_light;
 }
 
 void OpenState::found_stable(UnstableOperation& operation) {
@@ -265,6 +279,7 @@ void OpenState::close(OpenKey& key) {
 void OpenState::bury_idle() {
   for (UnstableOperation* operation : idle_) {
     forgetting(*operation);
+    if (operation->unpacked) unpacked_.erase(operation->dot);
     const std::uint32_t place = operation->place;
     std::swap(operations_[place], operations_.back());
     operations_[place]->place = place;
@@ -300,6 +315,7 @@ void OpenState::drop(KeyspaceId keyspace) {
     operation->has_id = false;
     if (operation->queued == 0) idle_.push_back(operation.get());
   }
+  light_.drop(keyspace);
   if (found != spaces_.end()) {
     for (const auto& key : found->second->keys) forgetting(*key);
     key_count_ -= found->second->keys.size();

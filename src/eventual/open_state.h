@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "eventual/key_editor.h"
+#include "eventual/light_operations.h"
 #include "eventual/open_key.h"
 #include "eventual/origin_entry.h"
 #include "eventual/replica.h"
@@ -50,8 +51,19 @@ class OpenState {
   /// The unstable operation of that id; nullptr when there is none.
   UnstableOperation* find(KeyspaceId keyspace, const IdKey& id) const;
 
+  /// An effect of an operation without a request id, in the order of its operation's effects:
+  /// changes the table and keeps of it what it takes to know the rest when it is asked for.
+  /// False: it did nothing, the effect needs apply(), as there is more to know at its key.
+  bool apply_lightly(const Try& one, Table& table, const MergedEffect& effect, std::uint32_t index,
+                     Arrival arrival);
   /// A new operation; its effects follow by apply(), in order.
   UnstableOperation& add(const Try& first);
+  /// The operation of which apply_lightly() may have taken effects before.
+  UnstableOperation& add_rest(const Try& first);
+  /// Makes of what is light at the key what find_key() tells.
+  void unpack(KeyspaceId keyspace, Table& table, std::string_view key);
+  /// When everything has become stable at once, for want of members.
+  void forget_light() { light_.forget_stable(stability_, SIZE_MAX); }
   void apply(UnstableOperation& operation, Table& table, const MergedEffect& effect,
              std::uint32_t index, Arrival arrival);
   /// Another try of the operation. True: it is the first now, and its effects
@@ -67,8 +79,8 @@ class OpenState {
   /// Erases keys that have expired for everybody, up to `max`; how many.
   std::size_t expire(KeyspaceId keyspace, Table& table, Instant now, std::size_t max);
   void drop(KeyspaceId keyspace);
-  std::size_t operations() const { return operations_.size(); }
-  std::size_t keys() const { return key_count_; }
+  std::size_t operations() const { return operations_.size() + light_.effects(); }
+  std::size_t keys() const { return key_count_ + light_.keys(); }
 
   /// Names a key whose values in the table are not what its items come to, or
   /// another mistake in the books. O(n).
@@ -126,6 +138,13 @@ class OpenState {
 
   UnstableOperation& own(std::unique_ptr<UnstableOperation> operation);
 
+  // open_light.cc
+  bool may_be_light(const Try& one, Table& table, const MergedEffect& effect, Arrival arrival,
+                    bool& found) const;
+  static void take_back(Table& table, std::string_view key,
+                        const std::vector<LightOperations::Operation>& light);
+  void unpack(OpenKey& key, Table& table, const std::vector<LightOperations::Operation>& light);
+
   // open_rows.cc
   void changing(OpenKey& key);
   void changing(UnstableOperation& operation);
@@ -133,9 +152,10 @@ class OpenState {
   void forgetting(UnstableOperation& operation);
   void write_early(OpenKey& key);
   void write_early(UnstableOperation& operation);
-  using ByDot = absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, UnstableOperation*>;
+  using ByDot = absl::flat_hash_map<Dot, UnstableOperation*>;
   Status load_operation(std::string_view row_key, std::string_view row, ByDot& by_dot);
   Status load_key(std::string_view row_key, std::string_view row, const ByDot& by_dot);
+  Status load_light(std::string_view row_key, std::string_view row, const ByDot& by_dot);
 
   Host& host_;
   const Stability& stability_;
@@ -154,10 +174,12 @@ class OpenState {
 
   Roster<OpenKey> dirty_keys_{Mark::dirty}, pending_keys_{Mark::pending};
   Roster<UnstableOperation> dirty_operations_{Mark::dirty}, pending_operations_{Mark::pending};
-  std::vector<std::string> gone_;          // rows to erase with the next checkpoint
-  std::vector<std::string> gone_pending_;  // with this one
-  // Rows of this one whose objects have changed since it began.
-  std::vector<std::pair<std::string, std::string>> early_;
+  OddRows odd_;
+  std::vector<std::string> gone_pending_;  // rows to erase with this checkpoint
+
+  LightOperations light_{odd_};
+  // Operations of which some effects are light, or were. While they are among operations_.
+  ByDot unpacked_;
 };
 
 }  // namespace holdfast::eventual

@@ -50,7 +50,28 @@ bool is_never_fresh(EffectKind kind) {
   return kind == EffectKind::put_string || kind == EffectKind::clear;
 }
 
+// Where its key lies.
+std::size_t append_effect(std::string& out, const MergedEffect& merged, bool same_key) {
+  const Effect& effect = merged.effect;
+  auto head = static_cast<std::uint8_t>(effect.kind);
+  if (effect.keep_expiry && effect.kind == EffectKind::put_string) head |= effect_keeps_expiry;
+  if (merged.fresh) head |= effect_is_fresh;
+  if (same_key) head |= effect_same_key;
+  wire::put_u8(out, head);
+  if (!same_key) wire::put_varint(out, effect.key.size());
+  const std::size_t key_at = out.size();
+  if (!same_key) out.append(effect.key);
+  if (has_element(effect.kind)) wire::put_bytes(out, effect.element);
+  if (has_text(effect.kind)) wire::put_bytes(out, effect.text);
+  if (has_number(effect.kind)) wire::put_signed(out, effect.number);
+  return key_at;
+}
+
 }  // namespace
+
+void put_effect(std::string& out, const MergedEffect& effect) {
+  append_effect(out, effect, false);
+}
 
 bool EffectReader::next(MergedEffect& out) {
   const std::uint8_t head = in_.u8();
@@ -108,23 +129,13 @@ void EntryWriter::begin(const OperationHead& head) {
 }
 
 void EntryWriter::effect(const MergedEffect& merged) {
-  const Effect& effect = merged.effect;
-  const bool same_key =
-      key_at_ != 0 && std::string_view(bytes_).substr(key_at_, key_bytes_) == effect.key;
-  auto head = static_cast<std::uint8_t>(effect.kind);
-  if (effect.keep_expiry && effect.kind == EffectKind::put_string) head |= effect_keeps_expiry;
-  if (merged.fresh) head |= effect_is_fresh;
-  if (same_key) head |= effect_same_key;
-  wire::put_u8(bytes_, head);
+  const std::string_view key = merged.effect.key;
+  const bool same_key = key_at_ != 0 && std::string_view(bytes_).substr(key_at_, key_bytes_) == key;
+  const std::size_t at = append_effect(bytes_, merged, same_key);
   if (!same_key) {
-    wire::put_varint(bytes_, effect.key.size());
-    key_at_ = bytes_.size();
-    key_bytes_ = effect.key.size();
-    bytes_.append(effect.key);
+    key_at_ = at;
+    key_bytes_ = key.size();
   }
-  if (has_element(effect.kind)) wire::put_bytes(bytes_, effect.element);
-  if (has_text(effect.kind)) wire::put_bytes(bytes_, effect.text);
-  if (has_number(effect.kind)) wire::put_signed(bytes_, effect.number);
 }
 
 void EntryWriter::commit(std::string_view reply) {

@@ -40,6 +40,9 @@ class EffectReader {
   bool ok_ = true;
 };
 
+/// Appends what an EffectReader reads.
+void put_effect(std::string& out, const MergedEffect& effect);
+
 /// What an entry says of one operation beside its effects.
 struct OperationHead {
   KeyspaceId keyspace;

@@ -176,17 +176,18 @@ void Replica::Impl::merge_operation(const Try& one, std::string_view effects) {
   }
 
   const bool alone = stability.alone();
-  UnstableOperation* operation = alone ? nullptr : &open.add(one);
+  UnstableOperation* operation = alone || !one.head.has_id ? nullptr : &open.add(one);
   key_events::OfEffects events(host.key_events(one.head.keyspace), state->table, wall);
   EffectReader reader(effects);
   MergedEffect effect;
   for (std::uint32_t index = 0; reader.next(effect); ++index) {
     events.before(effect.effect);
     if (effect.effect.kind == EffectKind::expire) state->had_expiries = true;
-    const bool direct = alone && !open.is_open(one.head.keyspace, effect.effect.key) &&
-                        apply_direct(state->table, effect);
-    if (!direct) {
-      if (operation == nullptr) operation = &open.add(one);
+    const bool done = alone ? !open.is_open(one.head.keyspace, effect.effect.key) &&
+                                  apply_direct(state->table, effect)
+                            : open.apply_lightly(one, state->table, effect, index, Arrival::remote);
+    if (!done) {
+      if (operation == nullptr) operation = &open.add_rest(one);
       open.apply(*operation, state->table, effect, index, Arrival::remote);
     }
     events.after(effect.effect);
@@ -243,6 +244,7 @@ void Replica::set_members(std::span<const OriginId> members, View view) {
     impl_->counters.waiting_bytes = impl_->waiting.bytes();
   }
   impl_->stability.set_members(members, view);
+  if (members.empty()) impl_->open.forget_light();
 }
 
 void Replica::acknowledged(OriginId member, const VersionVector& merged, HybridTime clock,
@@ -303,9 +305,10 @@ std::uint64_t Replica::digest(KeyspaceId keyspace, Instant now) {
 }
 
 Explanation Replica::explain(KeyspaceId keyspace, std::string_view key,
-                             const Explanation::Bounds& bounds) const {
+                             const Explanation::Bounds& bounds) {
   State* const state = impl_->host.eventual_state(keyspace);
   if (state == nullptr) return {};
+  impl_->open.unpack(keyspace, state->table, key);
   return eventual::explain(impl_->open.find_key(keyspace, key), state->table, key, bounds);
 }
 
@@ -376,7 +379,9 @@ Status Replica::load(std::string_view bytes) {
     impl.keyspaces.insert(KeyspaceId{static_cast<std::uint32_t>(in.varint())});
   if (!in.ok() || !in.at_end()) return fail(Code::corrupt, "the checkpoint's replica is damaged");
   impl.own_sequence = impl.merged.at(impl.options.self);
-  return impl.open.load(impl.store);
+  Status loaded = impl.open.load(impl.store);
+  if (impl.stability.alone()) impl.open.forget_light();
+  return loaded;
 }
 
 }  // namespace holdfast::eventual

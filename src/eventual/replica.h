@@ -166,8 +166,7 @@ class Replica {
   std::uint64_t digest(KeyspaceId keyspace, Instant now);
 
   /// Why the key has its value here.
-  Explanation explain(KeyspaceId keyspace, std::string_view key,
-                      const Explanation::Bounds& bounds) const;
+  Explanation explain(KeyspaceId keyspace, std::string_view key, const Explanation::Bounds& bounds);
   /// The last of the origin's operations that every member is known to have.
   std::uint64_t stable_until(OriginId origin) const;
 

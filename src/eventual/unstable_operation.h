@@ -29,6 +29,7 @@ struct UnstableOperation {
 
   bool has_id = false;
   bool stable = false;          // found to be; never taken back
+  bool unpacked = false;        // some of its effects were light first, or still are
   bool replies_differ = false;  // its tries told their callers different things
   IdKey id;
   std::uint64_t fingerprint = 0;

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "eventual/light_operations.h"
+
+#include <absl/hash/hash.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/wire.h"
+#include "eventual/open_row_keys.h"
+
+namespace holdfast::eventual {
+namespace {
+
+constexpr std::uint8_t format_version = 1;
+
+constexpr std::size_t run_bytes_max = std::size_t{1} << 20;
+// How many origins' turns at a key saw_all() looks at.
+constexpr int turns_max = 32;
+
+std::uint64_t hash_of(KeyspaceId keyspace, std::string_view key) {
+  return absl::HashOf(keyspace.value, key);
+}
+
+}  // namespace
+
+void LightOperations::prefetch(KeyspaceId keyspace, std::string_view key) const {
+  latest_.prefetch(hash_of(keyspace, key));
+}
+
+LightOperations::Place LightOperations::next_place() const {
+  if (runs_.empty()) return Place::of(first_run_, 0);
+  return Place::of(first_run_ + runs_.size() - 1, runs_.back().effects.size());
+}
+
+MergedEffect LightOperations::read(const Run& run, const Effect& effect) {
+  EffectReader reader(std::string_view(run.bytes).substr(effect.offset));
+  MergedEffect merged;
+  const bool whole = reader.next(merged);
+  HF_ASSERT(whole);
+  return merged;
+}
+
+std::optional<LightOperations::Place> LightOperations::find(std::uint64_t hash,
+                                                            std::string_view key) const {
+  const auto it = latest_.find(hash);
+  if (it == latest_.end()) return std::nullopt;
+  const Run& run = run_of(it->second);
+  if (read(run, run.effects[it->second.at()]).effect.key != key) return std::nullopt;
+  return it->second;
+}
+
+bool LightOperations::has_none(KeyspaceId keyspace, std::string_view key) const {
+  return !find(hash_of(keyspace, key), key);
+}
+
+bool LightOperations::has_room(KeyspaceId keyspace, std::string_view key) const {
+  const std::uint64_t hash = hash_of(keyspace, key);
+  return !latest_.contains(hash) || find(hash, key);
+}
+
+void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
+  const std::string_view key = operation.effect.effect.key;
+  if (runs_.empty() || runs_.back().origin != operation.dot.origin ||
+      runs_.back().seen != operation.seen || runs_.back().bytes.size() >= run_bytes_max) {
+    runs_.push_back({operation.dot.origin, operation.seen, {}, {}});
+  }
+  Run& run = runs_.back();
+  const Place place = next_place();
+  Effect effect{.hash = hash_of(keyspace, key),
+                .sequence = operation.dot.sequence,
+                .time = operation.time,
+                .before = {},
+                .before_other = {},
+                .index = operation.index,
+                .offset = static_cast<std::uint32_t>(run.bytes.size()),
+                .keyspace = keyspace,
+                .found = operation.found,
+                .live = true};
+  const auto [latest, is_first] = latest_.try_emplace(effect.hash, place);
+  if (!is_first) {
+    effect.before = std::exchange(latest->second, place);
+    const Run& other = run_of(effect.before);
+    effect.before_other =
+        other.origin == run.origin ? other.effects[effect.before.at()].before_other : effect.before;
+  }
+  put_effect(run.bytes, operation.effect);
+  run.effects.push_back(effect);
+  ++live_;
+}
+
+bool LightOperations::saw_all(KeyspaceId keyspace, std::string_view key, OriginId origin,
+                              const VersionVector& seen) const {
+  const std::optional<Place> latest = find(hash_of(keyspace, key), key);
+  if (!latest) return true;
+  int turns = 0;
+  for (Place place = *latest; is_kept(place); place = effect_at(place).before_other) {
+    if (++turns > turns_max) return false;
+    const OriginId other = run_of(place).origin;
+    if (other != origin && !seen.includes({other, effect_at(place).sequence})) return false;
+  }
+  return true;
+}
+
+// One that is to be in the checkpoint that is being written is written before.
+void LightOperations::forget(Place place) {
+  Effect& effect = run_of(place).effects[place.at()];
+  if (unwritten_ <= place && place < checkpoint_end_)
+    rows_.early.emplace_back(row_key_of(place), row_of(place));
+  if (place < std::max(unwritten_, checkpoint_end_)) rows_.gone.push_back(row_key_of(place));
+  effect.live = false;
+  --live_;
+}
+
+void LightOperations::discard(KeyspaceId keyspace, std::string_view key) {
+  const std::uint64_t hash = hash_of(keyspace, key);
+  const std::optional<Place> latest = find(hash, key);
+  if (!latest) return;
+  latest_.erase(hash);
+  for (Place place = *latest; is_kept(place); place = effect_at(place).before) forget(place);
+}
+
+std::vector<LightOperations::Operation> LightOperations::take(KeyspaceId keyspace,
+                                                              std::string_view key) {
+  std::vector<Operation> taken;
+  const std::uint64_t hash = hash_of(keyspace, key);
+  const std::optional<Place> latest = find(hash, key);
+  if (!latest) return taken;
+  latest_.erase(hash);
+  for (Place place = *latest; is_kept(place); place = effect_at(place).before) {
+    const Run& run = run_of(place);
+    const Effect& effect = run.effects[place.at()];
+    taken.push_back({.dot = {run.origin, effect.sequence},
+                     .time = effect.time,
+                     .seen = run.seen,
+                     .index = effect.index,
+                     .found = effect.found,
+                     .effect = read(run, effect)});
+    forget(place);
+  }
+  std::ranges::reverse(taken);
+  return taken;
+}
+
+bool LightOperations::forget_stable(const Stability& stability, std::size_t max) {
+  constexpr std::size_t ahead = 8;
+  std::size_t done = 0;
+  while (!runs_.empty()) {
+    const Run& run = runs_.front();
+    if (run.effects.back().sequence > stability.stable_until(run.origin)) return false;
+    if (done >= max) return true;
+    done += run.effects.size();
+    for (std::size_t i = 0; i < run.effects.size(); ++i) {
+      if (i + ahead < run.effects.size()) latest_.prefetch(run.effects[i + ahead].hash);
+      const Effect& effect = run.effects[i];
+      if (!effect.live) continue;
+      const Place place = Place::of(first_run_, i);
+      const auto latest = latest_.find(effect.hash);
+      if (latest->second == place) latest_.erase(latest);
+      forget(place);
+    }
+    runs_.pop_front();
+    ++first_run_;
+  }
+  return false;
+}
+
+void LightOperations::drop(KeyspaceId keyspace) {
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    for (std::size_t at = 0; at < runs_[i].effects.size(); ++at) {
+      const Effect& effect = runs_[i].effects[at];
+      if (!effect.live || effect.keyspace != keyspace) continue;
+      latest_.erase(effect.hash);
+      forget(Place::of(first_run_ + i, at));
+    }
+  }
+}
+
+std::optional<std::string> LightOperations::audit() const {
+  std::size_t live = 0, latest = 0;
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    const Run& run = runs_[i];
+    if (run.effects.empty()) return "a run of no effects";
+    for (std::size_t at = 0; at < run.effects.size(); ++at) {
+      const Effect& effect = run.effects[at];
+      if (!effect.live) continue;
+      ++live;
+      const auto found = latest_.find(effect.hash);
+      if (found == latest_.end()) return "a light effect that cannot be found";
+      const Place place = Place::of(first_run_ + i, at);
+      if (found->second < place) return "a light effect behind its key's latest";
+      if (found->second == place) ++latest;
+      if (is_kept(effect.before) && effect_at(effect.before).hash != effect.hash)
+        return "a light effect behind another key's";
+    }
+  }
+  if (live != live_ || latest != latest_.size()) return "the number of light effects";
+  return std::nullopt;
+}
+
+// ---- Checkpoints
+
+std::string LightOperations::row_key_of(Place place) const {
+  std::string key = open_row_key(effect_at(place).keyspace, light_row);
+  put_big_endian(key, place.value);
+  return key;
+}
+
+std::string LightOperations::row_of(Place place) const {
+  const Run& run = run_of(place);
+  const Effect& effect = run.effects[place.at()];
+  std::string row;
+  wire::put_u8(row, format_version);
+  wire::put_u64(row, run.origin.value);
+  wire::put_varint(row, effect.sequence);
+  wire::put_u64(row, effect.time.value);
+  run.seen->encode(row);
+  wire::put_varint(row, effect.index);
+  wire::put_u8(row, effect.found ? 1 : 0);
+  put_effect(row, read(run, effect));
+  return row;
+}
+
+void LightOperations::begin_checkpoint() {
+  unwritten_ = std::max(unwritten_, Place::of(first_run_, 0));
+  checkpoint_begin_ = unwritten_;
+  checkpoint_end_ = next_place();
+}
+
+std::size_t LightOperations::write_rows(
+    std::size_t max,
+    absl::FunctionRef<void(const std::string& row_key, const std::string& row)> put) {
+  std::size_t written = 0;
+  while (unwritten_ < checkpoint_end_ && written < max) {
+    if (!is_kept(unwritten_)) {  // what was there is written early
+      unwritten_ = Place::of(first_run_, 0);
+      continue;
+    }
+    if (unwritten_.at() == run_of(unwritten_).effects.size()) {
+      unwritten_ = Place::of(unwritten_.run() + 1, 0);
+      continue;
+    }
+    if (effect_at(unwritten_).live) {
+      put(row_key_of(unwritten_), row_of(unwritten_));
+      ++written;
+    }
+    ++unwritten_.value;
+  }
+  return written;
+}
+
+void LightOperations::end_checkpoint(bool committed) {
+  if (!committed) unwritten_ = checkpoint_begin_;  // nothing of it is in the store
+  checkpoint_end_ = {};
+}
+
+std::optional<Dot> LightOperations::load(std::string_view row_key, std::string_view row) {
+  if (row_key.size() != open_row_prefix_bytes + 8) return std::nullopt;
+  wire::Reader in(row);
+  if (in.u8() != format_version) return std::nullopt;
+  Operation operation;
+  operation.dot.origin.value = in.u64();
+  operation.dot.sequence = in.varint();
+  operation.time.value = in.u64();
+  operation.seen = std::make_shared<const VersionVector>(VersionVector::decode(in));
+  operation.index = static_cast<std::uint32_t>(in.varint());
+  operation.found = in.u8() != 0;
+  if (!in.ok()) return std::nullopt;
+  EffectReader effect(std::string_view(in.cursor(), in.remaining()));
+  if (!effect.next(operation.effect) || effect.cursor() != row.data() + row.size())
+    return std::nullopt;
+  const KeyspaceId keyspace = keyspace_of_open_row(row_key);
+  if (!has_room(keyspace, operation.effect.effect.key)) return std::nullopt;
+  if (!runs_.empty() && *runs_.back().seen == *operation.seen) operation.seen = runs_.back().seen;
+  add(keyspace, operation);
+  rows_.gone.emplace_back(row_key);
+  return operation.dot;
+}
+
+}  // namespace holdfast::eventual

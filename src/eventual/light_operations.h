@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/functional/function_ref.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/hybrid_clock.h"
+#include "base/units.h"
+#include "eventual/clock.h"
+#include "eventual/origin_entry.h"
+#include "eventual/stability.h"
+
+namespace holdfast::eventual {
+
+/// What a checkpoint does out of turn.
+struct OddRows {
+  std::vector<std::string> gone;  // rows to erase with the next one
+  /// Of the one that is being written: of what has changed or gone since it began.
+  std::vector<std::pair<std::string, std::string>> early;
+};
+
+/// Effects of unstable operations that nothing needs to be known of unless something
+/// concurrent comes to their keys, which is rare: the table has them already, and here they
+/// are kept as bytes, one behind the other, until they are stable. Then they are dropped,
+/// a run at a time. By key they are found over an index that knows the latest of each.
+///
+/// A key's are in the order in which they were applied here.
+class LightOperations {
+ public:
+  struct Operation {
+    Dot dot;
+    HybridTime time;
+    std::shared_ptr<const VersionVector> seen;
+    std::uint32_t index = 0;  // of the effect within the operation
+    bool found = false;       // what it adds to had something before
+    MergedEffect effect;      // views live until the next change of the object
+  };
+  explicit LightOperations(OddRows& rows) : rows_(rows) {}
+
+  bool empty() const { return live_ == 0; }
+  std::size_t effects() const { return live_; }
+  std::size_t keys() const { return latest_.size(); }
+  void prefetch(KeyspaceId keyspace, std::string_view key) const;
+
+  bool has_none(KeyspaceId keyspace, std::string_view key) const;
+  /// Whether the key's effects could be found. False: another key is in its place.
+  bool has_room(KeyspaceId keyspace, std::string_view key) const;
+  /// The key has_room().
+  void add(KeyspaceId keyspace, const Operation& operation);
+  /// Whether an operation of `origin` that saw this of others' saw all that the key has here.
+  /// False as well where to find out would take long.
+  bool saw_all(KeyspaceId keyspace, std::string_view key, OriginId origin,
+               const VersionVector& seen) const;
+  /// Forgets what the key has.
+  void discard(KeyspaceId keyspace, std::string_view key);
+  /// Gives what the key has, in order, and forgets it.
+  std::vector<Operation> take(KeyspaceId keyspace, std::string_view key);
+
+  /// Forgets what is stable, up to some `max` effects. True: there may be more.
+  bool forget_stable(const Stability& stability, std::size_t max);
+  void drop(KeyspaceId keyspace);
+
+  // -- Checkpoints: a row for each effect, as docs/formats/open-rows.md says.
+  void begin_checkpoint();
+  /// Up to `max` rows. How many; fewer than `max`: all is written.
+  std::size_t write_rows(
+      std::size_t max,
+      absl::FunctionRef<void(const std::string& row_key, const std::string& row)> put);
+  void end_checkpoint(bool committed);
+  /// A row of a store, whose rows are loaded in order; it is forgotten there and is written
+  /// anew with the next checkpoint. Nothing: it is damaged.
+  std::optional<Dot> load(std::string_view row_key, std::string_view row);
+
+  /// A mistake in the books. O(n).
+  std::optional<std::string> audit() const;
+
+ private:
+  /// Of an effect: which run's, and where in it. In the order in which they came.
+  struct Place {
+    std::uint64_t value = 0;
+    auto operator<=>(const Place&) const = default;
+    static Place of(std::uint64_t run, std::size_t at) { return {run << at_bits | at}; }
+    std::uint64_t run() const { return value >> at_bits; }
+    std::size_t at() const { return value & ((std::uint64_t{1} << at_bits) - 1); }
+    static constexpr int at_bits = 24;
+  };
+  struct Effect {
+    std::uint64_t hash;  // of keyspace and key
+    std::uint64_t sequence;
+    HybridTime time;
+    Place before;        // the key's one before
+    Place before_other;  // the key's latest one before of another origin
+    std::uint32_t index;
+    std::uint32_t offset;
+    KeyspaceId keyspace;
+    bool found;
+    bool live;
+  };
+  /// Of one origin, which had seen the same of others in all of them.
+  struct Run {
+    OriginId origin;
+    std::shared_ptr<const VersionVector> seen;
+    std::vector<Effect> effects;
+    std::string bytes;
+  };
+
+  bool is_kept(Place place) const { return place.run() >= first_run_; }
+  Run& run_of(Place place) { return runs_[place.run() - first_run_]; }
+  const Run& run_of(Place place) const { return runs_[place.run() - first_run_]; }
+  const Effect& effect_at(Place place) const { return run_of(place).effects[place.at()]; }
+  Place next_place() const;
+  static MergedEffect read(const Run& run, const Effect& effect);
+  /// The latest of the key; nothing: it has none.
+  std::optional<Place> find(std::uint64_t hash, std::string_view key) const;
+  void forget(Place place);
+  std::string row_key_of(Place place) const;
+  std::string row_of(Place place) const;
+
+  OddRows& rows_;
+  std::deque<Run> runs_;
+  std::uint64_t first_run_ = 1;  // 0: no place
+  absl::flat_hash_map<std::uint64_t, Place> latest_;
+  std::size_t live_ = 0;
+  // Of what is live, all before `unwritten_` has a row, or will have one with the checkpoint that
+  // is being written; that one has all from its beginning to its end.
+  Place unwritten_;
+  Place checkpoint_begin_, checkpoint_end_;
+};
+
+}  // namespace holdfast::eventual

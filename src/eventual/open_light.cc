@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations that OpenState keeps light: docs/eventual.md, "Light operations".
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/assert.h"
+#include "eventual/direct.h"
+#include "eventual/element_values.h"
+#include "eventual/open_state.h"
+
+namespace holdfast::eventual {
+namespace {
+
+struct Target {
+  ElementKind kind{};
+  Role role{};
+};
+
+/// What an effect does to one element of its key; nothing: it does more, or nothing light.
+std::optional<Target> target_of(EffectKind kind) {
+  switch (kind) {
+    case EffectKind::add:
+      return Target{ElementKind::string, Role::add};
+    case EffectKind::put_field:
+      return Target{ElementKind::field, Role::put};
+    case EffectKind::add_field:
+      return Target{ElementKind::field, Role::add};
+    case EffectKind::remove_field:
+      return Target{ElementKind::field, Role::remove};
+    case EffectKind::add_member:
+      return Target{ElementKind::member, Role::add};
+    case EffectKind::remove_member:
+      return Target{ElementKind::member, Role::remove};
+    case EffectKind::put_score:
+      return Target{ElementKind::score, Role::put};
+    case EffectKind::add_score:
+      return Target{ElementKind::score, Role::add};
+    case EffectKind::remove_score:
+      return Target{ElementKind::score, Role::remove};
+    default:
+      return std::nullopt;
+  }
+}
+
+/// Whether it removes all that its operation had seen at the key.
+bool removes_all(const MergedEffect& merged) {
+  return merged.fresh || merged.effect.kind == EffectKind::put_string ||
+         merged.effect.kind == EffectKind::clear;
+}
+
+}  // namespace
+
+// An increment goes with whatever is there. What removes must have seen all of it, and must not
+// have anything else to remove that may yet come: an earlier try of an operation that it saw.
+bool OpenState::may_be_light(const Try& one, Table& table, const MergedEffect& merged,
+                             Arrival arrival, bool& found) const {
+  const Effect& effect = merged.effect;
+  const std::optional<Target> target = target_of(effect.kind);
+  const bool all = removes_all(merged);
+  if (one.head.has_id || (!target && !all)) return false;
+  const KeyspaceId keyspace = one.head.keyspace;
+  const Space* space = find_space(keyspace);
+  if (space != nullptr && space->keys.contains(effect.key)) return false;
+  const bool removes = all || target->role != Role::add;
+  if (removes && space != nullptr && !space->ids.empty()) return false;
+  const Value* value = table.find(effect.key, before_all);
+  if (value != nullptr && table.next_expiry() && table.expiry(effect.key, before_all)) return false;
+  if (!all) {
+    if (value == nullptr || value->type() != type_of(target->kind)) return false;
+    if (target->role == Role::add) {
+      const Base base = read_base(*value, target->kind, effect.element);
+      if (base.has_put) return false;  // a text that is no integer hides it
+      found = base.has_sum;
+    }
+  }
+  // A text before it may have ended an expiry, and that must be known on.
+  if (effect.keep_expiry && !light_.has_none(keyspace, effect.key)) return false;
+  return light_.has_room(keyspace, effect.key) &&
+         (!removes || arrival == Arrival::local ||
+          light_.saw_all(keyspace, effect.key, one.dot.origin, *one.seen));
+}
+
+bool OpenState::apply_lightly(const Try& one, Table& table, const MergedEffect& merged,
+                              std::uint32_t index, Arrival arrival) {
+  bool found = false;
+  if (!may_be_light(one, table, merged, arrival, found)) return false;
+  if (removes_all(merged)) light_.discard(one.head.keyspace, merged.effect.key);
+  const bool applied = apply_direct(table, merged);
+  HF_ASSERT(applied);
+  // What has removed all that it ever will, and nothing else, is done with.
+  if (merged.effect.kind != EffectKind::clear)
+    light_.add(one.head.keyspace, {one.dot, one.head.time, one.seen, index, found, merged});
+  return true;
+}
+
+// Leaves in the table what is stable of the key. What was there where something light wrote over it
+// need not be known: whatever is to come saw that it is gone.
+void OpenState::take_back(Table& table, std::string_view key,
+                          const std::vector<LightOperations::Operation>& light) {
+  if (std::ranges::any_of(light, removes_all, &LightOperations::Operation::effect)) {
+    table.erase(key);
+    return;
+  }
+  Value* const part = table.change(key, before_all);
+  if (part == nullptr) return;  // its last element was removed
+  struct Before {
+    bool present = false;
+    std::int64_t added = 0;
+  };
+  std::map<std::string_view, Before> elements;
+  const ElementKind kind = target_of(light.front().effect.effect.kind)->kind;
+  for (const LightOperations::Operation& one : light) {
+    const Effect& effect = one.effect.effect;
+    const auto [element, is_first] = elements.try_emplace(effect.element);
+    Before& before = element->second;
+    if (is_first) before.present = one.found;
+    if (target_of(effect.kind)->role != Role::add) before.present = false;
+    before.added = added(kind, before.added, effect.number);
+  }
+  for (const auto& [name, before] : elements) {
+    const std::int64_t now = read_base(*part, kind, name).number;
+    const auto less = static_cast<std::int64_t>(-static_cast<std::uint64_t>(before.added));
+    write_shown(*part, kind, name,
+                {.present = before.present, .is_number = true, .number = added(kind, now, less)});
+  }
+  if (is_empty(*part)) table.erase(key);
+}
+
+void OpenState::unpack(OpenKey& key, Table& table,
+                       const std::vector<LightOperations::Operation>& light) {
+  for (const LightOperations::Operation& one : light) {
+    Try whole;
+    whole.head = {.keyspace = key.keyspace, .time = one.time};
+    whole.dot = one.dot;
+    whole.seen = one.seen;
+    UnstableOperation*& operation = unpacked_[one.dot];
+    if (operation == nullptr) {
+      operation = &add(whole);
+      operation->unpacked = true;
+    }
+    KeyEditor editor = edit(key, table);
+    editor.apply(*operation, one.effect, one.index, Arrival::replacing);
+    editor.finish();
+  }
+}
+
+void OpenState::unpack(KeyspaceId keyspace, Table& table, std::string_view name) {
+  if (light_.empty() || light_.has_none(keyspace, name)) return;
+  auto& space = spaces_[keyspace.value];
+  if (space == nullptr) space = std::make_unique<Space>();
+  after_edit(open(*space, keyspace, table, name));
+  bury_idle();
+}
+
+UnstableOperation& OpenState::add_rest(const Try& first) {
+  const auto known = unpacked_.find(first.dot);
+  if (known != unpacked_.end()) return *known->second;
+  UnstableOperation& operation = add(first);
+  operation.unpacked = true;
+  unpacked_.emplace(first.dot, &operation);
+  return operation;
+}
+
+}  // namespace holdfast::eventual
