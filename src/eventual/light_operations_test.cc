@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// The books of light operations against plain lists, over random adding, forgetting, checkpoints
+// that end well or not, and restarts. HOLDFAST_SEEDS=n runs n histories, HOLDFAST_SEED=s one.
+// What light operations come to in a replica, histories_test.cc and merge_test.cc tell.
+#include "eventual/light_operations.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <tuple>
+
+#include "eventual/open_row_keys.h"
+#include "eventual/test_lines.h"
+#include "eventual/test_seeds.h"
+
+namespace holdfast::eventual::testing {
+namespace {
+
+/// An effect, as far as these tests tell one from another.
+struct Known {
+  std::string key;
+  Dot dot;
+  std::int64_t number = 0;
+  bool operator==(const Known&) const = default;
+};
+
+std::string show(const std::vector<Known>& all) {
+  std::string out;
+  for (const Known& one : all)
+    out +=
+        fmt::format(" {}+{}({}:{})", one.key, one.number, one.dot.origin.value, one.dot.sequence);
+  return out;
+}
+
+class Books {
+ public:
+  explicit Books(std::uint64_t seed) : random_(seed) {
+    const std::vector<OriginId> members{OriginId{1}, OriginId{2}, OriginId{3}};
+    stability_.set_members(members);
+  }
+
+  std::string run(int steps) {
+    for (int i = 0; i < steps && failure_.empty(); ++i) {
+      step();
+      if (const auto mistake = light_->audit()) failure_ = *mistake;
+      if (light_->effects() != known_.size()) failure_ = "the number of effects";
+    }
+    if (failure_.empty()) take_all();
+    return failure_;
+  }
+
+ private:
+  std::size_t below(std::size_t n) { return random_() % n; }
+  std::string key() { return "k" + std::to_string(below(4)); }
+
+  void step() {
+    const std::size_t dice = below(100);
+    if (dice < 60) return add();
+    if (dice < 66) return discard(key());
+    if (dice < 72) return take(key());
+    if (dice < 82) return forget_stable();
+    if (dice < 84) return drop();
+    if (dice < 92) return checkpoint();
+    if (dice < 96 && checkpointing_) return end_checkpoint(below(4) != 0);
+    if (dice >= 98) restart();
+  }
+
+  void add() {
+    const OriginId origin{1 + below(3)};
+    if (seen_[origin] == nullptr || below(3) == 0)
+      seen_[origin] = std::make_shared<const VersionVector>(merged_);
+    for (std::size_t n = 1 + below(3); n > 0; --n) {
+      const Dot dot{origin, merged_.at(origin) + 1};
+      merged_.raise(origin, dot.sequence);
+      const Known one{key(), dot, static_cast<std::int64_t>(below(1'000))};
+      light_->add(likes,
+                  {.dot = dot,
+                   .time = HybridTime{dot.sequence},
+                   .seen = seen_[origin],
+                   .effect = {{.kind = EffectKind::add, .key = one.key, .number = one.number}}});
+      known_.push_back(one);
+    }
+  }
+
+  std::vector<Known> known_of(const std::string& key) const {
+    std::vector<Known> all;
+    std::ranges::copy_if(known_, std::back_inserter(all),
+                         [&](const Known& one) { return one.key == key; });
+    return all;
+  }
+  void forget(const std::string& key) {
+    std::erase_if(known_, [&](const Known& one) { return one.key == key; });
+  }
+
+  void discard(const std::string& key) {
+    // Who asks is of an origin that had seen part of what is there.
+    const OriginId origin{1 + below(3)};
+    VersionVector seen;
+    for (const auto& part : merged_.parts())
+      if (below(3) != 0) seen.raise(part.origin, part.sequence);
+    const auto all = known_of(key);
+    const bool saw_all = std::ranges::all_of(
+        all, [&](const Known& one) { return one.dot.origin == origin || seen.includes(one.dot); });
+    if (light_->saw_all(likes, key, origin, seen) && !saw_all) failure_ = "what it did not see";
+    if (!light_->saw_all(likes, key, origin, seen) && saw_all && all.size() < 30)
+      failure_ = "what it saw";
+    light_->discard(likes, key);
+    forget(key);
+  }
+
+  void take(const std::string& key) {
+    std::vector<Known> taken;
+    for (const auto& one : light_->take(likes, key))
+      taken.push_back({std::string(one.effect.effect.key), one.dot, one.effect.effect.number});
+    const std::vector<Known> wanted = known_of(key);
+    if (taken != wanted) failure_ = key + ": taken" + show(taken) + ", wanted" + show(wanted);
+    forget(key);
+  }
+  void take_all() {
+    for (int i = 0; i < 4 && failure_.empty(); ++i) take("k" + std::to_string(i));
+  }
+
+  void forget_stable() {
+    for (std::uint64_t member = 1; member <= 3; ++member) {
+      for (const auto& part : merged_.parts())
+        acknowledged_.raise(part.origin, part.sequence - below(part.sequence / 8 + 1));
+      stability_.acknowledged(OriginId{member}, acknowledged_, {}, {}, merged_);
+    }
+    while (light_->forget_stable(stability_, 1 + below(50))) {
+    }
+    // It forgets whole runs, from the first on.
+    while (known_.size() > light_->effects()) {
+      if (!stability_.is_stable(known_.front().dot)) {
+        failure_ = "what is not stable was forgotten";
+        return;
+      }
+      known_.erase(known_.begin());
+    }
+  }
+
+  void drop() {
+    if (below(4) != 0) return light_->drop(KeyspaceId{99});
+    light_->drop(likes);
+    known_.clear();
+  }
+
+  // -- As OpenState has its checkpoints written.
+
+  void checkpoint() {
+    if (!checkpointing_) {
+      checkpointing_ = true;
+      gone_pending_ = std::exchange(odd_.gone, {});
+      for (const auto& row : gone_pending_) odd_.early.emplace_back(row, std::string());
+      light_->begin_checkpoint();
+      rows_.clear();
+      known_then_ = known_;
+      return;
+    }
+    slice(below(6));
+  }
+  bool slice(std::size_t max) {
+    for (const auto& row : odd_.early) rows_.push_back(row);
+    odd_.early.clear();
+    return light_->write_rows(max, [&](const std::string& row_key, const std::string& row) {
+      rows_.emplace_back(row_key, row);
+    }) < max;
+  }
+  void end_checkpoint(bool committed) {
+    while (!slice(5)) {
+    }
+    checkpointing_ = false;
+    if (committed) {
+      for (const auto& [row_key, row] : rows_) {
+        if (row.empty()) {
+          store_.erase(row_key);
+        } else {
+          store_[row_key] = row;
+        }
+      }
+      stored_ = known_then_;
+    } else {
+      odd_.gone.insert(odd_.gone.end(), gone_pending_.begin(), gone_pending_.end());
+    }
+    odd_.early.clear();
+    light_->end_checkpoint(committed);
+  }
+
+  void restart() {
+    odd_ = {};
+    checkpointing_ = false;
+    light_ = std::make_unique<LightOperations>(odd_);
+    for (const auto& [row_key, row] : store_) {
+      if (!light_->load(row_key, row)) failure_ = "a row is taken for damaged";
+    }
+    known_ = stored_;
+    seen_.clear();
+    if (light_->effects() != known_.size())
+      failure_ = fmt::format("{} rows of {} effects", light_->effects(), known_.size());
+  }
+
+  std::mt19937_64 random_;
+  OddRows odd_;
+  std::unique_ptr<LightOperations> light_ = std::make_unique<LightOperations>(odd_);
+  std::vector<Known> known_;
+  VersionVector merged_, acknowledged_;
+  std::map<OriginId, std::shared_ptr<const VersionVector>> seen_;
+  Stability stability_{OriginId{1}};
+
+  bool checkpointing_ = false;
+  std::vector<std::string> gone_pending_;
+  std::vector<std::pair<std::string, std::string>> rows_;
+  std::map<std::string, std::string> store_;
+  std::vector<Known> known_then_, stored_;
+  std::string failure_;
+};
+
+TEST(LightOperations, AreWhatPlainListsSay) {
+  const auto [first, last] = seeds(300);
+  for (std::uint64_t seed = first; seed <= last; ++seed)
+    ASSERT_EQ(Books(seed).run(400), "") << "\nHOLDFAST_SEED=" << seed;
+}
+
+}  // namespace
+}  // namespace holdfast::eventual::testing
