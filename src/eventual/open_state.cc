@@ -28,6 +28,7 @@ void OpenState::prefetch(KeyspaceId keyspace, std::string_view key) const {
 }
 
 bool OpenState::is_open(KeyspaceId keyspace, std::string_view key) const {
+  if (!light_.empty() && !light_.has_none(keyspace, key)) return true;
   if (key_count_ == 0) return false;
   const Space* space = find_space(keyspace);
   return space != nullptr && space->keys.contains(key);

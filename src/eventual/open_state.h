@@ -60,10 +60,6 @@ class OpenState {
   UnstableOperation& add(const Try& first);
   /// The operation of which apply_lightly() may have taken effects before.
   UnstableOperation& add_rest(const Try& first);
-  /// Makes of what is light at the key what find_key() tells.
-  void unpack(KeyspaceId keyspace, Table& table, std::string_view key);
-  /// When everything has become stable at once, for want of members.
-  void forget_light() { light_.forget_stable(stability_, SIZE_MAX); }
   void apply(UnstableOperation& operation, Table& table, const MergedEffect& effect,
              std::uint32_t index, Arrival arrival);
   /// Another try of the operation. True: it is the first now, and its effects
@@ -73,6 +69,8 @@ class OpenState {
   /// The id names a new operation from now on (its window had passed where it
   /// was used again, so nobody tries the old one any more).
   void release_id(UnstableOperation& operation);
+  /// Makes of what is light at the key what find_key() tells.
+  void unpack(KeyspaceId keyspace, Table& table, std::string_view key);
 
   /// Folds what became stable, up to `max` operations. True: there is more.
   bool fold(std::size_t max);

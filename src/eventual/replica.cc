@@ -244,7 +244,6 @@ void Replica::set_members(std::span<const OriginId> members, View view) {
     impl_->counters.waiting_bytes = impl_->waiting.bytes();
   }
   impl_->stability.set_members(members, view);
-  if (members.empty()) impl_->open.forget_light();
 }
 
 void Replica::acknowledged(OriginId member, const VersionVector& merged, HybridTime clock,
@@ -379,9 +378,7 @@ Status Replica::load(std::string_view bytes) {
     impl.keyspaces.insert(KeyspaceId{static_cast<std::uint32_t>(in.varint())});
   if (!in.ok() || !in.at_end()) return fail(Code::corrupt, "the checkpoint's replica is damaged");
   impl.own_sequence = impl.merged.at(impl.options.self);
-  Status loaded = impl.open.load(impl.store);
-  if (impl.stability.alone()) impl.open.forget_light();
-  return loaded;
+  return impl.open.load(impl.store);
 }
 
 }  // namespace holdfast::eventual

@@ -336,5 +336,48 @@ TEST(Loading, DamagedBytesAreRefused) {
   }
 }
 
+// Who starts has nobody beside it before it has read who there is.
+TEST(Light, OperationsOutlastATimeWithoutMembers) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  a.write(set("k", "5"));
+  const std::string early = a.write(add("k", 1));
+  b.write(set("k", "7"));
+  a.checkpoint();
+  a.restart();
+  a.replica().set_members({});
+  a.replica().set_members(origins({1, 2}));
+  b.wall += Millis(5);
+  ASSERT_TRUE(a.receive(b.self(), b.write(del("k"))));
+  EXPECT_EQ(see(a, "k"), "'6'") << "the other had not seen it";
+}
+
+// Where an operation's effects are partly light and partly not, they are one operation's still.
+TEST(Light, AnOperationIsOneWhereSomeOfItsEffectsAreLight) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  a.write(set("x", "1"));
+  a.write(set("y", "1"));
+  a.write(set("z", "1"));
+  const std::string entry = [&] {
+    a.transact({add("x", 1), expire("y", a.wall + Millis(60'000)), add("z", 1)});
+    return a.take();
+  }();
+  a.checkpoint();
+  a.restart();
+  // What is concurrent at both keys of which it is light makes it whole.
+  b.wall += Millis(5);
+  const std::string other = [&] {
+    b.transact({set("x", "10"), set("z", "20")});
+    return b.take();
+  }();
+  ASSERT_TRUE(a.receive(b.self(), other));
+  EXPECT_EQ(see(a, "x"), "'11'");
+  EXPECT_EQ(see(a, "z"), "'21'");
+  EXPECT_EQ(a.replica().audit(), std::nullopt);
+  a.checkpoint();
+  a.restart();
+  EXPECT_EQ(a.replica().audit(), std::nullopt);
+  EXPECT_EQ(see(a, "x"), "'11'");
+}
+
 }  // namespace
 }  // namespace holdfast::eventual::testing

@@ -14,6 +14,7 @@ namespace holdfast::mesh {
 namespace {
 
 constexpr Millis report_interval{50};
+constexpr std::chrono::microseconds send_interval{500};
 constexpr Millis silence_max{2'000};  // reports come far more often
 constexpr Millis alive_max{1'000};
 // The kernel repeats a lost SYN only after a second: soon after a partition heals
@@ -53,6 +54,7 @@ struct Mesh::Dialed {
   bool has_data = false;
   bool says_taken = false;
   Monotonic since{};  // of the connecting
+  Monotonic sent_log_at{};
   Monotonic not_before{};
   Millis pause{0};
   unsigned attempts = 0;
@@ -606,9 +608,27 @@ Status Mesh::admit(const Hello& hello) {
   return {};
 }
 
+// The first of it at once; what follows in the next moment goes together: each frame wakes its
+// reader, which writes its log for it.
+Status Mesh::send_log(Dialed& peer) {
+  PeerConnection& connection = *peer.connection;
+  if (!peer.begun || connection.unsent_bytes() >= output_bytes) return {};
+  if (now_ < peer.sent_log_at + send_interval) {
+    wanted_at_ = std::min(wanted_at_, peer.sent_log_at + send_interval);
+    return {};
+  }
+  const std::size_t before = connection.output().size();
+  const auto more =
+      replication_.outbound(peer.node).pump(connection.frames(), connection.output(), output_bytes);
+  if (!more) return tl::unexpected(more.error());
+  if (connection.output().size() != before && !*more) peer.sent_log_at = now_;
+  return {};
+}
+
 void Mesh::turn(Instant wall, Monotonic now) {
   if (stopped_) return;
   now_ = now;
+  wanted_at_ = Monotonic::max();
   const bool tell = now >= report_at_;
   if (tell) {
     report_at_ = now + report_interval;
@@ -630,13 +650,9 @@ void Mesh::turn(Instant wall, Monotonic now) {
     PeerConnection& connection = *peer->connection;
     if (connection.unsent_bytes() < output_bytes)
       peer->messages.pump(connection.frames(), connection.output(), output_bytes);
-    if (peer->begun && connection.unsent_bytes() < output_bytes) {
-      const auto more = replication_.outbound(peer->node)
-                            .pump(connection.frames(), connection.output(), output_bytes);
-      if (!more) {
-        lost(*peer, more.error().message);
-        continue;
-      }
+    if (const Status s = send_log(*peer); !s) {
+      lost(*peer, s.error().message);
+      continue;
     }
     if (peer->begun) tell_places(connection, peer->beat);
     tell_told(*peer);

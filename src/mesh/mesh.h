@@ -116,6 +116,8 @@ class Mesh {
 
   /// Sends what there is to send. When no entry is open.
   void turn(Instant wall, Monotonic now);
+  /// When the next turn is wanted at the latest; max(): none is.
+  Monotonic wanted_at() const { return wanted_at_; }
   void stop();
 
   struct Peer {
@@ -149,6 +151,7 @@ class Mesh {
   bool greeted(const std::shared_ptr<Dialed>& peer, const Hello& hello);
   void probed(Dialed& peer, const Hello& hello);
   void begin(PeerConnection& connection);
+  Status send_log(Dialed& peer);
   void tell_told(Dialed& peer);
   Status take_told(const Accepted& peer, std::string_view body);
   void report(PeerConnection& connection, Beat& beat);
@@ -174,6 +177,7 @@ class Mesh {
   std::uint64_t lives_seen_ = 0;  // Holdings::member_changes() that it goes by
   Monotonic now_{};
   Monotonic report_at_{};
+  Monotonic wanted_at_ = Monotonic::max();
   std::optional<Report> report_;
   Questions questions_;
   std::function<void(const Message&)> heard_;

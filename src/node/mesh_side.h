@@ -86,6 +86,7 @@ class MeshSide {
 
   /// When no entry is open and all that was merged is in the log.
   void turn(Instant wall, Monotonic now);
+  Monotonic wanted_at() const { return mesh_.wanted_at(); }
   /// The checkpoint holds the origin log up to here: with what all members have of
   /// it, it may be forgotten.
   void on_checkpoint(Position position, const eventual::VersionVector& merged);

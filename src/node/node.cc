@@ -58,8 +58,8 @@ Status Node::run() {
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
     requests_->forget_time();  // a flush may have asked
-    environment_->wait(
-        std::min({tick_at_, gather_until_, drive_at_, waits_until_, waits_.next_at()}));
+    environment_->wait(std::min({tick_at_, gather_until_, drive_at_, waits_until_, waits_.next_at(),
+                                 mesh_ ? mesh_->wanted_at() : Monotonic::max()}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
       tick_due_ = true;
