@@ -186,6 +186,19 @@ TEST(Explain, OfALargeCollectionTheRestIsCounted) {
   EXPECT_EQ(text.stable.at(0).text_bytes, 1'000u);
 }
 
+TEST(Explain, AFieldThatAnIncrementMadeHasNothingStable) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  ASSERT_TRUE(b.receive(a.self(), a.write(hset("k", "there", "7"))));
+  settle({&a, &b});
+  a.write(hadd("k", "there", 1));
+  a.write(hadd("k", "new", 1));
+  const Explanation told = explanation_of(a, "k");
+  ASSERT_EQ(told.stable.size(), 1u);
+  EXPECT_EQ(told.stable.at(0).element, "there");
+  EXPECT_EQ(told.stable.at(0).number, 7);
+  EXPECT_EQ(told.origins.at(OriginId{1}).effects.size(), 2u);
+}
+
 TEST(Explain, OfAStableCollectionWithOneOpenMemberEachIsToldOnce) {
   TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
   for (int i = 0; i < 10; ++i)
