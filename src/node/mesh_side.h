@@ -86,7 +86,8 @@ class MeshSide {
 
   /// When no entry is open and all that was merged is in the log.
   void turn(Instant wall, Monotonic now);
-  Monotonic wanted_at() const { return mesh_.wanted_at(); }
+  /// When the next turn is wanted at the latest; max(): none is.
+  Monotonic wanted_at() const { return save_failed_ ? Monotonic::max() : mesh_.wanted_at(); }
   /// The checkpoint holds the origin log up to here: with what all members have of
   /// it, it may be forgotten.
   void on_checkpoint(Position position, const eventual::VersionVector& merged);

@@ -58,8 +58,8 @@ Status Node::run() {
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
     requests_->forget_time();  // a flush may have asked
-    environment_->wait(std::min({tick_at_, gather_until_, drive_at_, waits_until_, waits_.next_at(),
-                                 mesh_ ? mesh_->wanted_at() : Monotonic::max()}));
+    environment_->wait(
+        std::min({tick_at_, gather_until_, send_at_, drive_at_, waits_until_, waits_.next_at()}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
       tick_due_ = true;
@@ -95,10 +95,12 @@ void Node::turn() {
   eventual_->turn(requests_->monotonic());
   messages_->release(origin_log_->synced(), origin_log_->lost());
   follow_declarations();
+  send_at_ = Monotonic::max();
   if (mesh_ && !eventual_->has_unlogged()) {
     // Who stops hears nobody any more: that nobody is heard to have data says nothing then.
     if (!has_replica_ && !stopping_) settle_replica();
     mesh_->turn(requests_->now(), requests_->monotonic());
+    send_at_ = mesh_->wanted_at();
   }
   watch_->turn_ended(began);
   if (checkpointer_->step()) environment_->wake();

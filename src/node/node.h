@@ -227,6 +227,7 @@ class Node {
   Monotonic tick_at_{};
   Monotonic drive_at_ = Monotonic::max();      // the workflows' driver wants a turn
   Monotonic gather_until_ = Monotonic::max();  // the sequencer
+  Monotonic send_at_ = Monotonic::max();       // the mesh
   Monotonic waits_until_ = Monotonic::max();   // the first whose wait is over then
   bool tick_due_ = false;
   Restart wants_restart_ = Restart::none;

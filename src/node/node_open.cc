@@ -23,7 +23,7 @@ namespace {
 constexpr Millis mesh_sync_interval{50};
 // etcd takes an entry of one operation for about the price of one of a hundred.
 constexpr std::size_t small_shared_appends_max = 1;
-constexpr std::chrono::microseconds shared_gather_max{1'500};
+constexpr std::chrono::microseconds shared_gather_max{3'000};
 // How long a starting node waits for an engine it cannot reach.
 constexpr Millis engine_patience{5'000};
 // How long for another node with its id to be gone: an earlier one of its own,

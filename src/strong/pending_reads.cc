@@ -20,19 +20,22 @@ void PendingReads::asked() {
   }
 }
 
-void PendingReads::answered(const Result<Position>& end) {
+std::size_t PendingReads::answered(const Result<Position>& end) {
+  std::size_t count = 0;
   // By index, as a sink may add reads while it is told of one.
   for (std::size_t i = 0; i < asking_.size(); ++i) {  // NOLINT(modernize-loop-convert)
     if (asking_[i] < first_) continue;
     Read& read = at(asking_[i]);
     if (read.barrier != Barrier::asked) continue;
     read.barrier = Barrier::known;
+    ++count;
     if (end) {
       read.end = *end;
     } else if (!read.done) {
       finish(read, end.error());
     }
   }
+  return count;
 }
 
 void PendingReads::run_ready(Position applied, Place settled) {

@@ -60,8 +60,10 @@ class PendingReads {
   std::size_t waiting() const { return waiting_; }
   /// Whether some read waits for a question that has not been asked.
   bool wants_question() const { return unasked_ > 0; }
+  std::size_t unasked() const { return unasked_; }
   void asked();
-  void answered(const Result<Position>& end);
+  /// How many had waited for it.
+  std::size_t answered(const Result<Position>& end);
 
   /// Application has reached the place: runs what waits there or before.
   void reached(Place place) {

@@ -24,8 +24,36 @@ struct Waiting {
 // What a deferred read takes, roughly, with its closure.
 constexpr std::size_t read_bytes = 256;
 
-// Of what an append takes, at most this part is waited for more to gather.
-constexpr int gather_share = 3;
+// Of what an append or a question takes, at most so much is waited for more to gather.
+constexpr auto gather_share(Monotonic::duration takes) {
+  return takes * 2 / 3;
+}
+
+/// With nothing under way to the log, what came waits a moment for the callers that were answered
+/// last: each may be about to ask again.
+class Gathering {
+ public:
+  /// `max` 0: nothing is waited for.
+  explicit Gathering(std::chrono::microseconds max) : max_(max) {}
+  bool is_on() const { return max_.count() != 0; }
+  /// So many were answered or wait, of what took so long.
+  void expect(std::size_t callers, Monotonic::duration took, Monotonic now) {
+    if (!is_on()) return;
+    average_ += (took - average_) / 8;
+    expected_ = callers;
+    until_ = now + std::min<Monotonic::duration>(max_, gather_share(average_));
+  }
+  bool waits_for_more(std::size_t gathered, Monotonic now) const {
+    return gathered < expected_ && now < until_;
+  }
+  Monotonic until() const { return until_; }
+
+ private:
+  std::chrono::microseconds max_;
+  std::size_t expected_ = 0;
+  Monotonic until_{};
+  Monotonic::duration average_{};
+};
 
 struct Entry {
   std::uint64_t sequence = 0;  // also the append's token and its name's counter
@@ -48,7 +76,9 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
         machine(machine_),
         replies(replies_),
         options(std::move(options_)),
-        reads(replies_) {}
+        writers(options.gather_max),
+        reads(replies_),
+        readers(options.gather_max) {}
 
   void on_entry(const LogEntry& entry) override;
   void on_append_failed(std::uint64_t token, const Error& error) override;
@@ -62,6 +92,10 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   bool append_gathered(Instant wall, Monotonic now);
   bool gathers_more(const Entry& entry, Monotonic now) const;
   void expect_callers(const Entry& answered);
+  bool asks_now(Monotonic now) const {
+    return reads.wants_question() && !question_under_way &&
+           !readers.waits_for_more(reads.unasked(), now);
+  }
   void ask();
   void take_answer();
   void deliver(Monotonic now);
@@ -102,14 +136,13 @@ struct Sequencer::Impl final : LogFollower, Machine::Observer {
   std::size_t bytes = 0;
   bool in_turn = false;
   Monotonic turn_at{};
-  // Who was answered last, and who waited already: they may all ask at once.
-  std::size_t expected_operations = 0;
-  Monotonic gather_until{};
-  Monotonic::duration append_average{};
+  Gathering writers;
   Entry* applying = nullptr;
   LogClock clock;
 
   PendingReads reads;
+  Gathering readers;
+  Monotonic asked_at{};
   bool question_under_way = false;
   std::optional<Result<Position>> end_answer;
 };
@@ -164,18 +197,14 @@ Entry& Sequencer::Impl::entry_with_room(std::size_t more) {
 
 bool Sequencer::Impl::gathers_more(const Entry& entry, Monotonic now) const {
   const std::size_t operations = entry.builder.operations();
-  return operations < expected_operations && operations < options.large_entry_operations &&
-         now < gather_until;
+  return operations < options.large_entry_operations && writers.waits_for_more(operations, now);
 }
 
 void Sequencer::Impl::expect_callers(const Entry& answered) {
-  if (options.gather_max.count() == 0) return;
-  append_average += (turn_at - answered.appended_at - append_average) / 8;
   const Entry* waiting = open();
-  expected_operations = answered.operations.size() - answered.first +
-                        (waiting != nullptr ? waiting->operations.size() : 0);
-  gather_until =
-      turn_at + std::min<Monotonic::duration>(options.gather_max, append_average / gather_share);
+  writers.expect(answered.operations.size() - answered.first +
+                     (waiting != nullptr ? waiting->operations.size() : 0),
+                 turn_at - answered.appended_at, turn_at);
 }
 
 bool Sequencer::Impl::append_gathered(Instant wall, Monotonic now) {
@@ -353,6 +382,7 @@ void Sequencer::Impl::stop(const Error& error) {
 
 void Sequencer::Impl::ask() {
   question_under_way = true;
+  asked_at = turn_at;
   log.end(options.request_timeout,
           [this](Result<Position> end) { end_answer.emplace(std::move(end)); });
 }
@@ -361,7 +391,8 @@ void Sequencer::Impl::take_answer() {
   if (!end_answer) return;
   const Result<Position> end = *std::exchange(end_answer, std::nullopt);
   question_under_way = false;
-  reads.answered(end);
+  const std::size_t answered = reads.answered(end);
+  readers.expect(answered + reads.unasked(), turn_at - asked_at, turn_at);
 }
 
 Sequencer::Sequencer(Log& log, Machine& machine, ReplySink& replies, Options options)
@@ -393,8 +424,8 @@ bool Sequencer::read(bool behind, Ticket ticket, Monotonic now, Reply& reply,
   read.behind = behind;
   // Behind a write that is still to be appended, its entry is barrier enough.
   const bool needs_end = !behind || open == nullptr || open->builder.operations() == 0;
-  if (needs_end && s.question_under_way) {
-    read.barrier = Barrier::unasked;
+  if (needs_end && (s.question_under_way || s.readers.is_on())) {
+    read.barrier = Barrier::unasked;  // the turn asks for all that came
   } else if (needs_end) {
     s.ask();
     read.barrier = Barrier::asked;
@@ -441,7 +472,7 @@ void Sequencer::turn(Instant wall, Monotonic now) {
   s.expire(now);
   for (bool more = s.broken.has_value(); more;) {
     more = s.append_gathered(wall, now);
-    if (s.reads.wants_question() && !s.question_under_way) {
+    if (s.asks_now(now)) {
       s.reads.asked();
       s.ask();
       more = true;
@@ -455,10 +486,13 @@ void Sequencer::turn(Instant wall, Monotonic now) {
 
 std::optional<Monotonic> Sequencer::wanted_at() const {
   Impl& s = *impl_;
+  std::optional<Monotonic> wanted;
+  if (s.reads.wants_question() && !s.question_under_way && !s.asks_now(s.turn_at))
+    wanted = s.readers.until();
   const Entry* open = s.open();
-  if (open == nullptr || s.entries.size() > 1 || !s.gathers_more(*open, s.turn_at))
-    return std::nullopt;
-  return s.gather_until;
+  if (open != nullptr && s.entries.size() == 1 && s.gathers_more(*open, s.turn_at))
+    wanted = std::min(wanted.value_or(Monotonic::max()), s.writers.until());
+  return wanted;
 }
 
 Instant Sequencer::time(Instant wall, Monotonic now) const {

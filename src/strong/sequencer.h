@@ -41,7 +41,8 @@ class Sequencer {
     std::size_t large_entry_operations = 256;
     /// With nothing under way, what came waits up to so long, and up to a share of
     /// what appends have been taking, for the callers that were answered last:
-    /// each may be about to ask again. 0: it does not. For the same engines.
+    /// each may be about to ask again. So do reads, with what questions have been
+    /// taking. 0: nothing waits. For the same engines.
     std::chrono::microseconds gather_max{0};
     std::size_t queued_bytes_max = std::size_t{256} << 20;  // waiting and in flight; over it: BUSY
     Millis request_timeout{5000};

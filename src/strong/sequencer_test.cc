@@ -173,7 +173,47 @@ TEST(Sequencer, WaitsForCallersAShareOfWhatAppendsTake) {
   world.land();
   ASSERT_TRUE(world.write(3, {"INCR", "k"}));
   world.turn();
-  EXPECT_EQ(world.sequencer.wanted_at(), world.now + microseconds(10));
+  EXPECT_EQ(world.sequencer.wanted_at(), world.now + microseconds(20));
+}
+
+TEST(Sequencer, OneQuestionIsAskedForTheReadersItHasJustAnswered) {
+  using std::chrono::microseconds;
+  World world({.incarnation = 7, .gather_max = microseconds(500)});
+  world.log.end_at_once = false;
+  const auto read_some = [&](std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t i = first; i <= last; ++i) EXPECT_EQ(world.read(i), "(later)");
+    world.turn();
+  };
+  const auto takes = [&](microseconds time) {
+    world.now += time;
+    world.log.answer_ends();
+    world.turn();
+  };
+  read_some(1, 3);
+  EXPECT_EQ(world.log.questions(), 1U) << "for all that came in one turn";
+  takes(microseconds(16'000));  // so an eighth of it is the average
+  EXPECT_EQ(world.answers().size(), 3U);
+  // One of three is back: the others may be about to.
+  read_some(4, 4);
+  EXPECT_EQ(world.log.questions(), 0U);
+  EXPECT_EQ(world.sequencer.wanted_at(), world.now + microseconds(500));
+  read_some(5, 6);
+  EXPECT_EQ(world.log.questions(), 1U);
+  EXPECT_FALSE(world.sequencer.wanted_at());
+  read_some(7, 7);  // and another, which came behind the question
+  takes(microseconds(2'000));
+  EXPECT_EQ(world.answers().size(), 3U);
+  // Four are expected, three come: it does not wait for ever, and then expects three.
+  read_some(8, 9);
+  EXPECT_EQ(world.log.questions(), 0U);
+  world.now += microseconds(500);
+  world.turn();
+  EXPECT_EQ(world.log.questions(), 1U);
+  takes(microseconds(2'000));
+  read_some(10, 12);
+  EXPECT_EQ(world.log.questions(), 1U);
+  takes(microseconds(2'000));
+  EXPECT_EQ(world.answers().size(), 6U);
 }
 
 TEST(Sequencer, NoEntryIsLargerThanTheEngineTakes) {
