@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import holdfast
+import mutations
 
 ROOT = holdfast.ROOT
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -85,11 +86,22 @@ def undocumented_formats():
                 yield f"{source.relative_to(ROOT)} names docs/formats/{named}, which does not exist"
 
 
+def unplantable():
+    """A planted bug's text changes with its source, and its row in the page with the list."""
+    page = (ROOT / "docs" / "mutations.md").read_text()
+    for name, file, text, *_ in mutations.MUTATIONS:
+        times = (ROOT / file).read_text().count(text)
+        if times != 1:
+            yield f"tests/mutations.py: the text of {name} is {times} times in {file}"
+        if f"| `{name}` in `{file}` |" not in page:
+            yield f"docs/mutations.md has no row of {name}"
+
+
 def main():
     found = []
     for path in documents():
         found += [*broken_links(path), *missing_files(path)]
-    found += [*stale_pages(), *unnamed_errors(), *undocumented_formats()]
+    found += [*stale_pages(), *unnamed_errors(), *undocumented_formats(), *unplantable()]
     print("\n".join(found) if found else f"docs: {len(documents())} pages agree with the tree")
     return 1 if found else 0
 
