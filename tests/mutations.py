@@ -114,7 +114,7 @@ MUTATIONS = [
      "after a checkpoint that failed, rows of light operations that go stay in the store", "eventual"),
     ("light-rows-missing", "src/eventual/light_operations.cc", "  if (unwritten_ <= place && place < checkpoint_end_)\n",
      "  if (false)\n", "light operations that go while a checkpoint is written are not in it", "eventual"),
-    ("light-is-another", "src/eventual/open_rows.cc", "    unpacked_.emplace(*dot, whole->second);\n", "",
+    ("light-is-another", "src/eventual/open_rows.cc", "    unpacked_.emplace(loaded->dot, whole->second);\n", "",
      "after a restart what is light of an operation is another operation", "eventual"),
     ("asks-without-a-mesh", "src/node/node.cc", "  send_at_ = Monotonic::max();\n  if (mesh_", "  if (mesh_",
      "a node whose disk is full turns without end", "node", "--engine none --kinds full_disk,join"),

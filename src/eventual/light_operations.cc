@@ -14,6 +14,7 @@ namespace holdfast::eventual {
 namespace {
 
 constexpr std::uint8_t format_version = 1;
+enum : std::uint8_t { found_flag = 1, has_id_flag = 2 };
 
 constexpr std::size_t run_bytes_max = std::size_t{1} << 20;
 // How many origins' turns at a key saw_all() looks at.
@@ -34,12 +35,33 @@ LightOperations::Place LightOperations::next_place() const {
   return Place::of(first_run_ + runs_.size() - 1, runs_.back().effects.size());
 }
 
-MergedEffect LightOperations::read(const Run& run, const Effect& effect) {
+LightOperations::Operation LightOperations::read(const Run& run, const Effect& effect) {
+  Operation out{.dot = {run.origin, effect.sequence},
+                .time = effect.time,
+                .seen = run.seen,
+                .index = effect.index,
+                .found = effect.found};
+  EffectReader reader(std::string_view(run.bytes).substr(effect.offset));
+  const bool whole = reader.next(out.effect);
+  HF_ASSERT(whole);
+  if (effect.id_offset != 0) read_id(run, effect, out);
+  return out;
+}
+
+void LightOperations::read_id(const Run& run, const Effect& effect, Operation& out) {
+  wire::Reader in(std::string_view(run.bytes).substr(effect.id_offset));
+  out.has_id = true;
+  out.id.hash.high = in.u64();
+  out.id.hash.low = in.u64();
+  out.fingerprint = in.u64();
+  out.reply = in.bytes();
+}
+
+std::string_view LightOperations::key_of(const Run& run, const Effect& effect) {
   EffectReader reader(std::string_view(run.bytes).substr(effect.offset));
   MergedEffect merged;
-  const bool whole = reader.next(merged);
-  HF_ASSERT(whole);
-  return merged;
+  reader.next(merged);
+  return merged.effect.key;
 }
 
 std::optional<LightOperations::Place> LightOperations::find(std::uint64_t hash,
@@ -47,8 +69,21 @@ std::optional<LightOperations::Place> LightOperations::find(std::uint64_t hash,
   const auto it = latest_.find(hash);
   if (it == latest_.end()) return std::nullopt;
   const Run& run = run_of(it->second);
-  if (read(run, run.effects[it->second.at()]).effect.key != key) return std::nullopt;
+  if (key_of(run, run.effects[it->second.at()]) != key) return std::nullopt;
   return it->second;
+}
+
+void LightOperations::prefetch(KeyspaceId keyspace, const IdKey& id) const {
+  if (!ids_.empty()) ids_.prefetch(IdHere(keyspace.value, id));
+}
+
+std::optional<std::string_view> LightOperations::key_of(KeyspaceId keyspace,
+                                                        const IdKey& id) const {
+  if (ids_.empty()) return std::nullopt;
+  const auto it = ids_.find(IdHere(keyspace.value, id));
+  if (it == ids_.end()) return std::nullopt;
+  const Run& run = run_of(it->second);
+  return key_of(run, run.effects[it->second.at()]);
 }
 
 bool LightOperations::has_none(KeyspaceId keyspace, std::string_view key) const {
@@ -75,6 +110,7 @@ void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
                 .before_other = {},
                 .index = operation.index,
                 .offset = static_cast<std::uint32_t>(run.bytes.size()),
+                .id_offset = 0,
                 .keyspace = keyspace,
                 .found = operation.found,
                 .live = true};
@@ -86,8 +122,23 @@ void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
         other.origin == run.origin ? other.effects[effect.before.at()].before_other : effect.before;
   }
   put_effect(run.bytes, operation.effect);
+  if (operation.has_id) {
+    effect.id_offset = static_cast<std::uint32_t>(run.bytes.size());
+    wire::put_u64(run.bytes, operation.id.hash.high);
+    wire::put_u64(run.bytes, operation.id.hash.low);
+    wire::put_u64(run.bytes, operation.fingerprint);
+    if (!operation.reply_follows) wire::put_bytes(run.bytes, operation.reply);
+    const bool is_new = ids_.emplace(IdHere(keyspace.value, operation.id), place).second;
+    HF_ASSERT(is_new);
+    ++ids_in_[keyspace.value];
+  }
   run.effects.push_back(effect);
   ++live_;
+}
+
+void LightOperations::set_reply(std::string_view reply) {
+  HF_ASSERT(!runs_.empty() && runs_.back().effects.back().id_offset != 0);
+  wire::put_bytes(runs_.back().bytes, reply);
 }
 
 bool LightOperations::saw_all(KeyspaceId keyspace, std::string_view key, OriginId origin,
@@ -111,6 +162,12 @@ void LightOperations::forget(Place place) {
   if (place < std::max(unwritten_, checkpoint_end_)) rows_.gone.push_back(row_key_of(place));
   effect.live = false;
   --live_;
+  if (effect.id_offset == 0) return;
+  Operation operation;
+  read_id(run_of(place), effect, operation);
+  ids_.erase(IdHere(effect.keyspace.value, operation.id));
+  const auto ids = ids_in_.find(effect.keyspace.value);
+  if (--ids->second == 0) ids_in_.erase(ids);
 }
 
 void LightOperations::discard(KeyspaceId keyspace, std::string_view key) {
@@ -129,14 +186,7 @@ std::vector<LightOperations::Operation> LightOperations::take(KeyspaceId keyspac
   if (!latest) return taken;
   latest_.erase(hash);
   for (Place place = *latest; is_kept(place); place = effect_at(place).before) {
-    const Run& run = run_of(place);
-    const Effect& effect = run.effects[place.at()];
-    taken.push_back({.dot = {run.origin, effect.sequence},
-                     .time = effect.time,
-                     .seen = run.seen,
-                     .index = effect.index,
-                     .found = effect.found,
-                     .effect = read(run, effect)});
+    taken.push_back(read(run_of(place), effect_at(place)));
     forget(place);
   }
   std::ranges::reverse(taken);
@@ -178,7 +228,7 @@ void LightOperations::drop(KeyspaceId keyspace) {
 }
 
 std::optional<std::string> LightOperations::audit() const {
-  std::size_t live = 0, latest = 0;
+  std::size_t live = 0, latest = 0, with_ids = 0;
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     const Run& run = runs_[i];
     if (run.effects.empty()) return "a run of no effects";
@@ -191,10 +241,20 @@ std::optional<std::string> LightOperations::audit() const {
       const Place place = Place::of(first_run_ + i, at);
       if (found->second < place) return "a light effect behind its key's latest";
       if (found->second == place) ++latest;
+      if (effect.id_offset != 0) {
+        ++with_ids;
+        Operation operation;
+        read_id(run, effect, operation);
+        const auto of_id = ids_.find(IdHere(effect.keyspace.value, operation.id));
+        if (of_id == ids_.end() || of_id->second != place) return "an id that leads elsewhere";
+      }
       if (is_kept(effect.before) && effect_at(effect.before).hash != effect.hash)
         return "a light effect behind another key's";
     }
   }
+  std::size_t counted = 0;
+  for (const auto& [keyspace, count] : ids_in_) counted += count;
+  if (with_ids != ids_.size() || with_ids != counted) return "the number of light effects with ids";
   if (live != live_ || latest != latest_.size()) return "the number of light effects";
   return std::nullopt;
 }
@@ -208,17 +268,23 @@ std::string LightOperations::row_key_of(Place place) const {
 }
 
 std::string LightOperations::row_of(Place place) const {
-  const Run& run = run_of(place);
-  const Effect& effect = run.effects[place.at()];
+  const Operation operation = read(run_of(place), effect_at(place));
   std::string row;
   wire::put_u8(row, format_version);
-  wire::put_u64(row, run.origin.value);
-  wire::put_varint(row, effect.sequence);
-  wire::put_u64(row, effect.time.value);
-  run.seen->encode(row);
-  wire::put_varint(row, effect.index);
-  wire::put_u8(row, effect.found ? 1 : 0);
-  put_effect(row, read(run, effect));
+  wire::put_u8(row, static_cast<std::uint8_t>((operation.found ? found_flag : 0) |
+                                              (operation.has_id ? has_id_flag : 0)));
+  wire::put_u64(row, operation.dot.origin.value);
+  wire::put_varint(row, operation.dot.sequence);
+  wire::put_u64(row, operation.time.value);
+  operation.seen->encode(row);
+  wire::put_varint(row, operation.index);
+  if (operation.has_id) {
+    wire::put_u64(row, operation.id.hash.high);
+    wire::put_u64(row, operation.id.hash.low);
+    wire::put_u64(row, operation.fingerprint);
+    wire::put_bytes(row, operation.reply);
+  }
+  put_effect(row, operation.effect);
   return row;
 }
 
@@ -255,27 +321,38 @@ void LightOperations::end_checkpoint(bool committed) {
   checkpoint_end_ = {};
 }
 
-std::optional<Dot> LightOperations::load(std::string_view row_key, std::string_view row) {
+std::optional<LightOperations::Operation> LightOperations::load(std::string_view row_key,
+                                                                std::string_view row) {
   if (row_key.size() != open_row_prefix_bytes + 8) return std::nullopt;
   wire::Reader in(row);
   if (in.u8() != format_version) return std::nullopt;
   Operation operation;
+  const std::uint8_t flags = in.u8();
+  operation.found = (flags & found_flag) != 0;
+  operation.has_id = (flags & has_id_flag) != 0;
   operation.dot.origin.value = in.u64();
   operation.dot.sequence = in.varint();
   operation.time.value = in.u64();
   operation.seen = std::make_shared<const VersionVector>(VersionVector::decode(in));
   operation.index = static_cast<std::uint32_t>(in.varint());
-  operation.found = in.u8() != 0;
+  if (operation.has_id) {
+    operation.id.hash.high = in.u64();
+    operation.id.hash.low = in.u64();
+    operation.fingerprint = in.u64();
+    operation.reply = in.bytes();
+  }
   if (!in.ok()) return std::nullopt;
   EffectReader effect(std::string_view(in.cursor(), in.remaining()));
   if (!effect.next(operation.effect) || effect.cursor() != row.data() + row.size())
     return std::nullopt;
   const KeyspaceId keyspace = keyspace_of_open_row(row_key);
-  if (!has_room(keyspace, operation.effect.effect.key)) return std::nullopt;
+  if (!has_room(keyspace, operation.effect.effect.key) ||
+      (operation.has_id && key_of(keyspace, operation.id)))
+    return std::nullopt;
   if (!runs_.empty() && *runs_.back().seen == *operation.seen) operation.seen = runs_.back().seen;
   add(keyspace, operation);
   rows_.gone.emplace_back(row_key);
-  return operation.dot;
+  return operation;
 }
 
 }  // namespace holdfast::eventual

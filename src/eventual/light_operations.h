@@ -15,6 +15,7 @@
 
 #include "base/hybrid_clock.h"
 #include "base/units.h"
+#include "dedup/id_table.h"
 #include "eventual/clock.h"
 #include "eventual/origin_entry.h"
 #include "eventual/stability.h"
@@ -43,6 +44,12 @@ class LightOperations {
     std::uint32_t index = 0;  // of the effect within the operation
     bool found = false;       // what it adds to had something before
     MergedEffect effect;      // views live until the next change of the object
+    // Then it is its operation's only one.
+    bool has_id = false;
+    IdKey id;
+    std::uint64_t fingerprint = 0;
+    std::string_view reply;
+    bool reply_follows = false;  // with set_reply(), before anything else is done
   };
   explicit LightOperations(OddRows& rows) : rows_(rows) {}
 
@@ -54,14 +61,20 @@ class LightOperations {
   bool has_none(KeyspaceId keyspace, std::string_view key) const;
   /// Whether the key's effects could be found. False: another key is in its place.
   bool has_room(KeyspaceId keyspace, std::string_view key) const;
-  /// The key has_room().
+  /// The key has_room(), and nothing here has the id.
   void add(KeyspaceId keyspace, const Operation& operation);
+  /// Of the one that was added last.
+  void set_reply(std::string_view reply);
   /// Whether an operation of `origin` that saw this of others' saw all that the key has here.
   /// False as well where to find out would take long.
   bool saw_all(KeyspaceId keyspace, std::string_view key, OriginId origin,
                const VersionVector& seen) const;
   /// Forgets what the key has.
   void discard(KeyspaceId keyspace, std::string_view key);
+  bool has_ids(KeyspaceId keyspace) const { return ids_in_.contains(keyspace.value); }
+  void prefetch(KeyspaceId keyspace, const IdKey& id) const;
+  /// Where what has that id is; nothing: nothing has. Lives until the next change of the object.
+  std::optional<std::string_view> key_of(KeyspaceId keyspace, const IdKey& id) const;
   /// Gives what the key has, in order, and forgets it.
   std::vector<Operation> take(KeyspaceId keyspace, std::string_view key);
 
@@ -78,7 +91,7 @@ class LightOperations {
   void end_checkpoint(bool committed);
   /// A row of a store, whose rows are loaded in order; it is forgotten there and is written
   /// anew with the next checkpoint. Nothing: it is damaged.
-  std::optional<Dot> load(std::string_view row_key, std::string_view row);
+  std::optional<Operation> load(std::string_view row_key, std::string_view row);
 
   /// A mistake in the books. O(n).
   std::optional<std::string> audit() const;
@@ -101,6 +114,7 @@ class LightOperations {
     Place before_other;  // the key's latest one before of another origin
     std::uint32_t index;
     std::uint32_t offset;
+    std::uint32_t id_offset;  // of id, fingerprint, reply; 0: it has none
     KeyspaceId keyspace;
     bool found;
     bool live;
@@ -118,7 +132,10 @@ class LightOperations {
   const Run& run_of(Place place) const { return runs_[place.run() - first_run_]; }
   const Effect& effect_at(Place place) const { return run_of(place).effects[place.at()]; }
   Place next_place() const;
-  static MergedEffect read(const Run& run, const Effect& effect);
+  using IdHere = std::pair<std::uint32_t, IdKey>;  // in a keyspace
+  static Operation read(const Run& run, const Effect& effect);
+  static std::string_view key_of(const Run& run, const Effect& effect);
+  static void read_id(const Run& run, const Effect& effect, Operation& out);
   /// The latest of the key; nothing: it has none.
   std::optional<Place> find(std::uint64_t hash, std::string_view key) const;
   void forget(Place place);
@@ -129,6 +146,8 @@ class LightOperations {
   std::deque<Run> runs_;
   std::uint64_t first_run_ = 1;  // 0: no place
   absl::flat_hash_map<std::uint64_t, Place> latest_;
+  absl::flat_hash_map<IdHere, Place> ids_;
+  absl::flat_hash_map<std::uint32_t, std::size_t> ids_in_;  // live effects with ids, by keyspace
   std::size_t live_ = 0;
   // Of what is live, all before `unwritten_` has a row, or will have one with the checkpoint that
   // is being written; that one has all from its beginning to its end.

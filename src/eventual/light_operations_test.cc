@@ -25,14 +25,16 @@ struct Known {
   std::string key;
   Dot dot;
   std::int64_t number = 0;
+  std::uint64_t id = 0;  // 0: none
+  std::string reply;
   bool operator==(const Known&) const = default;
 };
 
 std::string show(const std::vector<Known>& all) {
   std::string out;
   for (const Known& one : all)
-    out +=
-        fmt::format(" {}+{}({}:{})", one.key, one.number, one.dot.origin.value, one.dot.sequence);
+    out += fmt::format(" {}+{}({}:{}){}'{}'", one.key, one.number, one.dot.origin.value,
+                       one.dot.sequence, one.id, one.reply);
   return out;
 }
 
@@ -46,6 +48,7 @@ class Books {
   std::string run(int steps) {
     for (int i = 0; i < steps && failure_.empty(); ++i) {
       step();
+      if (failure_.empty()) find();
       if (const auto mistake = light_->audit()) failure_ = *mistake;
       if (light_->effects() != known_.size()) failure_ = "the number of effects";
     }
@@ -76,12 +79,24 @@ class Books {
     for (std::size_t n = 1 + below(3); n > 0; --n) {
       const Dot dot{origin, merged_.at(origin) + 1};
       merged_.raise(origin, dot.sequence);
-      const Known one{key(), dot, static_cast<std::int64_t>(below(1'000))};
+      Known one{key(), dot, static_cast<std::int64_t>(below(1'000))};
+      if (below(3) == 0) one.id = 1 + below(6);
+      if (std::ranges::any_of(known_, [&](const Known& other) { return other.id == one.id; }))
+        one.id = 0;  // whoever uses one again takes the one before first
+      if (one.id != 0 && below(4) != 0) one.reply = fmt::format(":{}", below(1'000));
+      // What is answered may be known only later.
+      const bool later = below(2) == 0;
       light_->add(likes,
                   {.dot = dot,
                    .time = HybridTime{dot.sequence},
                    .seen = seen_[origin],
-                   .effect = {{.kind = EffectKind::add, .key = one.key, .number = one.number}}});
+                   .effect = {{.kind = EffectKind::add, .key = one.key, .number = one.number}},
+                   .has_id = one.id != 0,
+                   .id = id_key(one.id),
+                   .fingerprint = one.id,
+                   .reply = later ? std::string_view() : one.reply,
+                   .reply_follows = later});
+      if (one.id != 0 && later) light_->set_reply(one.reply);
       known_.push_back(one);
     }
   }
@@ -112,10 +127,22 @@ class Books {
     forget(key);
   }
 
+  static IdKey id_key(std::uint64_t id) { return {{id, ~id}}; }
+  void find() {
+    const std::uint64_t id = 1 + below(6);
+    const auto key = light_->key_of(likes, id_key(id));
+    const auto wanted = std::ranges::find(known_, id, &Known::id);
+    if (key ? wanted == known_.end() || *key != wanted->key : wanted != known_.end())
+      failure_ = fmt::format("id {} leads elsewhere", id);
+    const bool any = std::ranges::any_of(known_, [](const Known& one) { return one.id != 0; });
+    if (light_->has_ids(likes) != any) failure_ = "whether there are ids";
+  }
+
   void take(const std::string& key) {
     std::vector<Known> taken;
     for (const auto& one : light_->take(likes, key))
-      taken.push_back({std::string(one.effect.effect.key), one.dot, one.effect.effect.number});
+      taken.push_back({std::string(one.effect.effect.key), one.dot, one.effect.effect.number,
+                       one.has_id ? one.id.hash.high : 0, std::string(one.reply)});
     const std::vector<Known> wanted = known_of(key);
     if (taken != wanted) failure_ = key + ": taken" + show(taken) + ", wanted" + show(wanted);
     forget(key);

@@ -140,10 +140,8 @@ class Replica::Impl::Sink : public EffectSink {
     if (!direct) {
       mark_fresh(emitted, table_.find(effect.key, now()) != nullptr);
       if (is_cleared(effect.key)) emitted.fresh = false;
-      const bool light =
-          !alone_ && !head_.has_id &&
-          impl_.open.apply_lightly(this_try(), table_, emitted, effects_, Arrival::local);
-      if (!light) impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
+      if (!apply_lightly(emitted))
+        impl_.open.apply(operation(), table_, emitted, effects_, Arrival::local);
     }
     told_.after(effect);
     impl_.entry.effect(emitted);
@@ -156,6 +154,7 @@ class Replica::Impl::Sink : public EffectSink {
   void commit(std::string_view reply) {
     if (effects_ == 0) begin();
     impl_.entry.commit(reply);
+    if (light_id_) return impl_.open.set_light_reply(reply);
     if (head_.has_id && !alone_) operation();
     if (operation_ == nullptr) return;
     if (head_.has_id) operation_->reply = SmallString(reply);
@@ -192,6 +191,19 @@ class Replica::Impl::Sink : public EffectSink {
     return true;
   }
 
+  // One with an id that turns out to have more effects is not light.
+  bool apply_lightly(const MergedEffect& effect) {
+    if (alone_ || operation_ != nullptr) return false;
+    if (std::exchange(light_id_, false)) {
+      operation_ = impl_.open.find(head_.keyspace, head_.id);
+      return false;
+    }
+    if (head_.has_id && effects_ != 0) return false;
+    const bool light =
+        impl_.open.apply_lightly(this_try(), table_, effect, effects_, Arrival::local);
+    light_id_ = light && head_.has_id;
+    return light;
+  }
   void begin() {
     impl_.merged.raise(impl_.options.self, ++impl_.own_sequence);
     impl_.open_entry();
@@ -223,6 +235,7 @@ class Replica::Impl::Sink : public EffectSink {
   UnstableOperation* operation_ = nullptr;
   std::uint32_t effects_ = 0;
   bool alone_;
+  bool light_id_ = false;  // the operation has an id and is light
 };
 
 void Replica::Impl::open_entry() {

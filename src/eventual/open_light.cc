@@ -52,18 +52,21 @@ bool removes_all(const MergedEffect& merged) {
 }  // namespace
 
 // An increment goes with whatever is there. What removes must have seen all of it, and must not
-// have anything else to remove that may yet come: an earlier try of an operation that it saw.
+// have anything else to remove that may yet come: an earlier try of an operation that it saw. Nor
+// may it be undone itself, by an earlier try of its own.
 bool OpenState::may_be_light(const Try& one, Table& table, const MergedEffect& merged,
                              Arrival arrival, bool& found) const {
   const Effect& effect = merged.effect;
   const std::optional<Target> target = target_of(effect.kind);
   const bool all = removes_all(merged);
-  if (one.head.has_id || (!target && !all)) return false;
+  if (!target && !all) return false;
   const KeyspaceId keyspace = one.head.keyspace;
   const Space* space = find_space(keyspace);
   if (space != nullptr && space->keys.contains(effect.key)) return false;
   const bool removes = all || target->role != Role::add;
-  if (removes && space != nullptr && !space->ids.empty()) return false;
+  if (removes &&
+      (one.head.has_id || light_.has_ids(keyspace) || (space != nullptr && !space->ids.empty())))
+    return false;
   const Value* value = table.find(effect.key, before_all);
   if (value != nullptr && table.next_expiry() && table.expiry(effect.key, before_all)) return false;
   if (!all) {
@@ -89,8 +92,19 @@ bool OpenState::apply_lightly(const Try& one, Table& table, const MergedEffect& 
   const bool applied = apply_direct(table, merged);
   HF_ASSERT(applied);
   // What has removed all that it ever will, and nothing else, is done with.
-  if (merged.effect.kind != EffectKind::clear)
-    light_.add(one.head.keyspace, {one.dot, one.head.time, one.seen, index, found, merged});
+  if (merged.effect.kind != EffectKind::clear) {
+    light_.add(one.head.keyspace, {.dot = one.dot,
+                                   .time = one.head.time,
+                                   .seen = one.seen,
+                                   .index = index,
+                                   .found = found,
+                                   .effect = merged,
+                                   .has_id = one.head.has_id,
+                                   .id = one.head.id,
+                                   .fingerprint = one.head.fingerprint,
+                                   .reply = one.reply,
+                                   .reply_follows = arrival == Arrival::local});
+  }
   return true;
 }
 
@@ -131,16 +145,18 @@ void OpenState::unpack(OpenKey& key, Table& table,
                        const std::vector<LightOperations::Operation>& light) {
   for (const LightOperations::Operation& one : light) {
     Try whole;
-    whole.head = {.keyspace = key.keyspace, .time = one.time};
+    whole.head = {.keyspace = key.keyspace,
+                  .time = one.time,
+                  .has_id = one.has_id,
+                  .id = one.id,
+                  .fingerprint = one.fingerprint};
     whole.dot = one.dot;
     whole.seen = one.seen;
-    UnstableOperation*& operation = unpacked_[one.dot];
-    if (operation == nullptr) {
-      operation = &add(whole);
-      operation->unpacked = true;
-    }
+    whole.reply = one.reply;
+    // One with an id has no other effects, and may get another first try.
+    UnstableOperation& operation = one.has_id ? add(whole) : add_rest(whole);
     KeyEditor editor = edit(key, table);
-    editor.apply(*operation, one.effect, one.index, Arrival::replacing);
+    editor.apply(operation, one.effect, one.index, Arrival::replacing);
     editor.finish();
   }
 }

@@ -32,8 +32,8 @@ inline std::string open_row_key(KeyspaceId keyspace, char kind) {
   return key;
 }
 inline KeyspaceId keyspace_of_open_row(std::string_view row_key) {
-  return {static_cast<std::uint32_t>(
-      read_big_endian(row_key.substr(0, open_row_prefix_bytes - 1)))};
+  return {
+      static_cast<std::uint32_t>(read_big_endian(row_key.substr(0, open_row_prefix_bytes - 1)))};
 }
 
 }  // namespace holdfast::eventual

@@ -233,13 +233,19 @@ void OpenState::end_checkpoint(bool committed) {
 // ---- Loading
 
 Status OpenState::load_light(std::string_view row_key, std::string_view row, const ByDot& by_dot) {
-  const std::optional<Dot> dot = light_.load(row_key, row);
-  if (!dot) return damaged();
+  const auto loaded = light_.load(row_key, row);
+  if (!loaded) return damaged();
+  if (loaded->has_id) {
+    // Of two operations that used one id the later is the one tried now, and that is the light one.
+    const auto space = spaces_.find(keyspace_of_open_row(row_key).value);
+    if (space != spaces_.end()) space->second->ids.erase(loaded->id);
+    return {};
+  }
   // Of an operation some of whose effects are not light.
-  const auto whole = by_dot.find(*dot);
+  const auto whole = by_dot.find(loaded->dot);
   if (whole != by_dot.end()) {
     whole->second->unpacked = true;
-    unpacked_.emplace(*dot, whole->second);
+    unpacked_.emplace(loaded->dot, whole->second);
   }
   return {};
 }

@@ -41,7 +41,12 @@ const OpenKey* OpenState::find_key(KeyspaceId keyspace, std::string_view key) co
   return it == space->keys.end() ? nullptr : it->get();
 }
 
-UnstableOperation* OpenState::find(KeyspaceId keyspace, const IdKey& id) const {
+UnstableOperation* OpenState::find(KeyspaceId keyspace, const IdKey& id) {
+  if (const auto key = light_.key_of(keyspace, id)) {
+    State* const state = host_.eventual_state(keyspace);
+    HF_ASSERT(state != nullptr);
+    unpack(keyspace, state->table, std::string(*key));
+  }
   const Space* space = find_space(keyspace);
   if (space == nullptr) return nullptr;
   const auto it = space->ids.find(id);
@@ -105,7 +110,9 @@ KeyEditor OpenState::edit(OpenKey& key, Table& table) {
   changing(key);
   const Space* space = find_space(key.keyspace);
   return KeyEditor(key, table,
-                   {.idle = idle_, .settles_at_once = space->ids.empty(), .stability = stability_});
+                   {.idle = idle_,
+                    .settles_at_once = space->ids.empty() && !light_.has_ids(key.keyspace),
+                    .stability = stability_});
 }
 
 void OpenState::apply(UnstableOperation& operation, Table& table, const MergedEffect& effect,

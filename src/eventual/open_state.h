@@ -48,14 +48,17 @@ class OpenState {
   const OpenKey* find_key(KeyspaceId keyspace, std::string_view key) const;
   /// Brings towards the caches where the key is looked up.
   void prefetch(KeyspaceId keyspace, std::string_view key) const;
-  /// The unstable operation of that id; nullptr when there is none.
-  UnstableOperation* find(KeyspaceId keyspace, const IdKey& id) const;
+  /// The unstable operation of that id; nullptr when there is none. Unpacks it.
+  UnstableOperation* find(KeyspaceId keyspace, const IdKey& id);
+  void prefetch(KeyspaceId keyspace, const IdKey& id) const { light_.prefetch(keyspace, id); }
 
-  /// An effect of an operation without a request id, in the order of its operation's effects:
-  /// changes the table and keeps of it what it takes to know the rest when it is asked for.
-  /// False: it did nothing, the effect needs apply(), as there is more to know at its key.
+  /// An effect of an operation, in the order of its operation's effects; of one with a request
+  /// id it is the only one. Changes the table and keeps what it takes to know the rest when that
+  /// is asked for. False: it did nothing, and needs apply(), as there is more to know at its key.
   bool apply_lightly(const Try& one, Table& table, const MergedEffect& effect, std::uint32_t index,
                      Arrival arrival);
+  /// What the operation that came last was answered, if that was not known by then.
+  void set_light_reply(std::string_view reply) { light_.set_reply(reply); }
   /// A new operation; its effects follow by apply(), in order.
   UnstableOperation& add(const Try& first);
   /// The operation of which apply_lightly() may have taken effects before.

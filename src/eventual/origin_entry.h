@@ -32,6 +32,12 @@ class EffectReader {
   bool next(MergedEffect& out);
   bool ok() const { return ok_ && in_.ok(); }
   const char* cursor() const { return in_.cursor(); }
+  /// Whether the effects are one.
+  static bool is_one(std::string_view bytes) {
+    EffectReader reader(bytes);
+    MergedEffect effect;
+    return reader.next(effect) && !reader.next(effect);
+  }
 
  private:
   wire::Reader in_;

@@ -160,7 +160,10 @@ void Replica::Impl::expect(std::span<const EntryReader::Operation> operations) {
     if (state == nullptr) continue;
     keys[count++] = {&state->table, state->table.prefetch(first.effect.key)};
     open.prefetch(operation.head.keyspace, first.effect.key);
-    if (operation.head.has_id) state->ids.prefetch(operation.head.id);
+    if (operation.head.has_id) {
+      state->ids.prefetch(operation.head.id);
+      open.prefetch(operation.head.keyspace, operation.head.id);
+    }
   }
   for (const auto& [table, hash] : std::span(keys).first(count)) table->prefetch_entry(hash);
   for (const auto& [table, hash] : std::span(keys).first(count)) table->prefetch_content(hash);
@@ -176,18 +179,20 @@ void Replica::Impl::merge_operation(const Try& one, std::string_view effects) {
   }
 
   const bool alone = stability.alone();
-  UnstableOperation* operation = alone || !one.head.has_id ? nullptr : &open.add(one);
+  const bool light = !alone && (!one.head.has_id || EffectReader::is_one(effects));
+  UnstableOperation* operation = alone || light ? nullptr : &open.add(one);
   key_events::OfEffects events(host.key_events(one.head.keyspace), state->table, wall);
   EffectReader reader(effects);
   MergedEffect effect;
   for (std::uint32_t index = 0; reader.next(effect); ++index) {
     events.before(effect.effect);
     if (effect.effect.kind == EffectKind::expire) state->had_expiries = true;
-    const bool done = alone ? !open.is_open(one.head.keyspace, effect.effect.key) &&
-                                  apply_direct(state->table, effect)
-                            : open.apply_lightly(one, state->table, effect, index, Arrival::remote);
+    const bool done =
+        alone ? !open.is_open(one.head.keyspace, effect.effect.key) &&
+                    apply_direct(state->table, effect)
+              : light && open.apply_lightly(one, state->table, effect, index, Arrival::remote);
     if (!done) {
-      if (operation == nullptr) operation = &open.add_rest(one);
+      if (operation == nullptr) operation = one.head.has_id ? &open.add(one) : &open.add_rest(one);
       open.apply(*operation, state->table, effect, index, Arrival::remote);
     }
     events.after(effect.effect);
