@@ -351,6 +351,27 @@ TEST(Light, OperationsOutlastATimeWithoutMembers) {
   EXPECT_EQ(see(a, "k"), "'6'") << "the other had not seen it";
 }
 
+// The caller's mistake: one id, two operations; the first by clock counts. Who saw the other saw
+// it.
+TEST(Light, OperationsWithIdsAreSeenByWhatRemovesBehindThem) {
+  TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
+  for (const char* key : {"closed", "open", "other"})
+    ASSERT_TRUE(b.receive(a.self(), a.write(set(key, "1"))));
+  settle({&a, &b});
+  b.transact({add("closed", 5), add("open", 5)}, "id");
+  const std::string first = b.take();
+  a.wall += Millis(5);
+  a.write(expire("open", a.wall + Millis(60'000)));
+  a.write(add("other", 1), "id");
+  a.write(del("closed"));
+  a.write(del("open"));
+  ASSERT_TRUE(a.receive(b.self(), first));
+  EXPECT_EQ(see(a, "closed"), "");
+  EXPECT_EQ(see(a, "open"), "");
+  EXPECT_EQ(see(a, "other"), "'1'");
+  EXPECT_EQ(a.replica().audit(), std::nullopt);
+}
+
 TEST(Light, OperationsAreDoneWithWhereThereIsNobodyElse) {
   TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
   ASSERT_TRUE(b.receive(a.self(), a.write(set("k", "5"))));

@@ -173,6 +173,26 @@ TEST(Mesh, NodesComeToTheSameAndSettleIt) {
 }
 
 // What FRESH goes by: a moment from which on nobody had anything that is not here.
+TEST(Mesh, WhatIsWrittenWithinAMomentOfTheLastGoesTogether) {
+  using std::chrono::microseconds;
+  Cluster cluster(2);
+  cluster.write(0, {"INCRBY", "k", "1"});
+  ASSERT_TRUE(cluster.until_equal());
+  const Monotonic then = Clock::now() + std::chrono::milliseconds(500);
+  const auto write_at = [&](Monotonic now) {
+    cluster.write(0, {"INCRBY", "k", "1"});
+    cluster.node(0).turn();
+    cluster.mesh(0).turn(cluster.node(0).wall, now);
+    return cluster.mesh(0).wanted_at();
+  };
+  EXPECT_EQ(write_at(then), Monotonic::max()) << "the first goes at once";
+  const Monotonic next = then + microseconds(500);
+  EXPECT_EQ(write_at(then + microseconds(100)), next);
+  EXPECT_EQ(write_at(then + microseconds(400)), next);
+  EXPECT_EQ(write_at(next), Monotonic::max());
+  EXPECT_TRUE(cluster.until_equal());
+}
+
 TEST(Mesh, NodesComeToKnowThatTheyAreFresh) {
   Cluster cluster(3);
   const Monotonic written = Clock::now();
