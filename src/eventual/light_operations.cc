@@ -27,7 +27,7 @@ std::uint64_t hash_of(KeyspaceId keyspace, std::string_view key) {
 }  // namespace
 
 void LightOperations::prefetch(KeyspaceId keyspace, std::string_view key) const {
-  latest_.prefetch(hash_of(keyspace, key));
+  keys_.prefetch(hash_of(keyspace, key));
 }
 
 LightOperations::Place LightOperations::next_place() const {
@@ -35,21 +35,29 @@ LightOperations::Place LightOperations::next_place() const {
   return Place::of(first_run_ + runs_.size() - 1, runs_.back().effects.size());
 }
 
-LightOperations::Operation LightOperations::read(const Run& run, const Effect& effect) {
+// With its id and what follows that.
+std::string_view LightOperations::bytes_of(const Run& run, const Effect& effect) {
+  const std::size_t next = static_cast<std::size_t>(&effect - run.effects.data()) + 1;
+  const std::size_t end = next < run.effects.size() ? run.effects[next].offset : run.bytes.size();
+  return std::string_view(run.bytes).substr(effect.offset, end - effect.offset);
+}
+
+LightOperations::Operation LightOperations::read(const Run& run, const Effect& effect,
+                                                 std::string_view bytes) {
   Operation out{.dot = {run.origin, effect.sequence},
                 .time = effect.time,
                 .seen = run.seen,
                 .index = effect.index,
                 .found = effect.found};
-  EffectReader reader(std::string_view(run.bytes).substr(effect.offset));
+  EffectReader reader(bytes);
   const bool whole = reader.next(out.effect);
   HF_ASSERT(whole);
-  if (effect.id_offset != 0) read_id(run, effect, out);
+  if (effect.id_offset != 0) read_id(effect, bytes, out);
   return out;
 }
 
-void LightOperations::read_id(const Run& run, const Effect& effect, Operation& out) {
-  wire::Reader in(std::string_view(run.bytes).substr(effect.id_offset));
+void LightOperations::read_id(const Effect& effect, std::string_view bytes, Operation& out) {
+  wire::Reader in(bytes.substr(effect.id_offset - effect.offset));
   out.has_id = true;
   out.id.hash.high = in.u64();
   out.id.hash.low = in.u64();
@@ -66,11 +74,11 @@ std::string_view LightOperations::key_of(const Run& run, const Effect& effect) {
 
 std::optional<LightOperations::Place> LightOperations::find(std::uint64_t hash,
                                                             std::string_view key) const {
-  const auto it = latest_.find(hash);
-  if (it == latest_.end()) return std::nullopt;
-  const Run& run = run_of(it->second);
-  if (key_of(run, run.effects[it->second.at()]) != key) return std::nullopt;
-  return it->second;
+  const auto it = keys_.find(hash);
+  if (it == keys_.end()) return std::nullopt;
+  const Place latest = it->second.latest;
+  if (key_of(run_of(latest), effect_at(latest)) != key) return std::nullopt;
+  return latest;
 }
 
 void LightOperations::prefetch(KeyspaceId keyspace, const IdKey& id) const {
@@ -86,22 +94,47 @@ std::optional<std::string_view> LightOperations::key_of(KeyspaceId keyspace,
   return key_of(run, run.effects[it->second.at()]);
 }
 
+std::optional<LightOperations::Answer> LightOperations::answer_of(KeyspaceId keyspace,
+                                                                  const IdKey& id) const {
+  if (ids_.empty()) return std::nullopt;
+  const auto it = ids_.find(IdHere(keyspace.value, id));
+  if (it == ids_.end()) return std::nullopt;
+  const Effect& effect = effect_at(it->second);
+  Operation operation;
+  read_id(effect, bytes_of(run_of(it->second), effect), operation);
+  return Answer{
+      {run_of(it->second).origin, effect.sequence}, operation.fingerprint, operation.reply};
+}
+
 bool LightOperations::has_none(KeyspaceId keyspace, std::string_view key) const {
   return !find(hash_of(keyspace, key), key);
 }
 
 bool LightOperations::has_room(KeyspaceId keyspace, std::string_view key) const {
   const std::uint64_t hash = hash_of(keyspace, key);
-  return !latest_.contains(hash) || find(hash, key);
+  const auto it = keys_.find(hash);
+  return it == keys_.end() || (it->second.effects < of_key_max_ && find(hash, key));
+}
+
+LightOperations::Run& LightOperations::run_for(const Operation& operation) {
+  if (!runs_.empty()) {
+    Run& last = runs_.back();
+    const bool goes_on = last.origin == operation.dot.origin && last.live != 0 &&
+                         last.last_sequence <= operation.dot.sequence &&
+                         last.bytes.size() < run_bytes_max &&
+                         (last.seen == operation.seen || *last.seen == *operation.seen);
+    if (goes_on) return last;
+    last.effects.shrink_to_fit();
+    last.bytes.shrink_to_fit();
+  }
+  return runs_.emplace_back(Run{operation.dot.origin, operation.seen, {}, {}});
 }
 
 void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
   const std::string_view key = operation.effect.effect.key;
-  if (runs_.empty() || runs_.back().origin != operation.dot.origin ||
-      runs_.back().seen != operation.seen || runs_.back().bytes.size() >= run_bytes_max) {
-    runs_.push_back({operation.dot.origin, operation.seen, {}, {}});
-  }
-  Run& run = runs_.back();
+  Run& run = run_for(operation);
+  run.last_sequence = operation.dot.sequence;
+  ++run.live;
   const Place place = next_place();
   Effect effect{.hash = hash_of(keyspace, key),
                 .sequence = operation.dot.sequence,
@@ -114,13 +147,14 @@ void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
                 .keyspace = keyspace,
                 .found = operation.found,
                 .live = true};
-  const auto [latest, is_first] = latest_.try_emplace(effect.hash, place);
-  if (!is_first) {
-    effect.before = std::exchange(latest->second, place);
+  Key& of_key = keys_[effect.hash];
+  if (of_key.effects++ != 0) {
+    effect.before = of_key.latest;
     const Run& other = run_of(effect.before);
     effect.before_other =
         other.origin == run.origin ? other.effects[effect.before.at()].before_other : effect.before;
   }
+  of_key.latest = place;
   put_effect(run.bytes, operation.effect);
   if (operation.has_id) {
     effect.id_offset = static_cast<std::uint32_t>(run.bytes.size());
@@ -162,34 +196,78 @@ void LightOperations::forget(Place place) {
   if (place < std::max(unwritten_, checkpoint_end_)) rows_.gone.push_back(row_key_of(place));
   effect.live = false;
   --live_;
+  --run_of(place).live;
   if (effect.id_offset == 0) return;
   Operation operation;
-  read_id(run_of(place), effect, operation);
+  read_id(effect, bytes_of(run_of(place), effect), operation);
   ids_.erase(IdHere(effect.keyspace.value, operation.id));
   const auto ids = ids_in_.find(effect.keyspace.value);
   if (--ids->second == 0) ids_in_.erase(ids);
+}
+
+// What is written over again and again while somebody is away must not stay as often.
+void LightOperations::make_room(Run& run, std::size_t dead_bytes) {
+  constexpr std::size_t worth_it = 4'096;
+  if (run.live == 0) {
+    run.effects = {};
+    run.bytes = {};
+    return;
+  }
+  run.dead_bytes += dead_bytes;
+  if (run.dead_bytes < worth_it || run.dead_bytes < run.bytes.size() / 2) return;
+  std::string kept;
+  kept.reserve(run.bytes.size() - run.dead_bytes);
+  std::vector<std::uint32_t> offsets;
+  for (const Effect& each : run.effects) {
+    offsets.push_back(static_cast<std::uint32_t>(kept.size()));
+    if (each.live) kept.append(bytes_of(run, each));
+  }
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    Effect& each = run.effects[i];
+    if (each.id_offset != 0) each.id_offset = offsets[i] + (each.id_offset - each.offset);
+    each.offset = offsets[i];
+  }
+  run.bytes = std::move(kept);
+  run.dead_bytes = 0;
 }
 
 void LightOperations::discard(KeyspaceId keyspace, std::string_view key) {
   const std::uint64_t hash = hash_of(keyspace, key);
   const std::optional<Place> latest = find(hash, key);
   if (!latest) return;
-  latest_.erase(hash);
-  for (Place place = *latest; is_kept(place); place = effect_at(place).before) forget(place);
+  keys_.erase(hash);
+  for (Place place = *latest; is_kept(place);) {
+    const Place before = effect_at(place).before;
+    const std::size_t bytes = bytes_of(run_of(place), effect_at(place)).size();
+    forget(place);
+    make_room(run_of(place), bytes);
+    place = before;
+  }
 }
 
-std::vector<LightOperations::Operation> LightOperations::take(KeyspaceId keyspace,
-                                                              std::string_view key) {
-  std::vector<Operation> taken;
+LightOperations::Taken LightOperations::take(KeyspaceId keyspace, std::string_view key) {
+  Taken taken;
   const std::uint64_t hash = hash_of(keyspace, key);
   const std::optional<Place> latest = find(hash, key);
   if (!latest) return taken;
-  latest_.erase(hash);
+  std::size_t size = 0;
+  std::vector<Place> places;
   for (Place place = *latest; is_kept(place); place = effect_at(place).before) {
-    taken.push_back(read(run_of(place), effect_at(place)));
-    forget(place);
+    places.push_back(place);
+    size += bytes_of(run_of(place), effect_at(place)).size();
   }
-  std::ranges::reverse(taken);
+  taken.bytes.reserve(size);  // views into it stay
+  keys_.erase(hash);
+  for (std::size_t i = places.size(); i-- > 0;) {
+    Run& run = run_of(places[i]);
+    const Effect& effect = effect_at(places[i]);
+    const std::string_view bytes = bytes_of(run, effect);
+    const char* const copy = taken.bytes.data() + taken.bytes.size();
+    taken.bytes.insert(taken.bytes.end(), bytes.begin(), bytes.end());
+    taken.operations.push_back(read(run, effect, {copy, bytes.size()}));
+    forget(places[i]);
+    make_room(run, bytes.size());
+  }
   return taken;
 }
 
@@ -198,17 +276,16 @@ bool LightOperations::forget_stable(const Stability& stability, std::size_t max)
   std::size_t done = 0;
   while (!runs_.empty()) {
     const Run& run = runs_.front();
-    if (run.effects.back().sequence > stability.stable_until(run.origin)) return false;
+    if (run.last_sequence > stability.stable_until(run.origin)) return false;
     if (done >= max) return true;
     done += run.effects.size();
     for (std::size_t i = 0; i < run.effects.size(); ++i) {
-      if (i + ahead < run.effects.size()) latest_.prefetch(run.effects[i + ahead].hash);
+      if (i + ahead < run.effects.size()) keys_.prefetch(run.effects[i + ahead].hash);
       const Effect& effect = run.effects[i];
       if (!effect.live) continue;
-      const Place place = Place::of(first_run_, i);
-      const auto latest = latest_.find(effect.hash);
-      if (latest->second == place) latest_.erase(latest);
-      forget(place);
+      const auto of_key = keys_.find(effect.hash);
+      if (--of_key->second.effects == 0) keys_.erase(of_key);
+      forget(Place::of(first_run_, i));
     }
     runs_.pop_front();
     ++first_run_;
@@ -218,12 +295,15 @@ bool LightOperations::forget_stable(const Stability& stability, std::size_t max)
 
 void LightOperations::drop(KeyspaceId keyspace) {
   for (std::size_t i = 0; i < runs_.size(); ++i) {
+    std::size_t dead_bytes = 0;
     for (std::size_t at = 0; at < runs_[i].effects.size(); ++at) {
       const Effect& effect = runs_[i].effects[at];
       if (!effect.live || effect.keyspace != keyspace) continue;
-      latest_.erase(effect.hash);
+      dead_bytes += bytes_of(runs_[i], effect).size();
+      keys_.erase(effect.hash);
       forget(Place::of(first_run_ + i, at));
     }
+    if (dead_bytes != 0) make_room(runs_[i], dead_bytes);
   }
 }
 
@@ -231,31 +311,34 @@ std::optional<std::string> LightOperations::audit() const {
   std::size_t live = 0, latest = 0, with_ids = 0;
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     const Run& run = runs_[i];
-    if (run.effects.empty()) return "a run of no effects";
+    std::size_t live_here = 0;
     for (std::size_t at = 0; at < run.effects.size(); ++at) {
       const Effect& effect = run.effects[at];
+      if (at > 0 && effect.sequence < run.effects[at - 1].sequence) return "a run out of order";
       if (!effect.live) continue;
       ++live;
-      const auto found = latest_.find(effect.hash);
-      if (found == latest_.end()) return "a light effect that cannot be found";
+      ++live_here;
+      const auto found = keys_.find(effect.hash);
+      if (found == keys_.end()) return "a light effect that cannot be found";
       const Place place = Place::of(first_run_ + i, at);
-      if (found->second < place) return "a light effect behind its key's latest";
-      if (found->second == place) ++latest;
+      if (found->second.latest < place) return "a light effect behind its key's latest";
+      if (found->second.latest == place) latest += found->second.effects;
       if (effect.id_offset != 0) {
         ++with_ids;
         Operation operation;
-        read_id(run, effect, operation);
+        read_id(effect, bytes_of(run, effect), operation);
         const auto of_id = ids_.find(IdHere(effect.keyspace.value, operation.id));
         if (of_id == ids_.end() || of_id->second != place) return "an id that leads elsewhere";
       }
       if (is_kept(effect.before) && effect_at(effect.before).hash != effect.hash)
         return "a light effect behind another key's";
     }
+    if (live_here != run.live) return "how many effects of a run are live";
   }
   std::size_t counted = 0;
   for (const auto& [keyspace, count] : ids_in_) counted += count;
   if (with_ids != ids_.size() || with_ids != counted) return "the number of light effects with ids";
-  if (live != live_ || latest != latest_.size()) return "the number of light effects";
+  if (live != live_ || latest != live_) return "the number of light effects";
   return std::nullopt;
 }
 
@@ -268,7 +351,9 @@ std::string LightOperations::row_key_of(Place place) const {
 }
 
 std::string LightOperations::row_of(Place place) const {
-  const Operation operation = read(run_of(place), effect_at(place));
+  const Run& run = run_of(place);
+  const Effect& effect = effect_at(place);
+  const Operation operation = read(run, effect, bytes_of(run, effect));
   std::string row;
   wire::put_u8(row, format_version);
   wire::put_u8(row, static_cast<std::uint8_t>((operation.found ? found_flag : 0) |
@@ -303,7 +388,7 @@ std::size_t LightOperations::write_rows(
       unwritten_ = Place::of(first_run_, 0);
       continue;
     }
-    if (unwritten_.at() == run_of(unwritten_).effects.size()) {
+    if (unwritten_.at() >= run_of(unwritten_).effects.size()) {
       unwritten_ = Place::of(unwritten_.run() + 1, 0);
       continue;
     }
@@ -346,10 +431,9 @@ std::optional<LightOperations::Operation> LightOperations::load(std::string_view
   if (!effect.next(operation.effect) || effect.cursor() != row.data() + row.size())
     return std::nullopt;
   const KeyspaceId keyspace = keyspace_of_open_row(row_key);
-  if (!has_room(keyspace, operation.effect.effect.key) ||
-      (operation.has_id && key_of(keyspace, operation.id)))
-    return std::nullopt;
-  if (!runs_.empty() && *runs_.back().seen == *operation.seen) operation.seen = runs_.back().seen;
+  const std::string_view key = operation.effect.effect.key;
+  if (keys_.contains(hash_of(keyspace, key)) && has_none(keyspace, key)) return std::nullopt;
+  if (operation.has_id && key_of(keyspace, operation.id)) return std::nullopt;
   add(keyspace, operation);
   rows_.gone.emplace_back(row_key);
   return operation;

@@ -43,7 +43,7 @@ class LightOperations {
     std::shared_ptr<const VersionVector> seen;
     std::uint32_t index = 0;  // of the effect within the operation
     bool found = false;       // what it adds to had something before
-    MergedEffect effect;      // views live until the next change of the object
+    MergedEffect effect;
     // Then it is its operation's only one.
     bool has_id = false;
     IdKey id;
@@ -51,15 +51,17 @@ class LightOperations {
     std::string_view reply;
     bool reply_follows = false;  // with set_reply(), before anything else is done
   };
-  explicit LightOperations(OddRows& rows) : rows_(rows) {}
+  /// `of_key_max`: what a key has at most, since all of it is given or forgotten at once.
+  explicit LightOperations(OddRows& rows, std::uint32_t of_key_max = 4'096)
+      : rows_(rows), of_key_max_(of_key_max) {}
 
   bool empty() const { return live_ == 0; }
   std::size_t effects() const { return live_; }
-  std::size_t keys() const { return latest_.size(); }
+  std::size_t keys() const { return keys_.size(); }
   void prefetch(KeyspaceId keyspace, std::string_view key) const;
 
   bool has_none(KeyspaceId keyspace, std::string_view key) const;
-  /// Whether the key's effects could be found. False: another key is in its place.
+  /// Whether the key can have another. Not so, too, where another key is in its place.
   bool has_room(KeyspaceId keyspace, std::string_view key) const;
   /// The key has_room(), and nothing here has the id.
   void add(KeyspaceId keyspace, const Operation& operation);
@@ -71,12 +73,24 @@ class LightOperations {
                const VersionVector& seen) const;
   /// Forgets what the key has.
   void discard(KeyspaceId keyspace, std::string_view key);
+  /// What the operation with that id was answered; nothing: nothing here has it. The view lives
+  /// until the next change of the object.
+  struct Answer {
+    Dot dot;
+    std::uint64_t fingerprint = 0;
+    std::string_view reply;
+  };
+  std::optional<Answer> answer_of(KeyspaceId keyspace, const IdKey& id) const;
   bool has_ids(KeyspaceId keyspace) const { return ids_in_.contains(keyspace.value); }
   void prefetch(KeyspaceId keyspace, const IdKey& id) const;
   /// Where what has that id is; nothing: nothing has. Lives until the next change of the object.
   std::optional<std::string_view> key_of(KeyspaceId keyspace, const IdKey& id) const;
   /// Gives what the key has, in order, and forgets it.
-  std::vector<Operation> take(KeyspaceId keyspace, std::string_view key);
+  struct Taken {
+    std::vector<Operation> operations;
+    std::vector<char> bytes;  // that they view
+  };
+  Taken take(KeyspaceId keyspace, std::string_view key);
 
   /// Forgets what is stable, up to some `max` effects. True: there may be more.
   bool forget_stable(const Stability& stability, std::size_t max);
@@ -106,6 +120,10 @@ class LightOperations {
     std::size_t at() const { return value & ((std::uint64_t{1} << at_bits) - 1); }
     static constexpr int at_bits = 24;
   };
+  struct Key {
+    Place latest;
+    std::uint32_t effects = 0;
+  };
   struct Effect {
     std::uint64_t hash;  // of keyspace and key
     std::uint64_t sequence;
@@ -119,12 +137,15 @@ class LightOperations {
     bool found;
     bool live;
   };
-  /// Of one origin, which had seen the same of others in all of them.
+  /// Of one origin, which had seen the same of others in all of them, in its order.
   struct Run {
     OriginId origin;
     std::shared_ptr<const VersionVector> seen;
-    std::vector<Effect> effects;
+    std::vector<Effect> effects;  // none, once none is live
     std::string bytes;
+    std::uint64_t last_sequence = 0;
+    std::size_t live = 0;
+    std::size_t dead_bytes = 0;
   };
 
   bool is_kept(Place place) const { return place.run() >= first_run_; }
@@ -133,19 +154,23 @@ class LightOperations {
   const Effect& effect_at(Place place) const { return run_of(place).effects[place.at()]; }
   Place next_place() const;
   using IdHere = std::pair<std::uint32_t, IdKey>;  // in a keyspace
-  static Operation read(const Run& run, const Effect& effect);
+  static std::string_view bytes_of(const Run& run, const Effect& effect);
+  static Operation read(const Run& run, const Effect& effect, std::string_view bytes);
   static std::string_view key_of(const Run& run, const Effect& effect);
-  static void read_id(const Run& run, const Effect& effect, Operation& out);
+  static void read_id(const Effect& effect, std::string_view bytes, Operation& out);
   /// The latest of the key; nothing: it has none.
   std::optional<Place> find(std::uint64_t hash, std::string_view key) const;
+  Run& run_for(const Operation& operation);
   void forget(Place place);
+  void make_room(Run& run, std::size_t dead_bytes);
   std::string row_key_of(Place place) const;
   std::string row_of(Place place) const;
 
   OddRows& rows_;
+  const std::uint32_t of_key_max_;
   std::deque<Run> runs_;
   std::uint64_t first_run_ = 1;  // 0: no place
-  absl::flat_hash_map<std::uint64_t, Place> latest_;
+  absl::flat_hash_map<std::uint64_t, Key> keys_;
   absl::flat_hash_map<IdHere, Place> ids_;
   absl::flat_hash_map<std::uint32_t, std::size_t> ids_in_;  // live effects with ids, by keyspace
   std::size_t live_ = 0;

@@ -80,6 +80,9 @@ class Books {
       const Dot dot{origin, merged_.at(origin) + 1};
       merged_.raise(origin, dot.sequence);
       Known one{key(), dot, static_cast<std::int64_t>(below(1'000))};
+      const bool has_room = known_of(one.key).size() < of_key_max;
+      if (light_->has_room(likes, one.key) != has_room) failure_ = "how much a key has";
+      if (!has_room) continue;
       if (below(3) == 0) one.id = 1 + below(6);
       if (std::ranges::any_of(known_, [&](const Known& other) { return other.id == one.id; }))
         one.id = 0;  // whoever uses one again takes the one before first
@@ -140,7 +143,8 @@ class Books {
 
   void take(const std::string& key) {
     std::vector<Known> taken;
-    for (const auto& one : light_->take(likes, key))
+    const LightOperations::Taken given = light_->take(likes, key);
+    for (const auto& one : given.operations)
       taken.push_back({std::string(one.effect.effect.key), one.dot, one.effect.effect.number,
                        one.has_id ? one.id.hash.high : 0, std::string(one.reply)});
     const std::vector<Known> wanted = known_of(key);
@@ -219,7 +223,7 @@ class Books {
   void restart() {
     odd_ = {};
     checkpointing_ = false;
-    light_ = std::make_unique<LightOperations>(odd_);
+    light_ = std::make_unique<LightOperations>(odd_, of_key_max);
     for (const auto& [row_key, row] : store_) {
       if (!light_->load(row_key, row)) failure_ = "a row is taken for damaged";
     }
@@ -231,7 +235,8 @@ class Books {
 
   std::mt19937_64 random_;
   OddRows odd_;
-  std::unique_ptr<LightOperations> light_ = std::make_unique<LightOperations>(odd_);
+  static constexpr std::size_t of_key_max = 12;
+  std::unique_ptr<LightOperations> light_ = std::make_unique<LightOperations>(odd_, of_key_max);
   std::vector<Known> known_;
   VersionVector merged_, acknowledged_;
   std::map<OriginId, std::shared_ptr<const VersionVector>> seen_;
@@ -249,6 +254,46 @@ TEST(LightOperations, AreWhatPlainListsSay) {
   const auto [first, last] = seeds(300);
   for (std::uint64_t seed = first; seed <= last; ++seed)
     ASSERT_EQ(Books(seed).run(400), "") << "\nHOLDFAST_SEED=" << seed;
+}
+
+// Rows lie keyspace by keyspace, so an origin's operations come out of their order.
+TEST(LightOperations, OfTwoKeyspacesAreKeptUntilEachIsStable) {
+  const KeyspaceId first{7}, second{9};
+  const OriginId origin{1};
+  const auto seen = std::make_shared<const VersionVector>();
+  OddRows odd;
+  LightOperations light(odd);
+  const auto add = [&](KeyspaceId keyspace, std::uint64_t sequence) {
+    light.add(keyspace, {.dot = {origin, sequence},
+                         .time = HybridTime{sequence},
+                         .seen = seen,
+                         .effect = {{.kind = EffectKind::add, .key = "k", .number = 1}}});
+  };
+  for (std::uint64_t sequence = 1; sequence <= 10; ++sequence) add(second, sequence);
+  add(first, 11);
+  std::map<std::string, std::string> rows;
+  light.begin_checkpoint();
+  light.write_rows(100, [&](const std::string& key, const std::string& row) { rows[key] = row; });
+
+  LightOperations loaded(odd);
+  for (const auto& [key, row] : rows) ASSERT_TRUE(loaded.load(key, row));
+  EXPECT_EQ(loaded.audit(), std::nullopt);
+  VersionVector merged, acknowledged;
+  merged.raise(origin, 11);
+  acknowledged.raise(origin, 10);
+  Stability stability(origin);
+  const std::vector<OriginId> members{origin, OriginId{2}};
+  stability.set_members(members);
+  for (const OriginId member : members)
+    stability.acknowledged(member, acknowledged, {}, {}, merged);
+  while (loaded.forget_stable(stability, 1)) {
+  }
+  EXPECT_FALSE(loaded.has_none(first, "k"));
+  stability.acknowledged(members[0], merged, {}, {}, merged);
+  stability.acknowledged(members[1], merged, {}, {}, merged);
+  while (loaded.forget_stable(stability, 1)) {
+  }
+  EXPECT_TRUE(loaded.empty());
 }
 
 }  // namespace

@@ -250,18 +250,29 @@ bool Replica::Impl::answer_remembered(const Request& request, State& state,
                                       const OperationHead& head, Reply& reply, Executed& executed) {
   // An unstable operation is remembered past the window: some replica has yet
   // to hear of it, and must not run it again.
-  const UnstableOperation* unstable = open.find(request.keyspace, head.id);
+  struct Remembered {
+    std::uint64_t fingerprint = 0;
+    std::string_view reply;
+    Replay replay = Replay::reply;
+  };
+  std::optional<Remembered> remembered;
   std::optional<Outcome> outcome;
-  if (unstable == nullptr) outcome = state.ids.find(head.id, wall);
-  if (unstable != nullptr || outcome) {
-    if ((unstable != nullptr ? unstable->fingerprint : outcome->fingerprint) != head.fingerprint) {
+  if (const auto light = open.light_answer(request.keyspace, head.id)) {
+    remembered = {light->fingerprint, light->reply};
+  } else if (const UnstableOperation* unstable = open.find(request.keyspace, head.id)) {
+    remembered = {unstable->fingerprint, unstable->reply.view(),
+                  unstable->replies_differ ? Replay::effect : Replay::reply};
+  } else if ((outcome = state.ids.find(head.id, wall))) {
+    remembered = {outcome->fingerprint, outcome->reply};
+  }
+  if (remembered) {
+    if (remembered->fingerprint != head.fingerprint) {
       ++state.ids.counters.reused;
       reply.error({Code::id_reused, "the request id was used for another operation"});
       return true;
     }
-    reply.buffer().append(unstable != nullptr ? unstable->reply.view() : outcome->reply);
-    executed.replay =
-        unstable != nullptr && unstable->replies_differ ? Replay::effect : Replay::reply;
+    reply.buffer().append(remembered->reply);
+    executed.replay = remembered->replay;
     ++counters.replayed;
     ++state.ids.counters.replayed;
     return true;

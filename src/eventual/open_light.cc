@@ -59,7 +59,8 @@ bool OpenState::may_be_light(const Try& one, Table& table, const MergedEffect& m
   const Effect& effect = merged.effect;
   const std::optional<Target> target = target_of(effect.kind);
   const bool all = removes_all(merged);
-  if (!target && !all) return false;
+  if (!target && effect.kind != EffectKind::put_string && effect.kind != EffectKind::clear)
+    return false;
   const KeyspaceId keyspace = one.head.keyspace;
   const Space* space = find_space(keyspace);
   if (space != nullptr && space->keys.contains(effect.key)) return false;
@@ -108,6 +109,13 @@ bool OpenState::apply_lightly(const Try& one, Table& table, const MergedEffect& 
   return true;
 }
 
+// A row that apply_lightly() can have led to.
+bool OpenState::could_be_light(const LightOperations::Operation& one) {
+  const std::optional<Target> target = target_of(one.effect.effect.kind);
+  if (one.has_id) return target && target->role == Role::add && !one.effect.fresh;
+  return target || one.effect.effect.kind == EffectKind::put_string;
+}
+
 // Leaves in the table what is stable of the key. What was there where something light wrote over it
 // need not be known: whatever is to come saw that it is gone.
 void OpenState::take_back(Table& table, std::string_view key,
@@ -118,12 +126,13 @@ void OpenState::take_back(Table& table, std::string_view key,
   }
   Value* const part = table.change(key, before_all);
   if (part == nullptr) return;  // its last element was removed
+  const ElementKind kind = target_of(light.front().effect.effect.kind)->kind;
+  if (part->type() != type_of(kind)) return;  // only in what is damaged
   struct Before {
     bool present = false;
     std::int64_t added = 0;
   };
   std::map<std::string_view, Before> elements;
-  const ElementKind kind = target_of(light.front().effect.effect.kind)->kind;
   for (const LightOperations::Operation& one : light) {
     const Effect& effect = one.effect.effect;
     const auto [element, is_first] = elements.try_emplace(effect.element);
@@ -156,7 +165,8 @@ void OpenState::unpack(OpenKey& key, Table& table,
     // One with an id has no other effects, and may get another first try.
     UnstableOperation& operation = one.has_id ? add(whole) : add_rest(whole);
     KeyEditor editor = edit(key, table);
-    editor.apply(operation, one.effect, one.index, Arrival::replacing);
+    // In the order in which they came: nothing before it saw it.
+    editor.apply(operation, one.effect, one.index, Arrival::remote);
     editor.finish();
   }
 }
@@ -171,7 +181,11 @@ void OpenState::unpack(KeyspaceId keyspace, Table& table, std::string_view name)
 
 UnstableOperation& OpenState::add_rest(const Try& first) {
   const auto known = unpacked_.find(first.dot);
-  if (known != unpacked_.end()) return *known->second;
+  if (known != unpacked_.end()) {
+    // What was folded of it was without what it gets now.
+    if (known->second->queued == 0) queue(*known->second, first.dot);
+    return *known->second;
+  }
   UnstableOperation& operation = add(first);
   operation.unpacked = true;
   unpacked_.emplace(first.dot, &operation);

@@ -234,15 +234,18 @@ void OpenState::end_checkpoint(bool committed) {
 
 Status OpenState::load_light(std::string_view row_key, std::string_view row, const ByDot& by_dot) {
   const auto loaded = light_.load(row_key, row);
-  if (!loaded) return damaged();
+  if (!loaded || !could_be_light(*loaded)) return damaged();
+  const KeyspaceId keyspace = keyspace_of_open_row(row_key);
+  if (find_key(keyspace, loaded->effect.effect.key) != nullptr) return damaged();
   if (loaded->has_id) {
     // Of two operations that used one id the later is the one tried now, and that is the light one.
-    const auto space = spaces_.find(keyspace_of_open_row(row_key).value);
+    const auto space = spaces_.find(keyspace.value);
     if (space != spaces_.end()) space->second->ids.erase(loaded->id);
     return {};
   }
   // Of an operation some of whose effects are not light.
   const auto whole = by_dot.find(loaded->dot);
+  if (whole != by_dot.end() && whole->second->has_id) return damaged();
   if (whole != by_dot.end()) {
     whole->second->unpacked = true;
     unpacked_.emplace(loaded->dot, whole->second);

@@ -41,6 +41,12 @@ const OpenKey* OpenState::find_key(KeyspaceId keyspace, std::string_view key) co
   return it == space->keys.end() ? nullptr : it->get();
 }
 
+std::optional<LightOperations::Answer> OpenState::light_answer(KeyspaceId keyspace,
+                                                               const IdKey& id) const {
+  const auto answer = light_.answer_of(keyspace, id);
+  return answer && !stability_.is_stable(answer->dot) ? answer : std::nullopt;
+}
+
 UnstableOperation* OpenState::find(KeyspaceId keyspace, const IdKey& id) {
   if (const auto key = light_.key_of(keyspace, id)) {
     State* const state = host_.eventual_state(keyspace);
@@ -62,7 +68,11 @@ UnstableOperation& OpenState::own(std::unique_ptr<UnstableOperation> operation) 
 
 void OpenState::queue(UnstableOperation& operation, Dot dot) {
   ++operation.queued;
-  queues_[dot.origin].push_back({dot.sequence, &operation});
+  std::deque<Queued>& queue = queues_[dot.origin];
+  auto behind = queue.end();
+  if (!queue.empty() && dot.sequence < queue.back().sequence)  // it was light before
+    behind = std::ranges::upper_bound(queue, dot.sequence, {}, &Queued::sequence);
+  queue.insert(behind, {dot.sequence, &operation});
 }
 
 UnstableOperation& OpenState::add(const Try& first) {
@@ -90,8 +100,8 @@ UnstableOperation& OpenState::add(const Try& first) {
 OpenKey& OpenState::open(Space& space, KeyspaceId keyspace, Table& table, std::string_view name) {
   const auto it = space.keys.find(name);
   if (it != space.keys.end()) return **it;
-  const std::vector<LightOperations::Operation> light = light_.take(keyspace, name);
-  if (!light.empty()) take_back(table, name, light);
+  const LightOperations::Taken light = light_.take(keyspace, name);
+  if (!light.operations.empty()) take_back(table, name, light.operations);
   auto made = std::make_unique<OpenKey>();
   OpenKey& key = *made;
   key.keyspace = keyspace;
@@ -102,7 +112,7 @@ OpenKey& OpenState::open(Space& space, KeyspaceId keyspace, Table& table, std::s
   }
   space.keys.insert(std::move(made));
   ++key_count_;
-  unpack(key, table, light);
+  unpack(key, table, light.operations);
   return key;
 }
 
@@ -210,13 +220,10 @@ bool OpenState::fold(std::size_t max) {
 }
 
 void OpenState::found_stable(UnstableOperation& operation) {
-  if (!operation.stable) {
-    operation.stable = true;
-    if (operation.has_id) release_id(operation);
-    queue_folds(operation);
-    for (Element* element : operation.touched) --element->refs;
-    operation.touched.clear();
-  }
+  if (!std::exchange(operation.stable, true) && operation.has_id) release_id(operation);
+  queue_folds(operation);
+  for (Element* element : operation.touched) --element->refs;
+  operation.touched.clear();
   if (operation.items == 0 && operation.queued == 0) idle_.push_back(&operation);
 }
 

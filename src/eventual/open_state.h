@@ -48,6 +48,8 @@ class OpenState {
   const OpenKey* find_key(KeyspaceId keyspace, std::string_view key) const;
   /// Brings towards the caches where the key is looked up.
   void prefetch(KeyspaceId keyspace, std::string_view key) const;
+  /// What the operation of that id was answered, while it is light.
+  std::optional<LightOperations::Answer> light_answer(KeyspaceId keyspace, const IdKey& id) const;
   /// The unstable operation of that id; nullptr when there is none. Unpacks it.
   UnstableOperation* find(KeyspaceId keyspace, const IdKey& id);
   void prefetch(KeyspaceId keyspace, const IdKey& id) const { light_.prefetch(keyspace, id); }
@@ -142,6 +144,7 @@ class OpenState {
   // open_light.cc
   bool may_be_light(const Try& one, Table& table, const MergedEffect& effect, Arrival arrival,
                     bool& found) const;
+  static bool could_be_light(const LightOperations::Operation& one);
   static void take_back(Table& table, std::string_view key,
                         const std::vector<LightOperations::Operation>& light);
   void unpack(OpenKey& key, Table& table, const std::vector<LightOperations::Operation>& light);

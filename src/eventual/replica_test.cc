@@ -372,6 +372,36 @@ TEST(Light, OperationsWithIdsAreSeenByWhatRemovesBehindThem) {
   EXPECT_EQ(a.replica().audit(), std::nullopt);
 }
 
+// What is light of an operation may be asked for when the rest of it has been found stable.
+TEST(Light, AnOperationThatWasFoldedInPartIsFoldedWhole) {
+  const std::vector<OriginId> three = origins({1, 2, 3});
+  TestReplica a{1, three}, b{2, three};
+  for (const char* key : {"open", "light"})
+    ASSERT_TRUE(b.receive(a.self(), a.write(hset(key, "f", "1"))));
+  ASSERT_TRUE(a.receive(b.self(), b.write(set("first", "1"))));  // holds the light ones back
+  const std::string removal = b.write(del("open"), "id");
+  a.transact({hset("open", "f", "2"), hset("light", "f", "2")});
+  a.take();
+  ASSERT_TRUE(a.receive(b.self(), removal));
+  VersionVector without_b = a.replica().merged();
+  without_b.erase(b.self());
+  const auto acknowledge = [&](const VersionVector& by_third) {
+    a.replica().acknowledged(three[0], a.replica().merged(), a.replica().clock());
+    a.replica().acknowledged(three[1], a.replica().merged(), a.replica().clock());
+    a.replica().acknowledged(three[2], by_third, a.replica().clock());
+    while (a.replica().tidy(a.wall)) {
+    }
+  };
+  acknowledge(without_b);
+  EXPECT_NE(a.replica().counters().open_keys, 0u);
+  (void)a.replica().explain(likes, "light", {});
+  EXPECT_EQ(a.replica().audit(), std::nullopt);
+  acknowledge(a.replica().merged());
+  EXPECT_EQ(see(a, "open") + see(a, "light"), "{f:2}{f:2}");
+  EXPECT_EQ(a.replica().counters().open_keys, 0u);
+  EXPECT_EQ(a.replica().counters().unstable, 0u);
+}
+
 TEST(Light, OperationsAreDoneWithWhereThereIsNobodyElse) {
   TestReplica a{1, origins({1, 2})}, b{2, origins({1, 2})};
   ASSERT_TRUE(b.receive(a.self(), a.write(set("k", "5"))));

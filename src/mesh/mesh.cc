@@ -625,6 +625,14 @@ Status Mesh::send_log(Dialed& peer) {
   return {};
 }
 
+void Mesh::send_rest() {
+  for (auto& [address, peer] : dialed_) {
+    if (!peer->connection) continue;
+    peer->sent_log_at = {};
+    if (send_log(*peer)) peer->connection->send();
+  }
+}
+
 void Mesh::turn(Instant wall, Monotonic now) {
   if (stopped_) return;
   now_ = now;

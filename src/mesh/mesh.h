@@ -118,6 +118,8 @@ class Mesh {
   void turn(Instant wall, Monotonic now);
   /// When the next turn is wanted at the latest; max(): none is.
   Monotonic wanted_at() const { return wanted_at_; }
+  /// Sends what a turn may have left for the next, before stop().
+  void send_rest();
   void stop();
 
   struct Peer {

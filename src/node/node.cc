@@ -58,8 +58,9 @@ Status Node::run() {
   tick_at_ = environment_->now() + tick_interval;
   while (!stopping_) {
     requests_->forget_time();  // a flush may have asked
+    const Monotonic gather_until = sequencer_->wanted_at().value_or(Monotonic::max());
     environment_->wait(
-        std::min({tick_at_, gather_until_, send_at_, drive_at_, waits_until_, waits_.next_at()}));
+        std::min({tick_at_, gather_until, send_at_, drive_at_, waits_until_, waits_.next_at()}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
       tick_at_ = now + tick_interval;
       tick_due_ = true;
@@ -88,7 +89,6 @@ void Node::turn() {
     key_events_->tell_expired(strong_time(), eventual_time());
   turn_log();
   if (caches_) caches_->turn(machine_->applied(), requests_->monotonic());
-  gather_until_ = sequencer_->wanted_at().value_or(Monotonic::max());
   drive_workflows();
   inquiries_.turn(requests_->monotonic());
   waits_.turn(requests_->monotonic(), *replies_);
@@ -233,6 +233,7 @@ Status Node::close() {
     caches_->turn(machine_->applied(), requests_->monotonic());
   }
   if (peers_) peers_->stop();
+  if (mesh_ && !eventual_->has_unlogged()) mesh_->mesh().send_rest();
   if (mesh_) mesh_->stop();
   inquiries_.give_up("this node is stopping");
   waiting_->pops.stop({Code::unavailable, "this node is stopping"});

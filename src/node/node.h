@@ -226,7 +226,6 @@ class Node {
   std::atomic<bool> stopping_{false};
   Monotonic tick_at_{};
   Monotonic drive_at_ = Monotonic::max();      // the workflows' driver wants a turn
-  Monotonic gather_until_ = Monotonic::max();  // the sequencer
   Monotonic send_at_ = Monotonic::max();       // the mesh
   Monotonic waits_until_ = Monotonic::max();   // the first whose wait is over then
   bool tick_due_ = false;

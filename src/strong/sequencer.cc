@@ -487,8 +487,8 @@ void Sequencer::turn(Instant wall, Monotonic now) {
 std::optional<Monotonic> Sequencer::wanted_at() const {
   Impl& s = *impl_;
   std::optional<Monotonic> wanted;
-  if (s.reads.wants_question() && !s.question_under_way && !s.asks_now(s.turn_at))
-    wanted = s.readers.until();
+  if (s.reads.wants_question() && !s.question_under_way)  // at once, if it came since the turn
+    wanted = s.asks_now(s.turn_at) ? s.turn_at : s.readers.until();
   const Entry* open = s.open();
   if (open != nullptr && s.entries.size() == 1 && s.gathers_more(*open, s.turn_at))
     wanted = std::min(wanted.value_or(Monotonic::max()), s.writers.until());
