@@ -16,7 +16,9 @@ namespace {
 constexpr std::uint8_t format_version = 1;
 enum : std::uint8_t { found_flag = 1, has_id_flag = 2 };
 
+// A run is given back whole, so it must not go on for ever where little of it stays live.
 constexpr std::size_t run_bytes_max = std::size_t{1} << 20;
+constexpr std::size_t run_effects_max = 8'192;
 // How many origins' turns at a key saw_all() looks at.
 constexpr int turns_max = 32;
 
@@ -119,13 +121,17 @@ bool LightOperations::has_room(KeyspaceId keyspace, std::string_view key) const 
 LightOperations::Run& LightOperations::run_for(const Operation& operation) {
   if (!runs_.empty()) {
     Run& last = runs_.back();
-    const bool goes_on = last.origin == operation.dot.origin && last.live != 0 &&
-                         last.last_sequence <= operation.dot.sequence &&
-                         last.bytes.size() < run_bytes_max &&
-                         (last.seen == operation.seen || *last.seen == *operation.seen);
+    const bool goes_on =
+        last.origin == operation.dot.origin && last.last_sequence <= operation.dot.sequence &&
+        last.bytes.size() < run_bytes_max && last.effects.size() < run_effects_max &&
+        (last.seen == operation.seen || *last.seen == *operation.seen);
     if (goes_on) return last;
-    last.effects.shrink_to_fit();
-    last.bytes.shrink_to_fit();
+    if (last.live == 0) {
+      empty(last);
+    } else {
+      last.effects.shrink_to_fit();
+      last.bytes.shrink_to_fit();
+    }
   }
   return runs_.emplace_back(Run{operation.dot.origin, operation.seen, {}, {}});
 }
@@ -205,14 +211,17 @@ void LightOperations::forget(Place place) {
   if (--ids->second == 0) ids_in_.erase(ids);
 }
 
+void LightOperations::empty(Run& run) {
+  run.effects = std::vector<Effect>();  // {} would keep its memory
+  run.bytes = std::string();
+  run.seen.reset();
+}
+
 // What is written over again and again while somebody is away must not stay as often.
 void LightOperations::make_room(Run& run, std::size_t dead_bytes) {
   constexpr std::size_t worth_it = 4'096;
-  if (run.live == 0) {
-    run.effects = {};
-    run.bytes = {};
-    return;
-  }
+  // The last may go on: places are not used again.
+  if (run.live == 0 && &run != &runs_.back()) return empty(run);
   run.dead_bytes += dead_bytes;
   if (run.dead_bytes < worth_it || run.dead_bytes < run.bytes.size() / 2) return;
   std::string kept;
@@ -276,7 +285,7 @@ bool LightOperations::forget_stable(const Stability& stability, std::size_t max)
   std::size_t done = 0;
   while (!runs_.empty()) {
     const Run& run = runs_.front();
-    if (run.last_sequence > stability.stable_until(run.origin)) return false;
+    if (run.live != 0 && run.last_sequence > stability.stable_until(run.origin)) return false;
     if (done >= max) return true;
     done += run.effects.size();
     for (std::size_t i = 0; i < run.effects.size(); ++i) {
@@ -305,6 +314,13 @@ void LightOperations::drop(KeyspaceId keyspace) {
     }
     if (dead_bytes != 0) make_room(runs_[i], dead_bytes);
   }
+}
+
+std::size_t LightOperations::bytes() const {
+  std::size_t bytes = 0;
+  for (const Run& run : runs_)
+    bytes += sizeof(Run) + run.effects.capacity() * sizeof(Effect) + run.bytes.capacity();
+  return bytes;
 }
 
 std::optional<std::string> LightOperations::audit() const {

@@ -58,6 +58,8 @@ class LightOperations {
   bool empty() const { return live_ == 0; }
   std::size_t effects() const { return live_; }
   std::size_t keys() const { return keys_.size(); }
+  /// That the effects take, without the indexes. O(runs).
+  std::size_t bytes() const;
   void prefetch(KeyspaceId keyspace, std::string_view key) const;
 
   bool has_none(KeyspaceId keyspace, std::string_view key) const;
@@ -162,6 +164,7 @@ class LightOperations {
   std::optional<Place> find(std::uint64_t hash, std::string_view key) const;
   Run& run_for(const Operation& operation);
   void forget(Place place);
+  static void empty(Run& run);
   void make_room(Run& run, std::size_t dead_bytes);
   std::string row_key_of(Place place) const;
   std::string row_of(Place place) const;

@@ -296,5 +296,25 @@ TEST(LightOperations, OfTwoKeyspacesAreKeptUntilEachIsStable) {
   EXPECT_TRUE(loaded.empty());
 }
 
+// Of a key that is written over and over while somebody is away little stays.
+TEST(LightOperations, WhatIsWrittenOverIsGivenBack) {
+  OddRows odd;
+  LightOperations light(odd);
+  const auto seen = std::make_shared<const VersionVector>();
+  const std::string text(100, 'x');
+  std::size_t most = 0;
+  for (std::uint64_t sequence = 1; sequence <= 100'000; ++sequence) {
+    light.discard(likes, "k");
+    light.add(likes, {.dot = {OriginId{1}, sequence},
+                      .time = HybridTime{sequence},
+                      .seen = seen,
+                      .effect = {{.kind = EffectKind::put_string, .key = "k", .text = text}}});
+    most = std::max(most, light.bytes());
+  }
+  EXPECT_EQ(light.effects(), 1u);
+  EXPECT_LT(most, 2'000'000u);
+  EXPECT_EQ(light.audit(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace holdfast::eventual::testing
