@@ -154,6 +154,8 @@ def new_and_removed_nodes():
         for node in cluster.nodes:
             wait_until(lambda n=node: members(n) == {m.name for m in cluster.nodes}, MEET_S, "all know all")
         known, second, third, _ = cluster.nodes
+        # Their names it has from the data, where they are only from who knows it.
+        wait_until(lambda: None not in new.behind("likes").values(), MEET_S, "the new one is connected to all")
         known.kill()  # the only one it was told of
         with new.client() as client:
             client("INCR", keys[0])
