@@ -16,27 +16,6 @@
 namespace holdfast::eventual {
 namespace {
 
-/// The type of what the effect works on; nothing when it is all the same to it.
-std::optional<Type> type_for(EffectKind kind) {
-  switch (kind) {
-    case EffectKind::add:
-      return Type::string;
-    case EffectKind::put_field:
-    case EffectKind::add_field:
-    case EffectKind::remove_field:
-      return Type::hash;
-    case EffectKind::add_member:
-    case EffectKind::remove_member:
-      return Type::set;
-    case EffectKind::put_score:
-    case EffectKind::add_score:
-    case EffectKind::remove_score:
-      return Type::sorted_set;
-    default:
-      return std::nullopt;
-  }
-}
-
 std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
 }
@@ -131,8 +110,8 @@ void put_string(Table& table, const Effect& effect, bool may_expire) {
 }
 
 bool fits(const Value* value, EffectKind kind) {
-  const auto type = type_for(kind);
-  return value == nullptr || !type || value->type() == *type;
+  const auto target = target_of(kind);
+  return value == nullptr || !target || value->type() == type_of(target->kind);
 }
 
 }  // namespace

@@ -46,6 +46,31 @@ void write_score(SortedSet& scores, std::string_view name, const Shown& shown) {
 
 }  // namespace
 
+std::optional<EffectTarget> target_of(EffectKind kind) {
+  switch (kind) {
+    case EffectKind::add:
+      return EffectTarget{ElementKind::string, Role::add};
+    case EffectKind::put_field:
+      return EffectTarget{ElementKind::field, Role::put};
+    case EffectKind::add_field:
+      return EffectTarget{ElementKind::field, Role::add};
+    case EffectKind::remove_field:
+      return EffectTarget{ElementKind::field, Role::remove};
+    case EffectKind::add_member:
+      return EffectTarget{ElementKind::member, Role::add};
+    case EffectKind::remove_member:
+      return EffectTarget{ElementKind::member, Role::remove};
+    case EffectKind::put_score:
+      return EffectTarget{ElementKind::score, Role::put};
+    case EffectKind::add_score:
+      return EffectTarget{ElementKind::score, Role::add};
+    case EffectKind::remove_score:
+      return EffectTarget{ElementKind::score, Role::remove};
+    default:
+      return std::nullopt;
+  }
+}
+
 Type type_of(ElementKind kind) {
   switch (kind) {
     case ElementKind::string:

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string_view>
 
+#include "command/effect.h"
 #include "eventual/element.h"
 #include "value/value.h"
 
 namespace holdfast::eventual {
+
+/// What an effect does to one element of its key; nothing: it is not about one, or its expiry's.
+struct EffectTarget {
+  ElementKind kind{};
+  Role role{};
+};
+std::optional<EffectTarget> target_of(EffectKind kind);
 
 /// The type whose part holds elements of this kind. Not for content and expiry.
 Type type_of(ElementKind kind);

@@ -87,25 +87,29 @@ void LightOperations::prefetch(KeyspaceId keyspace, const IdKey& id) const {
   if (!ids_.empty()) ids_.prefetch(IdHere(keyspace.value, id));
 }
 
-std::optional<std::string_view> LightOperations::key_of(KeyspaceId keyspace,
-                                                        const IdKey& id) const {
+std::optional<LightOperations::Place> LightOperations::find(KeyspaceId keyspace,
+                                                            const IdKey& id) const {
   if (ids_.empty()) return std::nullopt;
   const auto it = ids_.find(IdHere(keyspace.value, id));
-  if (it == ids_.end()) return std::nullopt;
-  const Run& run = run_of(it->second);
-  return key_of(run, run.effects[it->second.at()]);
+  return it == ids_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<std::string_view> LightOperations::key_of(KeyspaceId keyspace,
+                                                        const IdKey& id) const {
+  const std::optional<Place> place = find(keyspace, id);
+  if (!place) return std::nullopt;
+  return key_of(run_of(*place), effect_at(*place));
 }
 
 std::optional<LightOperations::Answer> LightOperations::answer_of(KeyspaceId keyspace,
                                                                   const IdKey& id) const {
-  if (ids_.empty()) return std::nullopt;
-  const auto it = ids_.find(IdHere(keyspace.value, id));
-  if (it == ids_.end()) return std::nullopt;
-  const Effect& effect = effect_at(it->second);
+  const std::optional<Place> place = find(keyspace, id);
+  if (!place) return std::nullopt;
+  const Run& run = run_of(*place);
+  const Effect& effect = effect_at(*place);
   Operation operation;
-  read_id(effect, bytes_of(run_of(it->second), effect), operation);
-  return Answer{
-      {run_of(it->second).origin, effect.sequence}, operation.fingerprint, operation.reply};
+  read_id(effect, bytes_of(run, effect), operation);
+  return Answer{{run.origin, effect.sequence}, operation.fingerprint, operation.reply};
 }
 
 bool LightOperations::has_none(KeyspaceId keyspace, std::string_view key) const {

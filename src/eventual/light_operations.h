@@ -162,6 +162,7 @@ class LightOperations {
   static void read_id(const Effect& effect, std::string_view bytes, Operation& out);
   /// The latest of the key; nothing: it has none.
   std::optional<Place> find(std::uint64_t hash, std::string_view key) const;
+  std::optional<Place> find(KeyspaceId keyspace, const IdKey& id) const;
   Run& run_for(const Operation& operation);
   void forget(Place place);
   static void empty(Run& run);

@@ -12,37 +12,6 @@
 namespace holdfast::eventual {
 namespace {
 
-struct Target {
-  ElementKind kind{};
-  Role role{};
-};
-
-/// What an effect does to one element of its key; nothing: it does more, or nothing light.
-std::optional<Target> target_of(EffectKind kind) {
-  switch (kind) {
-    case EffectKind::add:
-      return Target{ElementKind::string, Role::add};
-    case EffectKind::put_field:
-      return Target{ElementKind::field, Role::put};
-    case EffectKind::add_field:
-      return Target{ElementKind::field, Role::add};
-    case EffectKind::remove_field:
-      return Target{ElementKind::field, Role::remove};
-    case EffectKind::add_member:
-      return Target{ElementKind::member, Role::add};
-    case EffectKind::remove_member:
-      return Target{ElementKind::member, Role::remove};
-    case EffectKind::put_score:
-      return Target{ElementKind::score, Role::put};
-    case EffectKind::add_score:
-      return Target{ElementKind::score, Role::add};
-    case EffectKind::remove_score:
-      return Target{ElementKind::score, Role::remove};
-    default:
-      return std::nullopt;
-  }
-}
-
 /// Whether it removes all that its operation had seen at the key.
 bool removes_all(const MergedEffect& merged) {
   return merged.fresh || merged.effect.kind == EffectKind::put_string ||
@@ -57,7 +26,7 @@ bool removes_all(const MergedEffect& merged) {
 bool OpenState::may_be_light(const Try& one, Table& table, const MergedEffect& merged,
                              Arrival arrival, bool& found) const {
   const Effect& effect = merged.effect;
-  const std::optional<Target> target = target_of(effect.kind);
+  const std::optional<EffectTarget> target = target_of(effect.kind);
   const bool all = removes_all(merged);
   if (!target && effect.kind != EffectKind::put_string && effect.kind != EffectKind::clear)
     return false;
@@ -111,7 +80,7 @@ bool OpenState::apply_lightly(const Try& one, Table& table, const MergedEffect& 
 
 // A row that apply_lightly() can have led to.
 bool OpenState::could_be_light(const LightOperations::Operation& one) {
-  const std::optional<Target> target = target_of(one.effect.effect.kind);
+  const std::optional<EffectTarget> target = target_of(one.effect.effect.kind);
   if (one.has_id) return target && target->role == Role::add && !one.effect.fresh;
   return target || one.effect.effect.kind == EffectKind::put_string;
 }
