@@ -5,9 +5,11 @@
 Run all, or those named: cluster_eventual_test.py [CASE …]
 """
 import random
+import re
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import cluster_network
 import holdfast
@@ -327,7 +329,60 @@ def fresh_and_after():
         print(f"   behind while cut off: {told}, then: {apart.behind('likes')}")
 
 
-CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all, long_absent, clocks_apart,
+def away_is_kept_on_disk():
+    """What is kept for a member that is away takes the others' disk, not their memory; and goes when it is back."""
+    with Cluster(flags=[*NODE_FLAGS, "--unstable-memory", "1mb"], etcd=ETCD) as cluster:
+        started(cluster)
+        first, second, away = cluster.nodes
+
+        def write(rounds, serial=0):
+            """Of each kind of operation some that are kept as bytes, and some that need more to be known."""
+            with first.client(timeout=60) as client:
+                for _ in range(rounds):
+                    commands = []
+                    for _ in range(250):
+                        serial += 1
+                        key = f"likes:{serial % 500}"
+                        commands += [("INCR", f"{key}:n"), ("ONCE", f"i{serial}", "INCR", f"{key}:i"),
+                                     ("SET", f"{key}:s", "a text of some length", "EX", "10000"),
+                                     ("ONCE", f"s{serial}", "SET", f"{key}:o", "another text")]
+                    refused = [r for r in client.pipeline(commands) if isinstance(r, ReplyError)]
+                    check(not refused, f"{refused[:1]}")
+            return serial
+        serial = write(8)
+        settled = [wait_until(lambda n=n: metric(n, "unstable_operations") == 0, MEET_S, "all is settled") and anonymous(n)
+                   for n in (first, second)]
+        away.kill()
+        serial = write(160, serial)
+        wait_until(lambda: metric(second, "unstable_operations") >= 160_000, MEET_S, "the other has merged it")
+        for node, before in zip((first, second), settled):
+            grown, on_disk = anonymous(node) - before, metric(node, "unstable_disk_bytes")
+            print(f"   {node.name}: {metric(node, 'unstable_operations'):,.0f} operations kept: {on_disk / 1e6:.0f} MB on disk, "
+                  f"memory grown by {grown / 1e6:.0f} MB")
+            check(on_disk > 25e6, "it is kept on disk")
+            # With room for what a checkpoint and the mesh have in hand, and the ids in their own memory.
+            check(grown < on_disk, f"memory grew by {grown}, of which ids should be some 80 bytes each")
+        away.launch()
+        cluster.ready()
+        keys = [f"likes:{i}:{kind}" for i in range(0, 500, 7) for kind in "niso"]
+        meet(cluster, keys)
+        for node in (first, second):
+            wait_until(lambda n=node: metric(n, "unstable_operations") == 0, 30, "nothing is kept any more")
+            with node.client() as client:
+                equal([client("GET", f"likes:{i}:i") for i in range(500)], [b"%d" % (serial / 500)] * 500, node.name)
+
+
+def metric(node, name):
+    return float(re.search(rf"^holdfast_{name} (\S+)$", node.http("/metrics")[1], re.MULTILINE)[1])
+
+
+def anonymous(node):
+    """Bytes of its memory that no file could take in."""
+    return 1024 * int(re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{node.process.pid}/status").read_text())[1])
+
+
+CASES = {f.__name__: f for f in (each_id_once_under_kills, partition, lost_node_is_handed_on, wiped_node_gets_all, long_absent,
+                                 away_is_kept_on_disk, clocks_apart,
                                  fresh_and_after)}
 
 if __name__ == "__main__":

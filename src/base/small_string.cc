@@ -8,25 +8,27 @@
 
 namespace holdfast {
 
-SmallString::SmallString(std::string_view text) {
+template <typename Memory>
+BasicSmallString<Memory>::BasicSmallString(std::string_view text) {
   if (text.size() <= inline_max) {
     if (!text.empty()) std::memcpy(inline_.bytes, text.data(), text.size());
     inline_.length = static_cast<std::uint8_t>(text.size());
     return;
   }
   HF_ASSERT(text.size() <= std::numeric_limits<std::uint32_t>::max());
-  char* bytes = new char[text.size()];
+  char* bytes = Memory::take(text.size());
   std::memcpy(bytes, text.data(), text.size());
   heap_ = Heap{bytes, static_cast<std::uint32_t>(text.size()), {}, heap_tag};
 }
 
-SmallString SmallString::padded(std::string_view text, std::size_t size) {
+template <typename Memory>
+BasicSmallString<Memory> BasicSmallString<Memory>::padded(std::string_view text, std::size_t size) {
   HF_ASSERT(text.size() <= size && size <= std::numeric_limits<std::uint32_t>::max());
-  SmallString made;
+  BasicSmallString made;
   if (size <= inline_max) {
     made.inline_.length = static_cast<std::uint8_t>(size);
   } else {
-    made.heap_ = Heap{new char[size], static_cast<std::uint32_t>(size), {}, heap_tag};
+    made.heap_ = Heap{Memory::take(size), static_cast<std::uint32_t>(size), {}, heap_tag};
   }
   char* const bytes = made.bytes().data();
   if (!text.empty()) std::memcpy(bytes, text.data(), text.size());
@@ -34,14 +36,18 @@ SmallString SmallString::padded(std::string_view text, std::size_t size) {
   return made;
 }
 
-SmallString::SmallString(const SmallString& other) : SmallString(other.view()) {}
+template <typename Memory>
+BasicSmallString<Memory>::BasicSmallString(const BasicSmallString& other)
+    : BasicSmallString(other.view()) {}
 
-SmallString& SmallString::operator=(const SmallString& other) {
-  if (this != &other) *this = SmallString(other.view());
+template <typename Memory>
+BasicSmallString<Memory>& BasicSmallString<Memory>::operator=(const BasicSmallString& other) {
+  if (this != &other) *this = BasicSmallString(other.view());
   return *this;
 }
 
-SmallString& SmallString::operator=(SmallString&& other) noexcept {
+template <typename Memory>
+BasicSmallString<Memory>& BasicSmallString<Memory>::operator=(BasicSmallString&& other) noexcept {
   if (this != &other) {
     release();
     std::memcpy(static_cast<void*>(this), static_cast<const void*>(&other), sizeof(*this));
@@ -50,12 +56,17 @@ SmallString& SmallString::operator=(SmallString&& other) noexcept {
   return *this;
 }
 
-std::size_t SmallString::size() const noexcept {
+template <typename Memory>
+std::size_t BasicSmallString<Memory>::size() const noexcept {
   return on_heap() ? heap_.length : inline_.length;
 }
 
-std::size_t SmallString::heap_bytes() const noexcept {
+template <typename Memory>
+std::size_t BasicSmallString<Memory>::heap_bytes() const noexcept {
   return on_heap() ? heap_.length : 0;
 }
+
+template class BasicSmallString<HeapMemory>;
+template class BasicSmallString<SpillingMemory>;
 
 }  // namespace holdfast

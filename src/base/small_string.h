@@ -9,27 +9,30 @@
 #include <string_view>
 #include <utility>
 
+#include "base/spilling_memory.h"
+
 namespace holdfast {
 
-/// A byte string of fixed length in 16 bytes: up to 15 bytes inline, else one heap
-/// block. Half of std::string's size; keys and fields are stored as these.
+/// A byte string of fixed length in 16 bytes: up to 15 bytes inline, else one block of
+/// Memory's. Half of std::string's size; keys and fields are stored as these.
 /// Binary safe. Length up to 4 GiB - 1.
-class SmallString {
+template <typename Memory>
+class BasicSmallString {
  public:
   static constexpr std::size_t inline_max = 15;
 
-  SmallString() noexcept = default;
-  explicit SmallString(std::string_view text);
+  BasicSmallString() noexcept = default;
+  explicit BasicSmallString(std::string_view text);
   /// The text and zeros behind it, `size` bytes in all.
-  static SmallString padded(std::string_view text, std::size_t size);
-  SmallString(const SmallString& other);
-  SmallString(SmallString&& other) noexcept {
+  static BasicSmallString padded(std::string_view text, std::size_t size);
+  BasicSmallString(const BasicSmallString& other);
+  BasicSmallString(BasicSmallString&& other) noexcept {
     std::memcpy(static_cast<void*>(this), static_cast<const void*>(&other), sizeof(*this));
     other.inline_.length = 0;
   }
-  SmallString& operator=(const SmallString& other);
-  SmallString& operator=(SmallString&& other) noexcept;
-  ~SmallString() { release(); }
+  BasicSmallString& operator=(const BasicSmallString& other);
+  BasicSmallString& operator=(BasicSmallString&& other) noexcept;
+  ~BasicSmallString() { release(); }
 
   std::string_view view() const noexcept {
     if (on_heap()) return {heap_.bytes, heap_.length};
@@ -45,18 +48,18 @@ class SmallString {
   /// Bytes on the heap, 0 when inline.
   std::size_t heap_bytes() const noexcept;
 
-  friend bool operator==(const SmallString& a, const SmallString& b) noexcept {
+  friend bool operator==(const BasicSmallString& a, const BasicSmallString& b) noexcept {
     return a.view() == b.view();
   }
-  friend bool operator==(const SmallString& a, std::string_view b) noexcept {
+  friend bool operator==(const BasicSmallString& a, std::string_view b) noexcept {
     return a.view() == b;
   }
-  friend auto operator<=>(const SmallString& a, const SmallString& b) noexcept {
+  friend auto operator<=>(const BasicSmallString& a, const BasicSmallString& b) noexcept {
     return a.view() <=> b.view();
   }
 
   template <typename H>
-  friend H AbslHashValue(H h, const SmallString& s) {
+  friend H AbslHashValue(H h, const BasicSmallString& s) {
     return H::combine(std::move(h), s.view());
   }
 
@@ -64,7 +67,7 @@ class SmallString {
   static constexpr std::uint8_t heap_tag = 0xFF;
   bool on_heap() const noexcept { return inline_.length == heap_tag; }
   void release() noexcept {
-    if (on_heap()) delete[] heap_.bytes;
+    if (on_heap()) Memory::give(heap_.bytes, heap_.length);
     inline_.length = 0;
   }
 
@@ -83,6 +86,23 @@ class SmallString {
     Heap heap_;
   };
 };
+
+struct HeapMemory {
+  static char* take(std::size_t bytes) { return new char[bytes]; }
+  static void give(char* memory, std::size_t /*bytes*/) { delete[] memory; }
+};
+struct SpillingMemory {
+  static char* take(std::size_t bytes) { return SpillingAllocator<char>().allocate(bytes); }
+  static void give(char* memory, std::size_t bytes) {
+    SpillingAllocator<char>().deallocate(memory, bytes);
+  }
+};
+extern template class BasicSmallString<HeapMemory>;
+extern template class BasicSmallString<SpillingMemory>;
+
+using SmallString = BasicSmallString<HeapMemory>;
+/// See base/spilling_memory.h.
+using SpillingString = BasicSmallString<SpillingMemory>;
 static_assert(sizeof(SmallString) == 16);
 
 }  // namespace holdfast

@@ -26,6 +26,7 @@ namespace {
 struct Texts {
   std::string memory_limit = "0";
   std::string ids_memory = "512mb";
+  std::string unstable_memory = "64mb";
   std::string output_limit = "64mb";
   std::string checkpoint_log_size = "256mb";
   std::string mesh_log_limit = "4gb";
@@ -44,6 +45,7 @@ struct Texts {
 void read_texts(const Texts& texts, node::Options& options) {
   options.memory_limit_bytes = *parse_bytes(texts.memory_limit);
   options.ids_memory_bytes = *parse_bytes(texts.ids_memory);
+  options.unstable_memory_bytes = *parse_bytes(texts.unstable_memory);
   options.output_bytes_max = *parse_bytes(texts.output_limit);
   options.checkpoint_log_bytes = *parse_bytes(texts.checkpoint_log_size);
   options.mesh_log_bytes = *parse_bytes(texts.mesh_log_limit);
@@ -197,6 +199,10 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       ->check(bytes);
   flag("--connections-max", options->connections_max, "Connections of each port, RESP and HTTP")
       ->check(CLI::Range(1, 1'000'000));
+  flag("--unstable-memory", texts->unstable_memory,
+       "Memory for what is kept of eventual operations that another node may lack; the rest lies "
+       "on disk")
+      ->check(bytes);
   flag("--output-limit", texts->output_limit,
        "Unsent replies of one connection; a slower reader is cut off")
       ->check(bytes);

@@ -40,7 +40,8 @@ void VersionVector::merge(const VersionVector& other) {
 }
 
 void VersionVector::erase(OriginId origin) {
-  std::erase_if(parts_, [&](const Part& part) { return part.origin == origin; });
+  const auto it = std::lower_bound(parts_.begin(), parts_.end(), origin, before);
+  if (it != parts_.end() && it->origin == origin) parts_.erase(it);
 }
 
 VersionVector VersionVector::meet(const VersionVector& a, const VersionVector& b) {

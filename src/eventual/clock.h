@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/hybrid_clock.h"
+#include "base/spilling_memory.h"
 #include "base/wire.h"
 
 namespace holdfast::eventual {
@@ -63,7 +65,7 @@ class VersionVector {
   void erase(OriginId origin);
   /// For each origin known to either, the lesser: what both include.
   static VersionVector meet(const VersionVector& a, const VersionVector& b);
-  const std::vector<Part>& parts() const { return parts_; }  // sorted by origin
+  std::span<const Part> parts() const { return parts_; }  // sorted by origin
   bool operator==(const VersionVector&) const = default;
 
   void encode(std::string& out) const;
@@ -71,7 +73,14 @@ class VersionVector {
   static VersionVector decode(wire::Reader& in);
 
  private:
-  std::vector<Part> parts_;
+  SpillingVector<Part> parts_;
 };
+
+/// What operations keep of one.
+using SharedVector = std::shared_ptr<const VersionVector>;
+inline SharedVector share(VersionVector vector) {
+  return std::allocate_shared<const VersionVector>(SpillingAllocator<VersionVector>(),
+                                                   std::move(vector));
+}
 
 }  // namespace holdfast::eventual

@@ -30,7 +30,7 @@ struct Item {
   /// saw for good and only its write is left.
   bool settled = false;
   std::int64_t number = 0;  // add: the increment. put of an expiry: its time
-  SmallString text;         // put
+  SpillingString text;      // put
 
   bool removes() const { return role != Role::add && !settled; }
   bool writes() const { return role != Role::remove; }
@@ -59,7 +59,7 @@ struct Act {
 };
 
 /// Sorted by Item::before.
-using Items = absl::InlinedVector<Item, 1>;
+using Items = absl::InlinedVector<Item, 1, SpillingAllocator<Item>>;
 
 enum class ElementKind : std::uint8_t {
   content = 1,  // the whole key but its expiry: holds nothing but removals
@@ -83,16 +83,16 @@ struct Base {
   bool has_sum = false;     // has increments; of a member: it is there
   Stamp stamp;              // of the put
   std::int64_t number = 0;  // the sum, or an expiry's time
-  SmallString text;         // of the put
+  SpillingString text;      // of the put
 };
 
 /// A field, a member, … of which something is unstable.
-struct Element {
+struct Element : Spilling {
   OpenKey* key = nullptr;
   ElementKind kind{};
   bool fold_queued = false;
   std::uint32_t place = 0;  // among its key's elements
-  SmallString name;         // of a field, member or score
+  SpillingString name;      // of a field, member or score
   std::uint32_t refs = 0;   // operations that name it in `touched`
   Base base;
   Items items;

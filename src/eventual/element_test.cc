@@ -16,15 +16,15 @@ class Elements : public ::testing::Test {
     VersionVector vector;
     for (const auto& part : seen) vector.raise(part.origin, part.sequence);
     operations_.push_back({.dot = dot, .time = {time}});
-    operations_.back().seen = std::make_shared<const VersionVector>(std::move(vector));
+    operations_.back().seen = share(std::move(vector));
     operations_.back().tries.push_back(dot);
     return operations_.back();
   }
   static Item put(UnstableOperation& by, std::string_view text, std::uint32_t index = 0) {
-    return {&by, index, Role::put, false, 0, SmallString(text)};
+    return {&by, index, Role::put, false, 0, SpillingString(text)};
   }
   static Item plain_put(UnstableOperation& by, std::string_view text, std::uint32_t index = 0) {
-    return {&by, index, Role::put, true, 0, SmallString(text)};
+    return {&by, index, Role::put, true, 0, SpillingString(text)};
   }
   static Item add(UnstableOperation& by, std::int64_t number) {
     return {&by, 0, Role::add, false, number, {}};

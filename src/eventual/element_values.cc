@@ -22,7 +22,7 @@ Base base_of_text(std::string_view text) {
     base.number = *number;
   } else {
     base.has_put = true;
-    base.text = SmallString(text);
+    base.text = SpillingString(text);
   }
   return base;
 }
@@ -31,7 +31,7 @@ Base base_of_text(std::string_view text) {
 Base base_of_score(std::string_view text) {
   const Shown shown = shown_by_put(ElementKind::score, text, 0);
   Base base{.has_put = !shown.is_number, .has_sum = shown.is_number, .number = shown.number};
-  if (base.has_put) base.text = SmallString(text);
+  if (base.has_put) base.text = SpillingString(text);
   return base;
 }
 

@@ -101,8 +101,9 @@ void KeyEditor::write(const Write& what, UnstableOperation& operation, std::uint
   if (settled && what.role == Role::remove && remove_plain(what.kind, what.name)) return;
 
   Element& element = hold(what.kind, what.name);
-  Item item{
-      &operation, index, what.role, settled || !what.removes, what.number, SmallString(what.text)};
+  Item item{&operation,  index,
+            what.role,   settled || !what.removes,
+            what.number, SpillingString(what.text)};
   if (for_good) {
     remove_seen(element, Act(item), around_.idle);
     element.base = {};

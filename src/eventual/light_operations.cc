@@ -4,6 +4,7 @@
 #include <absl/hash/hash.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/assert.h"
@@ -119,7 +120,7 @@ bool LightOperations::has_none(KeyspaceId keyspace, std::string_view key) const 
 bool LightOperations::has_room(KeyspaceId keyspace, std::string_view key) const {
   const std::uint64_t hash = hash_of(keyspace, key);
   const auto it = keys_.find(hash);
-  return it == keys_.end() || (it->second.effects < of_key_max_ && find(hash, key));
+  return it == keys_.end() || (it->second.effects < bounds_.of_key_max && find(hash, key));
 }
 
 LightOperations::Run& LightOperations::run_for(const Operation& operation) {
@@ -165,24 +166,28 @@ void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
         other.origin == run.origin ? other.effects[effect.before.at()].before_other : effect.before;
   }
   of_key.latest = place;
-  put_effect(run.bytes, operation.effect);
+  scratch_.clear();
+  put_effect(scratch_, operation.effect);
   if (operation.has_id) {
-    effect.id_offset = static_cast<std::uint32_t>(run.bytes.size());
-    wire::put_u64(run.bytes, operation.id.hash.high);
-    wire::put_u64(run.bytes, operation.id.hash.low);
-    wire::put_u64(run.bytes, operation.fingerprint);
-    if (!operation.reply_follows) wire::put_bytes(run.bytes, operation.reply);
+    effect.id_offset = effect.offset + static_cast<std::uint32_t>(scratch_.size());
+    wire::put_u64(scratch_, operation.id.hash.high);
+    wire::put_u64(scratch_, operation.id.hash.low);
+    wire::put_u64(scratch_, operation.fingerprint);
+    if (!operation.reply_follows) wire::put_bytes(scratch_, operation.reply);
     const bool is_new = ids_.emplace(IdHere(keyspace.value, operation.id), place).second;
     HF_ASSERT(is_new);
     ++ids_in_[keyspace.value];
   }
+  run.bytes.append(scratch_);
   run.effects.push_back(effect);
   ++live_;
 }
 
 void LightOperations::set_reply(std::string_view reply) {
   HF_ASSERT(!runs_.empty() && runs_.back().effects.back().id_offset != 0);
-  wire::put_bytes(runs_.back().bytes, reply);
+  scratch_.clear();
+  wire::put_bytes(scratch_, reply);
+  runs_.back().bytes.append(scratch_);
 }
 
 bool LightOperations::saw_all(KeyspaceId keyspace, std::string_view key, OriginId origin,
@@ -198,12 +203,20 @@ bool LightOperations::saw_all(KeyspaceId keyspace, std::string_view key, OriginI
   return true;
 }
 
-// One that is to be in the checkpoint that is being written is written before.
+// It has been written, or will be with the checkpoint that is being written.
+bool LightOperations::has_row(Place place) const {
+  return place < std::max(unwritten_, checkpoint_end_);
+}
+
 void LightOperations::forget(Place place) {
+  if (has_row(place)) rows_.gone(row_key_of(place));
+  forget_but_row(place);
+}
+
+// One that is to be in the checkpoint that is being written is written before.
+void LightOperations::forget_but_row(Place place) {
   Effect& effect = run_of(place).effects[place.at()];
-  if (unwritten_ <= place && place < checkpoint_end_)
-    rows_.early.emplace_back(row_key_of(place), row_of(place));
-  if (place < std::max(unwritten_, checkpoint_end_)) rows_.gone.push_back(row_key_of(place));
+  if (unwritten_ <= place && place < checkpoint_end_) rows_.early(row_key_of(place), row_of(place));
   effect.live = false;
   --live_;
   --run_of(place).live;
@@ -216,8 +229,8 @@ void LightOperations::forget(Place place) {
 }
 
 void LightOperations::empty(Run& run) {
-  run.effects = std::vector<Effect>();  // {} would keep its memory
-  run.bytes = std::string();
+  run.effects = SpillingVector<Effect>();  // {} would keep its memory
+  run.bytes = SpillingText();
   run.seen.reset();
 }
 
@@ -228,7 +241,7 @@ void LightOperations::make_room(Run& run, std::size_t dead_bytes) {
   if (run.live == 0 && &run != &runs_.back()) return empty(run);
   run.dead_bytes += dead_bytes;
   if (run.dead_bytes < worth_it || run.dead_bytes < run.bytes.size() / 2) return;
-  std::string kept;
+  SpillingText kept;
   kept.reserve(run.bytes.size() - run.dead_bytes);
   std::vector<std::uint32_t> offsets;
   for (const Effect& each : run.effects) {
@@ -285,25 +298,41 @@ LightOperations::Taken LightOperations::take(KeyspaceId keyspace, std::string_vi
 }
 
 bool LightOperations::forget_stable(const Stability& stability, std::size_t max) {
-  constexpr std::size_t ahead = 8;
   std::size_t done = 0;
   while (!runs_.empty()) {
     const Run& run = runs_.front();
     if (run.live != 0 && run.last_sequence > stability.stable_until(run.origin)) return false;
     if (done >= max) return true;
     done += run.effects.size();
-    for (std::size_t i = 0; i < run.effects.size(); ++i) {
-      if (i + ahead < run.effects.size()) keys_.prefetch(run.effects[i + ahead].hash);
-      const Effect& effect = run.effects[i];
-      if (!effect.live) continue;
-      const auto of_key = keys_.find(effect.hash);
-      if (--of_key->second.effects == 0) keys_.erase(of_key);
-      forget(Place::of(first_run_, i));
-    }
-    runs_.pop_front();
-    ++first_run_;
+    forget_first_run();
   }
   return false;
+}
+
+void LightOperations::forget_first_run() {
+  constexpr std::size_t ahead = 8;
+  const Run& run = runs_.front();
+  const bool by_range = run.live >= bounds_.rows_worth_a_range;
+  std::set<std::string> ranges;
+  KeyspaceId last{0};
+  for (std::size_t i = 0; i < run.effects.size(); ++i) {
+    if (i + ahead < run.effects.size()) keys_.prefetch(run.effects[i + ahead].hash);
+    const Effect& effect = run.effects[i];
+    if (!effect.live) continue;
+    const auto of_key = keys_.find(effect.hash);
+    if (--of_key->second.effects == 0) keys_.erase(of_key);
+    const Place place = Place::of(first_run_, i);
+    if (!by_range || !has_row(place)) {
+      forget(place);
+      continue;
+    }
+    if (effect.keyspace != last) ranges.insert(rows_of_run(place));
+    last = effect.keyspace;
+    forget_but_row(place);
+  }
+  for (const std::string& range : ranges) rows_.gone_all(range);
+  runs_.pop_front();
+  ++first_run_;
 }
 
 void LightOperations::drop(KeyspaceId keyspace) {
@@ -367,6 +396,14 @@ std::optional<std::string> LightOperations::audit() const {
 std::string LightOperations::row_key_of(Place place) const {
   std::string key = open_row_key(effect_at(place).keyspace, light_row);
   put_big_endian(key, place.value);
+  return key;
+}
+
+// What the keys begin with of all its run's rows in that keyspace.
+std::string LightOperations::rows_of_run(Place place) const {
+  static_assert(Place::at_bits % 8 == 0);
+  std::string key = row_key_of(place);
+  key.resize(key.size() - Place::at_bits / 8);
   return key;
 }
 
@@ -438,7 +475,7 @@ std::optional<LightOperations::Operation> LightOperations::load(std::string_view
   operation.dot.origin.value = in.u64();
   operation.dot.sequence = in.varint();
   operation.time.value = in.u64();
-  operation.seen = std::make_shared<const VersionVector>(VersionVector::decode(in));
+  operation.seen = share(VersionVector::decode(in));
   operation.index = static_cast<std::uint32_t>(in.varint());
   if (operation.has_id) {
     operation.id.hash.high = in.u64();
@@ -455,7 +492,7 @@ std::optional<LightOperations::Operation> LightOperations::load(std::string_view
   if (keys_.contains(hash_of(keyspace, key)) && has_none(keyspace, key)) return std::nullopt;
   if (operation.has_id && key_of(keyspace, operation.id)) return std::nullopt;
   add(keyspace, operation);
-  rows_.gone.emplace_back(row_key);
+  rows_.gone(row_key);
   return operation;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,20 +15,15 @@
 #include <vector>
 
 #include "base/hybrid_clock.h"
+#include "base/spilling_memory.h"
 #include "base/units.h"
 #include "dedup/id_table.h"
 #include "eventual/clock.h"
+#include "eventual/odd_rows.h"
 #include "eventual/origin_entry.h"
 #include "eventual/stability.h"
 
 namespace holdfast::eventual {
-
-/// What a checkpoint does out of turn.
-struct OddRows {
-  std::vector<std::string> gone;  // rows to erase with the next one
-  /// Of the one that is being written: of what has changed or gone since it began.
-  std::vector<std::pair<std::string, std::string>> early;
-};
 
 /// Effects of unstable operations that nothing needs to be known of unless something
 /// concurrent comes to their keys, which is rare: the table has them already, and here they
@@ -40,7 +36,7 @@ class LightOperations {
   struct Operation {
     Dot dot;
     HybridTime time;
-    std::shared_ptr<const VersionVector> seen;
+    SharedVector seen;
     std::uint32_t index = 0;  // of the effect within the operation
     bool found = false;       // what it adds to had something before
     MergedEffect effect;
@@ -51,9 +47,14 @@ class LightOperations {
     std::string_view reply;
     bool reply_follows = false;  // with set_reply(), before anything else is done
   };
-  /// `of_key_max`: what a key has at most, since all of it is given or forgotten at once.
-  explicit LightOperations(OddRows& rows, std::uint32_t of_key_max = 4'096)
-      : rows_(rows), of_key_max_(of_key_max) {}
+  struct Bounds {
+    std::uint32_t of_key_max = 4'096;  // all that a key has is given or forgotten at once
+    // So many rows that go together are erased as a range: one costs whoever reads past it more
+    // than a row does.
+    std::size_t rows_worth_a_range = 256;
+  };
+  explicit LightOperations(OddRows& rows) : LightOperations(rows, Bounds()) {}
+  LightOperations(OddRows& rows, const Bounds& bounds) : rows_(rows), bounds_(bounds) {}
 
   bool empty() const { return live_ == 0; }
   std::size_t effects() const { return live_; }
@@ -142,9 +143,9 @@ class LightOperations {
   /// Of one origin, which had seen the same of others in all of them, in its order.
   struct Run {
     OriginId origin;
-    std::shared_ptr<const VersionVector> seen;
-    std::vector<Effect> effects;  // none, once none is live
-    std::string bytes;
+    SharedVector seen;
+    SpillingVector<Effect> effects;  // none, once none is live
+    SpillingText bytes;
     std::uint64_t last_sequence = 0;
     std::size_t live = 0;
     std::size_t dead_bytes = 0;
@@ -164,20 +165,28 @@ class LightOperations {
   std::optional<Place> find(std::uint64_t hash, std::string_view key) const;
   std::optional<Place> find(KeyspaceId keyspace, const IdKey& id) const;
   Run& run_for(const Operation& operation);
+  bool has_row(Place place) const;
   void forget(Place place);
+  void forget_but_row(Place place);
+  void forget_first_run();
   static void empty(Run& run);
   void make_room(Run& run, std::size_t dead_bytes);
   std::string row_key_of(Place place) const;
+  std::string rows_of_run(Place place) const;
   std::string row_of(Place place) const;
 
   OddRows& rows_;
-  const std::uint32_t of_key_max_;
-  std::deque<Run> runs_;
+  const Bounds bounds_;
+  std::deque<Run, SpillingAllocator<Run>> runs_;
   std::uint64_t first_run_ = 1;  // 0: no place
+  // Of as many keys as the table has at most, so this one is not bookkeeping that grows.
   absl::flat_hash_map<std::uint64_t, Key> keys_;
-  absl::flat_hash_map<IdHere, Place> ids_;
+  absl::flat_hash_map<IdHere, Place, absl::Hash<IdHere>, std::equal_to<IdHere>,
+                      SpillingAllocator<std::pair<const IdHere, Place>>>
+      ids_;
   absl::flat_hash_map<std::uint32_t, std::size_t> ids_in_;  // live effects with ids, by keyspace
   std::size_t live_ = 0;
+  std::string scratch_;
   // Of what is live, all before `unwritten_` has a row, or will have one with the checkpoint that
   // is being written; that one has all from its beginning to its end.
   Place unwritten_;

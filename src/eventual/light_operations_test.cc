@@ -74,13 +74,12 @@ class Books {
 
   void add() {
     const OriginId origin{1 + below(3)};
-    if (seen_[origin] == nullptr || below(3) == 0)
-      seen_[origin] = std::make_shared<const VersionVector>(merged_);
+    if (seen_[origin] == nullptr || below(3) == 0) seen_[origin] = share(merged_);
     for (std::size_t n = 1 + below(3); n > 0; --n) {
       const Dot dot{origin, merged_.at(origin) + 1};
       merged_.raise(origin, dot.sequence);
       Known one{key(), dot, static_cast<std::int64_t>(below(1'000))};
-      const bool has_room = known_of(one.key).size() < of_key_max;
+      const bool has_room = known_of(one.key).size() < bounds.of_key_max;
       if (light_->has_room(likes, one.key) != has_room) failure_ = "how much a key has";
       if (!has_room) continue;
       if (below(3) == 0) one.id = 1 + below(6);
@@ -184,46 +183,45 @@ class Books {
   void checkpoint() {
     if (!checkpointing_) {
       checkpointing_ = true;
-      gone_pending_ = std::exchange(odd_.gone, {});
-      for (const auto& row : gone_pending_) odd_.early.emplace_back(row, std::string());
+      odd_.begin();
       light_->begin_checkpoint();
-      rows_.clear();
+      rows_ = std::make_unique<CheckpointRows>();
       known_then_ = known_;
       return;
     }
     slice(below(6));
   }
   bool slice(std::size_t max) {
-    for (const auto& row : odd_.early) rows_.push_back(row);
-    odd_.early.clear();
-    return light_->write_rows(max, [&](const std::string& row_key, const std::string& row) {
-      rows_.emplace_back(row_key, row);
-    }) < max;
+    const std::size_t odd = odd_.write(*rows_, max);
+    if (odd >= max) return false;
+    return light_->write_rows(max - odd, [&](const std::string& row_key, const std::string& row) {
+      rows_->put(Family::open, row_key, row);
+    }) < max - odd;
   }
   void end_checkpoint(bool committed) {
     while (!slice(5)) {
     }
     checkpointing_ = false;
     if (committed) {
-      for (const auto& [row_key, row] : rows_) {
-        if (row.empty()) {
-          store_.erase(row_key);
+      for (const std::string& prefix : rows_->erased_prefixes(Family::open))
+        std::erase_if(store_, [&](const auto& row) { return row.first.starts_with(prefix); });
+      for (const auto& [row_key, row] : rows_->rows(Family::open)) {
+        if (row) {
+          store_[std::string(row_key)] = *row;
         } else {
-          store_[row_key] = row;
+          store_.erase(std::string(row_key));
         }
       }
       stored_ = known_then_;
-    } else {
-      odd_.gone.insert(odd_.gone.end(), gone_pending_.begin(), gone_pending_.end());
     }
-    odd_.early.clear();
+    odd_.end(committed);
     light_->end_checkpoint(committed);
   }
 
   void restart() {
     odd_ = {};
     checkpointing_ = false;
-    light_ = std::make_unique<LightOperations>(odd_, of_key_max);
+    light_ = std::make_unique<LightOperations>(odd_, bounds);
     for (const auto& [row_key, row] : store_) {
       if (!light_->load(row_key, row)) failure_ = "a row is taken for damaged";
     }
@@ -235,16 +233,15 @@ class Books {
 
   std::mt19937_64 random_;
   OddRows odd_;
-  static constexpr std::size_t of_key_max = 12;
-  std::unique_ptr<LightOperations> light_ = std::make_unique<LightOperations>(odd_, of_key_max);
+  static constexpr LightOperations::Bounds bounds{.of_key_max = 12, .rows_worth_a_range = 3};
+  std::unique_ptr<LightOperations> light_ = std::make_unique<LightOperations>(odd_, bounds);
   std::vector<Known> known_;
   VersionVector merged_, acknowledged_;
-  std::map<OriginId, std::shared_ptr<const VersionVector>> seen_;
+  std::map<OriginId, SharedVector> seen_;
   Stability stability_{OriginId{1}};
 
   bool checkpointing_ = false;
-  std::vector<std::string> gone_pending_;
-  std::vector<std::pair<std::string, std::string>> rows_;
+  std::unique_ptr<CheckpointRows> rows_;
   std::map<std::string, std::string> store_;
   std::vector<Known> known_then_, stored_;
   std::string failure_;
@@ -260,7 +257,7 @@ TEST(LightOperations, AreWhatPlainListsSay) {
 TEST(LightOperations, OfTwoKeyspacesAreKeptUntilEachIsStable) {
   const KeyspaceId first{7}, second{9};
   const OriginId origin{1};
-  const auto seen = std::make_shared<const VersionVector>();
+  const auto seen = share({});
   OddRows odd;
   LightOperations light(odd);
   const auto add = [&](KeyspaceId keyspace, std::uint64_t sequence) {
@@ -300,7 +297,7 @@ TEST(LightOperations, OfTwoKeyspacesAreKeptUntilEachIsStable) {
 TEST(LightOperations, WhatIsWrittenOverIsGivenBack) {
   OddRows odd;
   LightOperations light(odd);
-  const auto seen = std::make_shared<const VersionVector>();
+  const auto seen = share({});
   const std::string text(100, 'x');
   std::size_t most = 0;
   for (std::uint64_t sequence = 1; sequence <= 100'000; ++sequence) {

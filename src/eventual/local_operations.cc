@@ -157,7 +157,7 @@ class Replica::Impl::Sink : public EffectSink {
     if (light_id_) return impl_.open.set_light_reply(reply);
     if (head_.has_id && !alone_) operation();
     if (operation_ == nullptr) return;
-    if (head_.has_id) operation_->reply = SmallString(reply);
+    if (head_.has_id) operation_->reply = SpillingString(reply);
     if (alone_) impl_.open.fold(SIZE_MAX);
   }
 
@@ -212,8 +212,7 @@ class Replica::Impl::Sink : public EffectSink {
   }
 
   Try this_try() {
-    if (impl_.entry_seen_kept == nullptr)
-      impl_.entry_seen_kept = std::make_shared<const VersionVector>(impl_.entry_seen);
+    if (impl_.entry_seen_kept == nullptr) impl_.entry_seen_kept = share(impl_.entry_seen);
     return {.head = head_,
             .dot = {impl_.options.self, impl_.own_sequence},
             .seen = impl_.entry_seen_kept,

@@ -46,7 +46,7 @@ Element& OpenKey::make(ElementKind kind, std::string_view element_name) {
   auto made = std::make_unique<Element>();
   made->key = this;
   made->kind = kind;
-  made->name = SmallString(element_name);
+  made->name = SpillingString(element_name);
   made->place = static_cast<std::uint32_t>(elements_.size());
   Element& element = *made;
   elements_.push_back(std::move(made));
@@ -54,7 +54,7 @@ Element& OpenKey::make(ElementKind kind, std::string_view element_name) {
   if (index_ != nullptr) {
     index_->insert(&element);
   } else if (elements_.size() > linear_max) {
-    index_ = std::make_unique<absl::flat_hash_set<Element*, ByName, ByName>>();
+    index_ = std::make_unique<Index>();
     for (const auto& each : elements_) index_->insert(each.get());
   }
   return element;

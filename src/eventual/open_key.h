@@ -45,16 +45,16 @@ inline constexpr std::array types_by_rank{Type::string, Type::hash, Type::set, T
 /// have items, or it has parts of several types. An element that is not among
 /// `elements` is stable and lies in the shown part, or while `content` holds a
 /// removal, in the displaced part.
-struct OpenKey {
+struct OpenKey : Spilling {
   KeyspaceId keyspace;
-  SmallString name;
+  SpillingString name;
   std::optional<Type> shown;           // the part that lies in the table
   bool parked = false;                 // expired for all: nothing is in the table
   std::uint64_t emptied = 0;           // the last time it became empty, see OpenState's limbo
   std::optional<Instant> live_expiry;  // the expiry that counts, in the table while `shown`
   Listed listed;
 
-  struct Aside {
+  struct Aside : Spilling {
     Parts hidden;     // parts that count, but another type is shown
     Parts displaced;  // what was there before the removals in `content`
   };
@@ -68,7 +68,7 @@ struct OpenKey {
   Element* string = nullptr;
   Element* expiry = nullptr;
 
-  const std::vector<std::unique_ptr<Element>>& elements() const { return elements_; }
+  const SpillingVector<std::unique_ptr<Element>>& elements() const { return elements_; }
   Element* find(ElementKind kind, std::string_view element_name) const;
   /// It must not be there.
   Element& make(ElementKind kind, std::string_view element_name);
@@ -100,8 +100,9 @@ struct OpenKey {
   };
   Element** slot_of(ElementKind kind);
 
-  std::vector<std::unique_ptr<Element>> elements_;
-  std::unique_ptr<absl::flat_hash_set<Element*, ByName, ByName>> index_;
+  using Index = absl::flat_hash_set<Element*, ByName, ByName, SpillingAllocator<Element*>>;
+  SpillingVector<std::unique_ptr<Element>> elements_;
+  std::unique_ptr<Index> index_;
 };
 
 }  // namespace holdfast::eventual

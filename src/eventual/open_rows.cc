@@ -127,13 +127,13 @@ Status damaged() {
 // ---- While a checkpoint is written
 
 void OpenState::write_early(OpenKey& key) {
-  odd_.early.emplace_back(row_key_of(key), row_of(key));
+  odd_.early(row_key_of(key), row_of(key));
   key.listed.stored = true;
   pending_keys_.remove(&key);
 }
 
 void OpenState::write_early(UnstableOperation& operation) {
-  odd_.early.emplace_back(row_key_of(operation), row_of(operation));
+  odd_.early(row_key_of(operation), row_of(operation));
   operation.listed.stored = true;
   pending_operations_.remove(&operation);
 }
@@ -151,19 +151,19 @@ void OpenState::changing(UnstableOperation& operation) {
 void OpenState::forgetting(OpenKey& key) {
   if (key.listed.mark == Mark::pending) write_early(key);
   if (key.listed.mark == Mark::dirty) dirty_keys_.remove(&key);
-  if (key.listed.stored) odd_.gone.push_back(row_key_of(key));
+  if (key.listed.stored) odd_.gone(row_key_of(key));
   key.listed.stored = false;
 }
 
 void OpenState::forgetting(UnstableOperation& operation) {
   if (operation.listed.mark == Mark::pending) write_early(operation);
   if (operation.listed.mark == Mark::dirty) dirty_operations_.remove(&operation);
-  if (operation.listed.stored) odd_.gone.push_back(row_key_of(operation));
+  if (operation.listed.stored) odd_.gone(row_key_of(operation));
   operation.listed.stored = false;
 }
 
 void OpenState::begin_checkpoint() {
-  gone_pending_ = std::exchange(odd_.gone, {});
+  odd_.begin();
   while (!dirty_operations_.empty()) {
     UnstableOperation* operation = dirty_operations_.back();
     dirty_operations_.remove(operation);
@@ -174,21 +174,12 @@ void OpenState::begin_checkpoint() {
     dirty_keys_.remove(key);
     pending_keys_.add(key);
   }
-  for (const std::string& row : gone_pending_) odd_.early.emplace_back(row, std::string());
   light_.begin_checkpoint();
 }
 
 bool OpenState::checkpoint_slice(CheckpointRows& rows, std::size_t max_rows) {
-  // Erased rows first: one that was written again since must stay.
-  for (const auto& [key, row] : odd_.early) {
-    if (row.empty()) {
-      rows.erase(Family::open, key);
-    } else {
-      rows.put(Family::open, key, row);
-    }
-  }
-  odd_.early.clear();
-  for (std::size_t n = 0; n < max_rows; ++n) {
+  const std::size_t odd = odd_.write(rows, max_rows);
+  for (std::size_t n = odd; n < max_rows; ++n) {
     if (!pending_operations_.empty()) {
       UnstableOperation& operation = *pending_operations_.back();
       rows.put(Family::open, row_key_of(operation), row_of(operation));
@@ -210,11 +201,8 @@ bool OpenState::checkpoint_slice(CheckpointRows& rows, std::size_t max_rows) {
 }
 
 void OpenState::end_checkpoint(bool committed) {
-  odd_.early.clear();
-  if (!committed) {
-    // Nothing of it is in the store: all is to be written again. Erasing a row
-    // that is not there does no harm.
-    odd_.gone.insert(odd_.gone.end(), gone_pending_.begin(), gone_pending_.end());
+  odd_.end(committed);
+  if (!committed) {  // nothing of it is in the store: all is to be written again
     for (const auto& operation : operations_) {
       if (operation->listed.mark == Mark::pending) pending_operations_.remove(operation.get());
       if (operation->listed.mark == Mark::clean) dirty_operations_.add(operation.get());
@@ -226,7 +214,6 @@ void OpenState::end_checkpoint(bool committed) {
       }
     }
   }
-  gone_pending_.clear();
   light_.end_checkpoint(committed);
 }
 
@@ -266,7 +253,7 @@ Status OpenState::load_operation(std::string_view row_key, std::string_view row,
   operation.has_id = (flags & has_id_flag) != 0;
   operation.replies_differ = (flags & replies_differ_flag) != 0;
   operation.time = HybridTime{in.u64()};
-  operation.seen = std::make_shared<const VersionVector>(VersionVector::decode(in));
+  operation.seen = share(VersionVector::decode(in));
   const std::uint64_t tries = in.varint();
   for (std::uint64_t i = 0; i < tries && in.ok(); ++i) {
     const Dot dot{OriginId{in.u64()}, in.varint()};
@@ -277,7 +264,7 @@ Status OpenState::load_operation(std::string_view row_key, std::string_view row,
     operation.id.hash.high = in.u64();
     operation.id.hash.low = in.u64();
     operation.fingerprint = in.u64();
-    operation.reply = SmallString(in.bytes());
+    operation.reply = SpillingString(in.bytes());
   }
   operation.listed.stored = true;
   by_dot.emplace(operation.dot, &operation);
@@ -296,7 +283,7 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
   auto made = std::make_unique<OpenKey>();
   OpenKey& key = *made;
   key.keyspace = keyspace_of_open_row(row_key);
-  key.name = SmallString(row_key.substr(open_row_prefix_bytes));
+  key.name = SpillingString(row_key.substr(open_row_prefix_bytes));
   key.listed.stored = true;
   wire::Reader in(row);
   const std::uint8_t version = in.u8();
@@ -326,7 +313,7 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
     element.base.stamp.time = HybridTime{in.u64()};
     element.base.stamp.origin = OriginId{in.u64()};
     element.base.number = in.signed_varint();
-    element.base.text = SmallString(in.bytes());
+    element.base.text = SpillingString(in.bytes());
     const bool is_score = element.kind == ElementKind::score;
     if (is_score && element.base.has_put && !score_of(element.base.text.view())) return damaged();
     const std::uint64_t items = in.varint();
@@ -345,7 +332,7 @@ Status OpenState::load_key(std::string_view row_key, std::string_view row, const
         return damaged();
       UnstableOperation& operation = *found->second;
       insert_item(element, Item{&operation, index, static_cast<Role>(role_bits),
-                                (role & settled_flag) != 0, number, SmallString(text)});
+                                (role & settled_flag) != 0, number, SpillingString(text)});
       if (operation.touched.empty() || operation.touched.back() != &element) {
         operation.touched.push_back(&element);
         ++element.refs;

@@ -68,7 +68,7 @@ UnstableOperation& OpenState::own(std::unique_ptr<UnstableOperation> operation) 
 
 void OpenState::queue(UnstableOperation& operation, Dot dot) {
   ++operation.queued;
-  std::deque<Queued>& queue = queues_[dot.origin];
+  Queue& queue = queues_[dot.origin];
   auto behind = queue.end();
   if (!queue.empty() && dot.sequence < queue.back().sequence)  // it was light before
     behind = std::ranges::upper_bound(queue, dot.sequence, {}, &Queued::sequence);
@@ -85,7 +85,7 @@ UnstableOperation& OpenState::add(const Try& first) {
   made->has_id = first.head.has_id;
   made->id = first.head.id;
   made->fingerprint = first.head.fingerprint;
-  made->reply = SmallString(first.reply);
+  made->reply = SpillingString(first.reply);
   UnstableOperation& operation = own(std::move(made));
   queue(operation, first.dot);
   changing(operation);
@@ -105,7 +105,7 @@ OpenKey& OpenState::open(Space& space, KeyspaceId keyspace, Table& table, std::s
   auto made = std::make_unique<OpenKey>();
   OpenKey& key = *made;
   key.keyspace = keyspace;
-  key.name = SmallString(name);
+  key.name = SpillingString(name);
   if (const Value* value = table.find(name, before_all)) {
     key.shown = value->type();
     if (table.next_expiry()) key.live_expiry = table.expiry(name, before_all);
@@ -164,7 +164,7 @@ bool OpenState::join(UnstableOperation& operation, Table& table, const Try& anot
   operation.time = another.head.time;
   operation.seen = another.seen;
   operation.fingerprint = another.head.fingerprint;
-  operation.reply = SmallString(another.reply);
+  operation.reply = SpillingString(another.reply);
   changing(operation);
   EffectReader reader(effects);
   MergedEffect effect;
@@ -184,7 +184,7 @@ void OpenState::release_id(UnstableOperation& operation) {
 
 // Of operations that will be found stable soon: themselves, where their items are, and
 // the keys. Most of a fold's time is waiting for them.
-void OpenState::look_ahead(const std::deque<Queued>& queue) {
+void OpenState::look_ahead(const Queue& queue) {
   constexpr std::size_t far = 12, nearer = 8, near = 4;
   if (queue.size() <= far) return;
   __builtin_prefetch(queue[far].operation);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,7 +32,7 @@ namespace holdfast::eventual {
 struct Try {
   OperationHead head;
   Dot dot;
-  std::shared_ptr<const VersionVector> seen;
+  SharedVector seen;
   std::string_view reply;  // with an id
 };
 
@@ -111,18 +112,24 @@ class OpenState {
       return name_of(a) == name_of(b);
     }
   };
+  template <typename K, typename V>
+  using SpillingMap = absl::flat_hash_map<K, V, absl::Hash<K>, std::equal_to<K>,
+                                          SpillingAllocator<std::pair<const K, V>>>;
   struct Space {
-    absl::flat_hash_set<std::unique_ptr<OpenKey>, ByName, ByName> keys;
-    absl::flat_hash_map<IdKey, UnstableOperation*> ids;  // unstable ones
+    absl::flat_hash_set<std::unique_ptr<OpenKey>, ByName, ByName,
+                        SpillingAllocator<std::unique_ptr<OpenKey>>>
+        keys;
+    SpillingMap<IdKey, UnstableOperation*> ids;  // unstable ones
   };
   struct Queued {
     std::uint64_t sequence;
     UnstableOperation* operation;
   };
-  static void look_ahead(const std::deque<Queued>& queue);
+  using Queue = std::deque<Queued, SpillingAllocator<Queued>>;
+  static void look_ahead(const Queue& queue);
   struct Limbo {
     KeyspaceId keyspace;
-    SmallString key;
+    SpillingString key;
     std::uint64_t emptied;  // which time
     VersionVector merged;
   };
@@ -156,7 +163,7 @@ class OpenState {
   void forgetting(UnstableOperation& operation);
   void write_early(OpenKey& key);
   void write_early(UnstableOperation& operation);
-  using ByDot = absl::flat_hash_map<Dot, UnstableOperation*>;
+  using ByDot = SpillingMap<Dot, UnstableOperation*>;
   Status load_operation(std::string_view row_key, std::string_view row, ByDot& by_dot);
   Status load_key(std::string_view row_key, std::string_view row, const ByDot& by_dot);
   Status load_light(std::string_view row_key, std::string_view row, const ByDot& by_dot);
@@ -165,13 +172,13 @@ class OpenState {
   const Stability& stability_;
   const VersionVector& merged_;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Space>> spaces_;
-  std::vector<std::unique_ptr<UnstableOperation>> operations_;
-  std::map<OriginId, std::deque<Queued>> queues_;
+  SpillingVector<std::unique_ptr<UnstableOperation>> operations_;
+  std::map<OriginId, Queue> queues_;
   std::vector<Element*> folds_;
   // Empty keys that still have an expiry. A write that saw the expiry but not
   // what emptied the key may come, and keeps the expiry; so it is forgotten
   // only when everybody has everything that was merged here by then.
-  std::deque<Limbo> limbo_;
+  std::deque<Limbo, SpillingAllocator<Limbo>> limbo_;
   std::uint64_t emptied_ = 0;
   Idle idle_;
   std::size_t key_count_ = 0;
@@ -179,7 +186,6 @@ class OpenState {
   Roster<OpenKey> dirty_keys_{Mark::dirty}, pending_keys_{Mark::pending};
   Roster<UnstableOperation> dirty_operations_{Mark::dirty}, pending_operations_{Mark::pending};
   OddRows odd_;
-  std::vector<std::string> gone_pending_;  // rows to erase with this checkpoint
 
   LightOperations light_{odd_};
   // Operations of which some effects are light, or were. While they are among operations_.

@@ -122,7 +122,7 @@ void Replica::Impl::merge_waiting() {
 void Replica::Impl::merge_entry(EntryReader reader, std::string_view payload) {
   const OriginId origin = reader.origin();
   Try one;
-  one.seen = std::make_shared<const VersionVector>(reader.seen());
+  one.seen = share(reader.seen());
   one.dot = {origin, reader.first_sequence()};
   std::array<EntryReader::Operation, operations_ahead> operations;
   while (true) {

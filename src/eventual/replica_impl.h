@@ -64,8 +64,8 @@ struct Replica::Impl {
   OpenState open;
   Waiting waiting;
   EntryWriter entry;
-  VersionVector entry_seen;                              // of others, as the open entry says
-  std::shared_ptr<const VersionVector> entry_seen_kept;  // the same, once an operation keeps it
+  VersionVector entry_seen;      // of others, as the open entry says
+  SharedVector entry_seen_kept;  // the same, once an operation keeps it
   std::uint64_t own_sequence = 0;
   std::uint64_t version = 0;       // the table's mark of the last change
   std::set<KeyspaceId> keyspaces;  // with anything in them, for tidy()

@@ -44,7 +44,7 @@ class Roster {
 
  private:
   Mark mark_;
-  std::vector<T*> members_;
+  SpillingVector<T*> members_;
 };
 
 }  // namespace holdfast::eventual

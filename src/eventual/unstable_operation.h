@@ -8,6 +8,7 @@
 
 #include "base/hybrid_clock.h"
 #include "base/small_string.h"
+#include "base/spilling_memory.h"
 #include "base/units.h"
 #include "dedup/id_table.h"
 #include "eventual/clock.h"
@@ -20,12 +21,12 @@ struct Element;
 /// An operation that is kept in full: some member may not have it yet, or an
 /// item of it is still in an open key. With a request id it may have been tried
 /// at several origins; the first try by stamp is what it is and what it saw.
-struct UnstableOperation {
+struct UnstableOperation : Spilling {
   KeyspaceId keyspace;
   Dot dot;  // of the first try
   HybridTime time;
-  std::shared_ptr<const VersionVector> seen;  // of other origins than its own
-  absl::InlinedVector<Dot, 1> tries;          // the first among them
+  SharedVector seen;                                          // of other origins than its own
+  absl::InlinedVector<Dot, 1, SpillingAllocator<Dot>> tries;  // the first among them
 
   bool has_id = false;
   bool stable = false;          // found to be; never taken back
@@ -33,12 +34,13 @@ struct UnstableOperation {
   bool replies_differ = false;  // its tries told their callers different things
   IdKey id;
   std::uint64_t fingerprint = 0;
-  SmallString reply;  // the first try's; kept here past the id table's window
+  SpillingString reply;  // the first try's; kept here past the id table's window
 
-  absl::InlinedVector<Element*, 3> touched;  // where its items are or were
-  std::uint32_t items = 0;                   // in open keys
-  std::uint32_t queued = 0;                  // tries that wait to be stable
-  std::uint32_t place = 0;                   // among all of them
+  absl::InlinedVector<Element*, 3, SpillingAllocator<Element*>>
+      touched;               // where its items are or were
+  std::uint32_t items = 0;   // in open keys
+  std::uint32_t queued = 0;  // tries that wait to be stable
+  std::uint32_t place = 0;   // among all of them
   Listed listed;
 
   Stamp stamp() const { return {time, dot.origin}; }

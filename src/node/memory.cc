@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "base/spilling_memory.h"
+
 #ifdef HOLDFAST_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #endif
@@ -29,7 +31,8 @@ std::uint64_t allocated_bytes() {
   std::size_t bytes = 0;
   size = sizeof(bytes);
   // Active pages, not allocated bytes: what fragmentation holds counts too.
-  if (mallctl("stats.active", &bytes, &size, nullptr, 0) == 0) return bytes;
+  if (mallctl("stats.active", &bytes, &size, nullptr, 0) == 0)
+    return bytes - std::min<std::uint64_t>(bytes, spilled_bytes());
 #endif
   return 0;
 }
@@ -43,10 +46,11 @@ void release_unused_memory() {
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
-  std::uint64_t total_pages = 0;
-  std::uint64_t resident_pages = 0;
-  file >> total_pages >> resident_pages;
-  return resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::uint64_t total_pages = 0, resident_pages = 0, pages_of_files = 0;
+  file >> total_pages >> resident_pages >> pages_of_files;
+  const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  // The kernel takes those back that lie in a file, whenever memory is short.
+  return resident_pages * page_bytes - std::min(pages_of_files * page_bytes, spilled_bytes());
 }
 
 std::uint64_t machine_memory_bytes() {

@@ -6,9 +6,10 @@
 namespace holdfast::node {
 
 /// What this process has allocated, from jemalloc, which counts buffers and
-/// bookkeeping too; 0 where it is not linked (sanitizer builds).
+/// bookkeeping too, but not what has spilled into a file; 0 where it is not linked (sanitizer
+/// builds).
 std::uint64_t allocated_bytes();
-/// Resident pages of this process: what the kernel counts against it.
+/// Resident pages of this process, but for those of the file that memory spills into.
 std::uint64_t resident_bytes();
 /// What this machine, or the cgroup we are in, has for us.
 std::uint64_t machine_memory_bytes();

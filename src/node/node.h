@@ -225,9 +225,9 @@ class Node {
   Instant started_at_{};
   std::atomic<bool> stopping_{false};
   Monotonic tick_at_{};
-  Monotonic drive_at_ = Monotonic::max();      // the workflows' driver wants a turn
-  Monotonic send_at_ = Monotonic::max();       // the mesh
-  Monotonic waits_until_ = Monotonic::max();   // the first whose wait is over then
+  Monotonic drive_at_ = Monotonic::max();     // the workflows' driver wants a turn
+  Monotonic send_at_ = Monotonic::max();      // the mesh
+  Monotonic waits_until_ = Monotonic::max();  // the first whose wait is over then
   bool tick_due_ = false;
   Restart wants_restart_ = Restart::none;
   Status ended_;                // why run() ends by itself

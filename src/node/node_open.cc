@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "base/spilling_memory.h"
 #include "eventual/origin_entry.h"
 #include "log/embedded_log.h"
 #include "log/small_file.h"
@@ -80,6 +81,11 @@ Status Node::open_data() {
   if (Status s = refuse_diverged(environment_->files(), options_.data); !s) return s;
   if (Status s = environment_->settle_tables(options_.data); !s) return s;
 
+  // Without it that is memory, too: no reason not to serve.
+  if (environment_->has_process()) {
+    if (Status s = spill_into(options_.data, options_.unstable_memory_bytes); !s)
+      logging::warning("{}: what other nodes lack is kept in memory", s.error().message);
+  }
   commands_ = make_command_table();
   auto store = environment_->open_store(TableFolders(options_.data).table);
   if (!store) return tl::unexpected(store.error());

@@ -36,6 +36,8 @@ struct Options {
   std::string node = "1";
   std::uint64_t memory_limit_bytes = 0;      // 0: three quarters of what this machine gives us
   std::uint64_t ids_memory_bytes = 512_MiB;  // of one keyspace's request ids; the rest lies on disk
+  // What some member of the mesh may lack; the rest lies on disk.
+  std::uint64_t unstable_memory_bytes = 64_MiB;
   std::size_t connections_max = limits::connections_max_default;
   std::size_t output_bytes_max = limits::output_bytes_max_default;
   Millis request_timeout{5000};

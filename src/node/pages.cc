@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "base/spilling_memory.h"
 #include "base/version.h"
 #include "catalog/permissions.h"
 #include "node/node.h"
@@ -152,6 +153,12 @@ void request_metrics(Node& node, Page& page) {
                strong.timeouts);
   page.counter("requests_refused_memory_total", "Writes refused at the memory limit.",
                requests.refused_memory);
+  page.gauge("unstable_operations", "Of eventual keyspaces: what another node may lack.",
+             static_cast<double>(eventual.unstable));
+  page.gauge("unstable_disk_bytes", "Of what is kept of them: beyond --unstable-memory.",
+             static_cast<double>(spilled_bytes()));
+  page.gauge("waiting_bytes", "Received before what comes before it.",
+             static_cast<double>(eventual.waiting_bytes));
   page.counter("ids_mismatched_total", "Ids used for two operations at two origins.",
                eventual.mismatched_ids);
   page.counter("log_entries_total", "Entries applied of the strong log.", strong.entries);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/spilling_memory.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+
+#ifdef HOLDFAST_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
+
+namespace holdfast {
+namespace {
+
+constexpr std::uint64_t in_memory_max = 8_MiB;
+
+// All of the process's, so in one test: what it is before there is a file, and after.
+TEST(SpillingMemory, BeyondItsShareOfMemoryIsInTheFile) {
+  const std::string folder = ::testing::TempDir();
+  std::vector<std::string, SpillingAllocator<std::string>> early(1'000, "before");
+  ASSERT_TRUE(spill_into(folder, in_memory_max));
+  ASSERT_TRUE(spill_into("/nowhere", 0)) << "the first call counts";
+#ifndef HOLDFAST_JEMALLOC
+  GTEST_SKIP() << "without jemalloc nothing spills";
+#endif
+  EXPECT_EQ(spilled_bytes(), 0U);
+
+  // Blocks of all sizes, freed in another order, some used again: none lies in another.
+  struct Block {
+    char* bytes;
+    std::size_t size;
+    char mark;
+  };
+  std::mt19937_64 random(7);
+  std::deque<Block> blocks;
+  std::uint64_t held = 0, most = 0;
+  const auto release = [&](std::size_t at) {
+    const Block block = blocks[at];
+    for (std::size_t i = 0; i < block.size; ++i) ASSERT_EQ(block.bytes[i], block.mark);
+    free_spilling(block.bytes, block.size, 16);
+    held -= block.size;
+    blocks[at] = blocks.back();
+    blocks.pop_back();
+  };
+  for (int i = 0; i < 60'000; ++i) {
+    const std::size_t size = i % 1'000 == 0 ? random() % 3'000'000 + 1 : random() % 2'000 + 1;
+    auto* const bytes = static_cast<char*>(allocate_spilling(size, 16));
+    const char mark = static_cast<char>(random());
+    std::memset(bytes, mark, size);
+    blocks.push_back({bytes, size, mark});
+    held += size;
+    most = std::max(most, spilled_bytes());
+    if (random() % 3 == 0) release(random() % blocks.size());
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(held, 5 * in_memory_max);
+  EXPECT_GT(spilled_bytes(), held - 2 * in_memory_max);
+  EXPECT_LT(spilled_bytes(), held * 3 / 2);
+  EXPECT_TRUE(std::filesystem::is_empty(folder) || !std::filesystem::exists(folder + "/unstable"));
+
+  while (!blocks.empty()) {
+    release(blocks.size() - 1);
+    if (HasFatalFailure()) return;
+  }
+#ifdef HOLDFAST_JEMALLOC
+  // What a thread keeps for itself is little; the rest is given back at once when that is asked.
+  mallctl(("arena." + std::to_string(MALLCTL_ARENAS_ALL) + ".purge").c_str(), nullptr, nullptr,
+          nullptr, 0);
+#endif
+  EXPECT_LT(spilled_bytes(), most / 10) << "the disk is given back";
+  EXPECT_EQ(early.back(), "before");
+}
+
+}  // namespace
+}  // namespace holdfast
