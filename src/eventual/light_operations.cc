@@ -181,6 +181,7 @@ void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
   run.bytes.append(scratch_);
   run.effects.push_back(effect);
   ++live_;
+  ++to_write_;
 }
 
 void LightOperations::set_reply(std::string_view reply) {
@@ -434,6 +435,7 @@ void LightOperations::begin_checkpoint() {
   unwritten_ = std::max(unwritten_, Place::of(first_run_, 0));
   checkpoint_begin_ = unwritten_;
   checkpoint_end_ = next_place();
+  to_write_ = 0;
 }
 
 std::size_t LightOperations::write_rows(
@@ -459,7 +461,10 @@ std::size_t LightOperations::write_rows(
 }
 
 void LightOperations::end_checkpoint(bool committed) {
-  if (!committed) unwritten_ = checkpoint_begin_;  // nothing of it is in the store
+  if (!committed) {  // nothing of it is in the store
+    unwritten_ = checkpoint_begin_;
+    to_write_ = live_;
+  }
   checkpoint_end_ = {};
 }
 

@@ -293,6 +293,32 @@ TEST(LightOperations, OfTwoKeyspacesAreKeptUntilEachIsStable) {
   EXPECT_TRUE(loaded.empty());
 }
 
+// By which a node knows when one is due.
+TEST(LightOperations, SayHowMuchACheckpointWouldWrite) {
+  OddRows odd;
+  LightOperations light(odd);
+  const auto seen = share({});
+  const auto add = [&](std::uint64_t sequence) {
+    light.add(likes, {.dot = {OriginId{1}, sequence},
+                      .seen = seen,
+                      .effect = {{.kind = EffectKind::add, .key = "k", .number = 1}}});
+  };
+  const auto checkpoint = [&](bool committed) {
+    light.begin_checkpoint();
+    const std::size_t rows = light.write_rows(100, [](const auto&, const auto&) {});
+    add(1'000 + light.effects());
+    light.end_checkpoint(committed);
+    return rows;
+  };
+  for (std::uint64_t sequence = 1; sequence <= 10; ++sequence) add(sequence);
+  EXPECT_EQ(light.rows_to_write(), 10u);
+  EXPECT_EQ(checkpoint(true), 10u);
+  EXPECT_EQ(light.rows_to_write(), 1u) << "what came meanwhile";
+  EXPECT_EQ(checkpoint(false), 1u);
+  EXPECT_EQ(light.rows_to_write(), 12u) << "as far as is known";
+  EXPECT_EQ(checkpoint(true), 2u);
+}
+
 // Of a key that is written over and over while somebody is away little stays.
 TEST(LightOperations, WhatIsWrittenOverIsGivenBack) {
   OddRows odd;

@@ -91,6 +91,9 @@ class OpenState {
   std::optional<std::string> audit();
 
   // -- Checkpoints (open_rows.cc): a row for each key and each operation.
+  std::size_t rows_to_write() const {
+    return dirty_operations_.size() + dirty_keys_.size() + light_.rows_to_write();
+  }
   void begin_checkpoint();
   bool checkpoint_slice(CheckpointRows& rows, std::size_t max_rows);
   void end_checkpoint(bool committed);

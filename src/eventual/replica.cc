@@ -336,6 +336,10 @@ const Replica::Counters& Replica::counters() const {
 
 // ---- Checkpoints
 
+std::size_t Replica::rows_to_write() const {
+  return impl_->open.rows_to_write();
+}
+
 void Replica::begin_checkpoint() {
   HF_ASSERT(!impl_->entry.is_open());
   impl_->open.begin_checkpoint();

@@ -27,6 +27,7 @@ class Roster {
  public:
   explicit Roster(Mark mark) : mark_(mark) {}
   bool empty() const { return members_.empty(); }
+  std::size_t size() const { return members_.size(); }
   T* back() const { return members_.back(); }
   void add(T* member) {
     HF_ASSERT(member->listed.mark == Mark::clean);

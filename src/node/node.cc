@@ -18,6 +18,8 @@ constexpr std::size_t expire_keys_per_tick = 20'000;
 constexpr int tidy_rounds_per_tick = 64;
 constexpr std::uint64_t checkpoint_share_of_memory = 8;
 constexpr std::uint64_t samples_in_limit = 64;
+// About what a checkpoint has in memory for a row of something unstable.
+constexpr std::uint64_t unstable_row_bytes = 128;
 // How long a stopping node waits for replies that are under way, beyond the
 // time in which each of them is answered anyway.
 constexpr Millis drain_grace{1'000};
@@ -205,6 +207,7 @@ void Node::request_checkpoint_if_due() {
   const std::uint64_t due_after =
       std::min(options_.checkpoint_log_bytes, memory_.limit() / checkpoint_share_of_memory);
   bool wanted = log_bytes - log_bytes_at_checkpoint_ >= due_after;
+  wanted = wanted || replica_->rows_to_write() * unstable_row_bytes >= due_after;
   // What the engine keeps of a shared log grows until all have made it durable.
   const std::uint64_t strong_log_bytes = this->strong_log_bytes();
   if (engine_.shared() &&
