@@ -14,7 +14,7 @@ namespace holdfast::mesh {
 namespace {
 
 constexpr Millis report_interval{50};
-constexpr std::chrono::microseconds send_interval{500};
+constexpr std::chrono::microseconds send_interval{1'000};
 constexpr Millis silence_max{2'000};  // reports come far more often
 constexpr Millis alive_max{1'000};
 // The kernel repeats a lost SYN only after a second: soon after a partition heals
