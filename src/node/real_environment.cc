@@ -34,6 +34,7 @@ using Clock = std::chrono::steady_clock;
 // What the sockets give is taken for so long before a turn ends: a peer that sends
 // without end, as one does to who was away, must not keep others from their replies.
 constexpr Millis turn_max{3};
+constexpr unsigned handlers_between_looks = 4;  // at the clock
 
 class FolderLock final : public Environment::Lock {
  public:
@@ -81,7 +82,8 @@ class RealEnvironment final : public Environment {
     if (io_.stopped()) io_.restart();
     io_.run_one();
     const auto end = Clock::now() + turn_max;
-    while (io_.poll_one() > 0 && Clock::now() < end) {
+    for (unsigned handled = 1; io_.poll_one() > 0; ++handled) {
+      if (handled % handlers_between_looks == 0 && Clock::now() >= end) break;
     }
   }
   void wake() override {
@@ -170,7 +172,8 @@ class RealEnvironment final : public Environment {
   }
 
  private:
-  boost::asio::io_context io_{1};
+  // One thread runs it and uses its sockets; others only post.
+  boost::asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   boost::asio::steady_timer alarm_{io_};
   std::optional<Monotonic> alarm_at_;
   boost::asio::signal_set signals_{io_};
