@@ -21,7 +21,8 @@ namespace holdfast::node {
 /// Of all others one look at the clock a turn tells whether any can have been slow: none took
 /// longer than its turn. A turn that did take so long, and in which nothing that was timed explains
 /// it, begins a closer look: for some seconds every command is timed. So what is slow now and then
-/// is found the next time, and at no cost while nothing is.
+/// is found the next time, and at no cost while nothing is. Whoever wants to see what took less
+/// than a turn does (0: everything) has each timed.
 class CommandWatch final : public CallWatch {
  public:
   /// Who is at the other end of a ticket's connection: HOST:PORT and its name.
@@ -41,7 +42,8 @@ class CommandWatch final : public CallWatch {
 
   /// Whether the command is to be timed.
   bool times(const Row& row) const {
-    return (slow_.is_on() || latency_.is_on()) && (looks_closer_ || may_be_long(row));
+    if (slow_.is_on() && (looks_closer_ || slow_.slower_than() < shorter_than_turns)) return true;
+    return (slow_.is_on() || latency_.is_on()) && may_be_long(row);
   }
   Monotonic clock() const { return clock_(); }
   /// It has run on what its client waits for.
@@ -66,6 +68,7 @@ class CommandWatch final : public CallWatch {
   void turn_ended(Monotonic began);
 
  private:
+  static constexpr std::chrono::microseconds shorter_than_turns{100};
   static bool may_be_long(const Row& row) {
     if (row.access == Access::function) return true;
     const bool reads = row.access == Access::read || row.access == Access::node;

@@ -54,6 +54,16 @@ TEST(CommandWatch, WhatMayBeLongIsTimedByItselfAndWhatIsNotCostsNoClock) {
   EXPECT_EQ(world.watch.slow().entries().front().client_name, "me");
 }
 
+TEST(CommandWatch, WhoWantsToSeeQuickOnesSeesAll) {
+  World world;
+  world.watch.slow().set_slower_than(Millis(0));
+  world.turn([&] {
+    EXPECT_TRUE(world.run("GET", Millis(0)));
+    EXPECT_TRUE(world.run("INCR", Millis(0)));
+  });
+  EXPECT_THAT(world.kept(), ElementsAre("INCR", "GET"));
+}
+
 TEST(CommandWatch, ALongTurnThatNothingExplainsIsLookedAtCloser) {
   World world;
   world.turn([&] { EXPECT_FALSE(world.run("GET", Millis(30))); });
