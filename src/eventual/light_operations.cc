@@ -218,6 +218,7 @@ void LightOperations::forget(Place place) {
 void LightOperations::forget_but_row(Place place) {
   Effect& effect = run_of(place).effects[place.at()];
   if (unwritten_ <= place && place < checkpoint_end_) rows_.early(row_key_of(place), row_of(place));
+  if (!has_row(place)) --to_write_;
   effect.live = false;
   --live_;
   --run_of(place).live;
@@ -315,7 +316,7 @@ void LightOperations::forget_first_run() {
   const Run& run = runs_.front();
   const bool by_range = run.live >= bounds_.rows_worth_a_range;
   std::set<std::string> ranges;
-  KeyspaceId last{0};
+  std::optional<KeyspaceId> last;
   for (std::size_t i = 0; i < run.effects.size(); ++i) {
     if (i + ahead < run.effects.size()) keys_.prefetch(run.effects[i + ahead].hash);
     const Effect& effect = run.effects[i];

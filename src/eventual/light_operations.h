@@ -100,7 +100,7 @@ class LightOperations {
   void drop(KeyspaceId keyspace);
 
   // -- Checkpoints: a row for each effect, as docs/formats/open-rows.md says.
-  /// How many effects have no row yet, about.
+  /// How many effects are to get a row; after a checkpoint that failed, at most.
   std::size_t rows_to_write() const { return to_write_; }
   void begin_checkpoint();
   /// Up to `max` rows. How many; fewer than `max`: all is written.
@@ -193,7 +193,7 @@ class LightOperations {
   // is being written; that one has all from its beginning to its end.
   Place unwritten_;
   Place checkpoint_begin_, checkpoint_end_;
-  std::size_t to_write_ = 0;  // of what came since the last one that began, some may have gone
+  std::size_t to_write_ = 0;
 };
 
 }  // namespace holdfast::eventual

@@ -317,6 +317,10 @@ TEST(LightOperations, SayHowMuchACheckpointWouldWrite) {
   EXPECT_EQ(checkpoint(false), 1u);
   EXPECT_EQ(light.rows_to_write(), 12u) << "as far as is known";
   EXPECT_EQ(checkpoint(true), 2u);
+  add(3'000);
+  EXPECT_EQ(light.rows_to_write(), 2u);
+  light.discard(likes, "k");
+  EXPECT_EQ(light.rows_to_write(), 0u) << "what has gone is not written";
 }
 
 // Of a key that is written over and over while somebody is away little stays.
