@@ -32,7 +32,7 @@ std::uint64_t allocated_bytes() {
   size = sizeof(bytes);
   // Active pages, not allocated bytes: what fragmentation holds counts too.
   if (mallctl("stats.active", &bytes, &size, nullptr, 0) == 0)
-    return bytes - std::min<std::uint64_t>(bytes, spilled_bytes());
+    return bytes - std::min<std::uint64_t>(bytes - 1, spilled_active_bytes());
 #endif
   return 0;
 }
@@ -49,8 +49,12 @@ std::uint64_t resident_bytes() {
   std::uint64_t total_pages = 0, resident_pages = 0, pages_of_files = 0;
   file >> total_pages >> resident_pages >> pages_of_files;
   const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  // The kernel takes those back that lie in a file, whenever memory is short.
-  return resident_pages * page_bytes - std::min(pages_of_files * page_bytes, spilled_bytes());
+  // The kernel takes those back that lie in a file, whenever memory is short. At first there are
+  // the program's own.
+  static const std::uint64_t pages_at_first = pages_of_files;
+  const std::uint64_t spilled =
+      (pages_of_files - std::min(pages_of_files, pages_at_first)) * page_bytes;
+  return resident_pages * page_bytes - std::min(spilled, spilled_bytes());
 }
 
 std::uint64_t machine_memory_bytes() {

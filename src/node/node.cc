@@ -207,7 +207,9 @@ void Node::request_checkpoint_if_due() {
   const std::uint64_t due_after =
       std::min(options_.checkpoint_log_bytes, memory_.limit() / checkpoint_share_of_memory);
   bool wanted = log_bytes - log_bytes_at_checkpoint_ >= due_after;
-  wanted = wanted || replica_->rows_to_write() * unstable_row_bytes >= due_after;
+  // (After one that failed all is to be written again: no reason to try that the sooner.)
+  if (!checkpointer_->last_failed() && replica_->rows_to_write() * unstable_row_bytes >= due_after)
+    wanted = true;
   // What the engine keeps of a shared log grows until all have made it durable.
   const std::uint64_t strong_log_bytes = this->strong_log_bytes();
   if (engine_.shared() &&
