@@ -3,7 +3,7 @@
 """Rounds of a few seconds on three nodes of an eventual keyspace: in each, clients write while something breaks, and
 then all nodes hold the same within moments, and what the clients were answered.
 
-    cluster_rounds_test.py [--rounds 8] [--seed N]
+    cluster_rounds_test.py [--rounds 9] [--seed N]
 
 What is right is computed from the answers alone. Every key has one kind of writer, so that this takes no rules of
 merging: increments and added members with ids are tried anywhere until they are answered; a key that only one client

@@ -109,7 +109,7 @@ MUTATIONS = [
     ("light-after-alone", "src/eventual/open_state.cc",
      "  if (!light_.empty() && !light_.has_none(keyspace, key)) return true;\n", "",
      "what a node does alone is done over light operations that are taken back later", "eventual"),
-    ("light-rows-stay", "src/eventual/light_operations.cc", "    unwritten_ = checkpoint_begin_;\n",
+    ("light-rows-stay", "src/eventual/light_rows.cc", "    unwritten_ = checkpoint_begin_;\n",
      "    unwritten_ = Place::of(first_run_, 0);\n",
      "after a checkpoint that failed, rows of light operations that go stay in the store", "eventual"),
     ("light-rows-missing", "src/eventual/light_operations.cc", "  if (unwritten_ <= place && place < checkpoint_end_) rows_.early",

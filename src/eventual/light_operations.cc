@@ -9,25 +9,18 @@
 
 #include "base/assert.h"
 #include "base/wire.h"
-#include "eventual/open_row_keys.h"
 
 namespace holdfast::eventual {
 namespace {
 
-constexpr std::uint8_t format_version = 1;
-enum : std::uint8_t { found_flag = 1, has_id_flag = 2 };
-
-// A run is given back whole, so it must not go on for ever where little of it stays live.
-constexpr std::size_t run_bytes_max = std::size_t{1} << 20;
-constexpr std::size_t run_effects_max = 8'192;
 // How many origins' turns at a key saw_all() looks at.
 constexpr int turns_max = 32;
 
-std::uint64_t hash_of(KeyspaceId keyspace, std::string_view key) {
+}  // namespace
+
+std::uint64_t LightOperations::hash_of(KeyspaceId keyspace, std::string_view key) {
   return absl::HashOf(keyspace.value, key);
 }
-
-}  // namespace
 
 void LightOperations::prefetch(KeyspaceId keyspace, std::string_view key) const {
   keys_.prefetch(hash_of(keyspace, key));
@@ -142,8 +135,12 @@ LightOperations::Run& LightOperations::run_for(const Operation& operation) {
 }
 
 void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
+  append(run_for(operation), keyspace, operation);
+  ++to_write_;
+}
+
+void LightOperations::append(Run& run, KeyspaceId keyspace, const Operation& operation) {
   const std::string_view key = operation.effect.effect.key;
-  Run& run = run_for(operation);
   run.last_sequence = operation.dot.sequence;
   ++run.live;
   const Place place = next_place();
@@ -181,7 +178,6 @@ void LightOperations::add(KeyspaceId keyspace, const Operation& operation) {
   run.bytes.append(scratch_);
   run.effects.push_back(effect);
   ++live_;
-  ++to_write_;
 }
 
 void LightOperations::set_reply(std::string_view reply) {
@@ -391,115 +387,6 @@ std::optional<std::string> LightOperations::audit() const {
   if (with_ids != ids_.size() || with_ids != counted) return "the number of light effects with ids";
   if (live != live_ || latest != live_) return "the number of light effects";
   return std::nullopt;
-}
-
-// ---- Checkpoints
-
-std::string LightOperations::row_key_of(Place place) const {
-  std::string key = open_row_key(effect_at(place).keyspace, light_row);
-  put_big_endian(key, place.value);
-  return key;
-}
-
-// What the keys begin with of all its run's rows in that keyspace.
-std::string LightOperations::rows_of_run(Place place) const {
-  static_assert(Place::at_bits % 8 == 0);
-  std::string key = row_key_of(place);
-  key.resize(key.size() - Place::at_bits / 8);
-  return key;
-}
-
-std::string LightOperations::row_of(Place place) const {
-  const Run& run = run_of(place);
-  const Effect& effect = effect_at(place);
-  const Operation operation = read(run, effect, bytes_of(run, effect));
-  std::string row;
-  wire::put_u8(row, format_version);
-  wire::put_u8(row, static_cast<std::uint8_t>((operation.found ? found_flag : 0) |
-                                              (operation.has_id ? has_id_flag : 0)));
-  wire::put_u64(row, operation.dot.origin.value);
-  wire::put_varint(row, operation.dot.sequence);
-  wire::put_u64(row, operation.time.value);
-  operation.seen->encode(row);
-  wire::put_varint(row, operation.index);
-  if (operation.has_id) {
-    wire::put_u64(row, operation.id.hash.high);
-    wire::put_u64(row, operation.id.hash.low);
-    wire::put_u64(row, operation.fingerprint);
-    wire::put_bytes(row, operation.reply);
-  }
-  put_effect(row, operation.effect);
-  return row;
-}
-
-void LightOperations::begin_checkpoint() {
-  unwritten_ = std::max(unwritten_, Place::of(first_run_, 0));
-  checkpoint_begin_ = unwritten_;
-  checkpoint_end_ = next_place();
-  to_write_ = 0;
-}
-
-std::size_t LightOperations::write_rows(
-    std::size_t max,
-    absl::FunctionRef<void(const std::string& row_key, const std::string& row)> put) {
-  std::size_t written = 0;
-  while (unwritten_ < checkpoint_end_ && written < max) {
-    if (!is_kept(unwritten_)) {  // what was there is written early
-      unwritten_ = Place::of(first_run_, 0);
-      continue;
-    }
-    if (unwritten_.at() >= run_of(unwritten_).effects.size()) {
-      unwritten_ = Place::of(unwritten_.run() + 1, 0);
-      continue;
-    }
-    if (effect_at(unwritten_).live) {
-      put(row_key_of(unwritten_), row_of(unwritten_));
-      ++written;
-    }
-    ++unwritten_.value;
-  }
-  return written;
-}
-
-void LightOperations::end_checkpoint(bool committed) {
-  if (!committed) {  // nothing of it is in the store
-    unwritten_ = checkpoint_begin_;
-    to_write_ = live_;
-  }
-  checkpoint_end_ = {};
-}
-
-std::optional<LightOperations::Operation> LightOperations::load(std::string_view row_key,
-                                                                std::string_view row) {
-  if (row_key.size() != open_row_prefix_bytes + 8) return std::nullopt;
-  wire::Reader in(row);
-  if (in.u8() != format_version) return std::nullopt;
-  Operation operation;
-  const std::uint8_t flags = in.u8();
-  operation.found = (flags & found_flag) != 0;
-  operation.has_id = (flags & has_id_flag) != 0;
-  operation.dot.origin.value = in.u64();
-  operation.dot.sequence = in.varint();
-  operation.time.value = in.u64();
-  operation.seen = share(VersionVector::decode(in));
-  operation.index = static_cast<std::uint32_t>(in.varint());
-  if (operation.has_id) {
-    operation.id.hash.high = in.u64();
-    operation.id.hash.low = in.u64();
-    operation.fingerprint = in.u64();
-    operation.reply = in.bytes();
-  }
-  if (!in.ok()) return std::nullopt;
-  EffectReader effect(std::string_view(in.cursor(), in.remaining()));
-  if (!effect.next(operation.effect) || effect.cursor() != row.data() + row.size())
-    return std::nullopt;
-  const KeyspaceId keyspace = keyspace_of_open_row(row_key);
-  const std::string_view key = operation.effect.effect.key;
-  if (keys_.contains(hash_of(keyspace, key)) && has_none(keyspace, key)) return std::nullopt;
-  if (operation.has_id && key_of(keyspace, operation.id)) return std::nullopt;
-  add(keyspace, operation);
-  rows_.gone(row_key);
-  return operation;
 }
 
 }  // namespace holdfast::eventual

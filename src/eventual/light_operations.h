@@ -108,9 +108,11 @@ class LightOperations {
       std::size_t max,
       absl::FunctionRef<void(const std::string& row_key, const std::string& row)> put);
   void end_checkpoint(bool committed);
-  /// A row of a store, whose rows are loaded in order; it is forgotten there and is written
-  /// anew with the next checkpoint. Nothing: it is damaged.
+  /// A row of a store: what it says. All of them, in any order, before anything else, and then
+  /// loaded(). Nothing: it is damaged.
   std::optional<Operation> load(std::string_view row_key, std::string_view row);
+  /// False: together they are damaged.
+  bool loaded();
 
   /// A mistake in the books. O(n).
   std::optional<std::string> audit() const;
@@ -153,6 +155,15 @@ class LightOperations {
     std::size_t dead_bytes = 0;
   };
 
+  // A run is given back whole, so it must not go on for ever where little of it stays live.
+  static constexpr std::size_t run_bytes_max = std::size_t{1} << 20;
+  static constexpr std::size_t run_effects_max = 8'192;
+  struct Loading {
+    Place place;
+    KeyspaceId keyspace;
+    SpillingText row;
+  };
+
   bool is_kept(Place place) const { return place.run() >= first_run_; }
   Run& run_of(Place place) { return runs_[place.run() - first_run_]; }
   const Run& run_of(Place place) const { return runs_[place.run() - first_run_]; }
@@ -166,7 +177,9 @@ class LightOperations {
   /// The latest of the key; nothing: it has none.
   std::optional<Place> find(std::uint64_t hash, std::string_view key) const;
   std::optional<Place> find(KeyspaceId keyspace, const IdKey& id) const;
+  static std::uint64_t hash_of(KeyspaceId keyspace, std::string_view key);
   Run& run_for(const Operation& operation);
+  void append(Run& run, KeyspaceId keyspace, const Operation& operation);
   bool has_row(Place place) const;
   void forget(Place place);
   void forget_but_row(Place place);
@@ -176,12 +189,14 @@ class LightOperations {
   std::string row_key_of(Place place) const;
   std::string rows_of_run(Place place) const;
   std::string row_of(Place place) const;
+  static std::optional<Operation> read_row(std::string_view row);
+  bool place_loaded(const Loading& row);
 
   OddRows& rows_;
   const Bounds bounds_;
   std::deque<Run, SpillingAllocator<Run>> runs_;
   std::uint64_t first_run_ = 1;  // 0: no place
-  // Of as many keys as the table has at most, so this one is not bookkeeping that grows.
+  // Grows with keys, not with what is written at them, and nearly all of them the table has, too.
   absl::flat_hash_map<std::uint64_t, Key> keys_;
   absl::flat_hash_map<IdHere, Place, absl::Hash<IdHere>, std::equal_to<IdHere>,
                       SpillingAllocator<std::pair<const IdHere, Place>>>
@@ -189,6 +204,7 @@ class LightOperations {
   absl::flat_hash_map<std::uint32_t, std::size_t> ids_in_;  // live effects with ids, by keyspace
   std::size_t live_ = 0;
   std::string scratch_;
+  SpillingVector<Loading> loading_;
   // Of what is live, all before `unwritten_` has a row, or will have one with the checkpoint that
   // is being written; that one has all from its beginning to its end.
   Place unwritten_;

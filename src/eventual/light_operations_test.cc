@@ -225,6 +225,7 @@ class Books {
     for (const auto& [row_key, row] : store_) {
       if (!light_->load(row_key, row)) failure_ = "a row is taken for damaged";
     }
+    if (!light_->loaded()) failure_ = "the rows together are taken for damaged";
     known_ = stored_;
     seen_.clear();
     if (light_->effects() != known_.size())
@@ -274,6 +275,10 @@ TEST(LightOperations, OfTwoKeyspacesAreKeptUntilEachIsStable) {
 
   LightOperations loaded(odd);
   for (const auto& [key, row] : rows) ASSERT_TRUE(loaded.load(key, row));
+  ASSERT_TRUE(loaded.loaded());
+  loaded.begin_checkpoint();
+  EXPECT_EQ(loaded.write_rows(100, [](const auto&, const auto&) {}), 0u) << "they have rows";
+  loaded.end_checkpoint(true);
   EXPECT_EQ(loaded.audit(), std::nullopt);
   VersionVector merged, acknowledged;
   merged.raise(origin, 11);

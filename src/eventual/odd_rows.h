@@ -25,7 +25,8 @@ class OddRows {
   }
 
   void begin();
-  /// Up to some `max` rows; how many. Fewer than that: all that there are by now.
+  /// Up to `max` rows, and all that come early; how many. Fewer than `max`: all that there are by
+  /// now.
   std::size_t write(CheckpointRows& rows, std::size_t max);
   void end(bool committed);
 

@@ -373,6 +373,7 @@ Status OpenState::load(Store& store) {
         return result.has_value();
       });
   if (!scanned) return scanned;
+  if (result && !light_.loaded()) result = damaged();
   for (auto& [origin, queued] : queues_) std::ranges::sort(queued, {}, &Queued::sequence);
   return result;
 }

@@ -187,7 +187,7 @@ class Replica {
   // -- Checkpoints: as Table's. Rows go to Family::open; encode(), of the same
   // moment, is what else must be kept (merged vector, clock, members), for
   // Family::meta. No entry is open then: take_entry() first.
-  /// How many rows one that begins now has, at most. O(1).
+  /// About how many rows one that begins now has, without those that it erases. O(1).
   std::size_t rows_to_write() const;
   void begin_checkpoint();
   bool checkpoint_slice(CheckpointRows& rows, std::size_t max_rows);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <string>
 
@@ -20,6 +21,20 @@ namespace {
 // Eviction begins here, so that the limit itself is met only when nothing can
 // be let go of.
 constexpr std::uint64_t evict_above_percent = 90;
+
+struct Resident {
+  std::uint64_t all = 0, of_files = 0;  // bytes
+};
+Resident resident() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t total_pages = 0;
+  Resident pages;
+  file >> total_pages >> pages.all >> pages.of_files;
+  const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return {pages.all * page_bytes, pages.of_files * page_bytes};
+}
+
+std::atomic<std::uint64_t> own_files_bytes = 0;
 
 }  // namespace
 
@@ -45,16 +60,14 @@ void release_unused_memory() {
 }
 
 std::uint64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t total_pages = 0, resident_pages = 0, pages_of_files = 0;
-  file >> total_pages >> resident_pages >> pages_of_files;
-  const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  // The kernel takes those back that lie in a file, whenever memory is short. At first there are
-  // the program's own.
-  static const std::uint64_t pages_at_first = pages_of_files;
-  const std::uint64_t spilled =
-      (pages_of_files - std::min(pages_of_files, pages_at_first)) * page_bytes;
-  return resident_pages * page_bytes - std::min(spilled, spilled_bytes());
+  const Resident now = resident();
+  // The kernel takes those back that lie in a file, whenever memory is short.
+  const std::uint64_t spilled = now.of_files - std::min(now.of_files, own_files_bytes.load());
+  return now.all - std::min(spilled, spilled_bytes());
+}
+
+void count_own_files() {
+  own_files_bytes = resident().of_files;
 }
 
 std::uint64_t machine_memory_bytes() {

@@ -11,6 +11,8 @@ namespace holdfast::node {
 std::uint64_t allocated_bytes();
 /// Resident pages of this process, but for those of the file that memory spills into.
 std::uint64_t resident_bytes();
+/// What lies in files by now is the program's own: before anything spills.
+void count_own_files();
 /// What this machine, or the cgroup we are in, has for us.
 std::uint64_t machine_memory_bytes();
 /// Gives the kernel the freed pages that the allocator keeps for later.

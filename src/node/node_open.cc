@@ -83,6 +83,7 @@ Status Node::open_data() {
 
   // Without it that is memory, too: no reason not to serve.
   if (environment_->has_process()) {
+    count_own_files();
     if (Status s = spill_into(options_.data, options_.unstable_memory_bytes); !s)
       logging::warning("{}: what other nodes lack is kept in memory", s.error().message);
   }
