@@ -35,7 +35,7 @@ bool is_fit(int descriptor) {
 
 std::uint64_t largest_file() {
   rlimit limit{};
-  constexpr std::uint64_t enough = 4'096_GiB;
+  constexpr std::uint64_t enough = 1'024_GiB;
   return getrlimit(RLIMIT_FSIZE, &limit) == 0 ? std::min<std::uint64_t>(limit.rlim_cur, enough)
                                               : enough;
 }
@@ -58,11 +58,12 @@ Status SpillingFile::open(const std::string& folder, std::uint64_t in_memory_max
   constexpr std::uint64_t worth_it = 1_GiB;
   void* begin = MAP_FAILED;
   int why = EFBIG;
-  for (size_ = largest_file(); begin == MAP_FAILED && size_ >= worth_it; size_ /= 2) {
-    if (ftruncate(made, static_cast<off_t>(size_)) == 0)
-      begin = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, made, 0);
-    why = errno;
+  std::uint64_t size = largest_file();
+  for (; size >= worth_it; size /= 2) {
+    if (ftruncate(made, static_cast<off_t>(size)) == 0)
+      begin = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, made, 0);
     if (begin != MAP_FAILED) break;
+    why = errno;
   }
   if (begin == MAP_FAILED) {
     close(made);
@@ -70,11 +71,12 @@ Status SpillingFile::open(const std::string& folder, std::uint64_t in_memory_max
   }
   // Read ahead, pages would be made for blocks that are not reserved, and then written with those
   // that are.
-  static_cast<void>(madvise(begin, size_, MADV_RANDOM));
-  static_cast<void>(madvise(begin, size_, MADV_DONTDUMP));
+  static_cast<void>(madvise(begin, size, MADV_RANDOM));
+  static_cast<void>(madvise(begin, size, MADV_DONTDUMP));
   descriptor_ = made;
   in_memory_max_ = in_memory_max;
-  free_.emplace(0, size_);
+  free_.emplace(0, size);
+  size_ = size;
   begin_.store(static_cast<char*>(begin), std::memory_order_release);
   return {};
 }

@@ -43,12 +43,13 @@ struct SpillingAllocator {
   template <typename U>
   SpillingAllocator(const SpillingAllocator<U>&) {}  // NOLINT(google-explicit-constructor)
   T* allocate(std::size_t count) {
-    return static_cast<T*>(allocate_spilling(count * sizeof(T), alignof(T)));
+    return static_cast<T*>(allocate_spilling(count * size, alignof(T)));
   }
-  void deallocate(T* memory, std::size_t count) {
-    free_spilling(memory, count * sizeof(T), alignof(T));
-  }
+  void deallocate(T* memory, std::size_t count) { free_spilling(memory, count * size, alignof(T)); }
   friend bool operator==(const SpillingAllocator&, const SpillingAllocator&) { return true; }
+
+ private:
+  static constexpr std::size_t size = sizeof(T);  // NOLINT(bugprone-sizeof-expression): any T
 };
 
 template <typename T>
