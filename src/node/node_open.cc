@@ -81,8 +81,9 @@ Status Node::open_data() {
   if (Status s = refuse_diverged(environment_->files(), options_.data); !s) return s;
   if (Status s = environment_->settle_tables(options_.data); !s) return s;
 
-  // Without it that is memory, too: no reason not to serve.
-  if (environment_->has_process()) {
+  // Alone it keeps nothing for others. Where nothing can spill there is memory: no reason not to
+  // serve.
+  if (engine_.clustered() && environment_->has_process()) {
     count_own_files();
     if (Status s = spill_into(options_.data, options_.unstable_memory_bytes); !s)
       logging::warning("{}: what other nodes lack is kept in memory", s.error().message);
