@@ -18,9 +18,6 @@
 namespace holdfast {
 namespace {
 
-constexpr std::uint64_t in_memory_max = 8_MiB;
-
-// All of the process's, so in one test: what it is before there is a file, and after.
 #ifndef HOLDFAST_JEMALLOC
 TEST(SpillingMemory, IsMemoryWithoutJemalloc) {
   ASSERT_TRUE(spill_into("/proc", 0));
@@ -29,9 +26,12 @@ TEST(SpillingMemory, IsMemoryWithoutJemalloc) {
   EXPECT_EQ(spilled_bytes(), 0U);
 }
 #else
+constexpr std::uint64_t in_memory_max = 8_MiB;
+
+// All of the process's, so in one test: what it is before there is a file, and after.
 TEST(SpillingMemory, BeyondItsShareOfMemoryIsInTheFile) {
   const std::string folder = ::testing::TempDir();
-  std::vector<std::string, SpillingAllocator<std::string> > early(1'000, "before");
+  SpillingVector<std::string> early(1'000, "before");
   ASSERT_FALSE(spill_into("/proc", in_memory_max)) << "nothing can be kept there";
   if (const Status s = spill_into(folder, in_memory_max); !s) GTEST_SKIP() << s.error().message;
   ASSERT_TRUE(spill_into("/proc", 0)) << "there is a file already";
