@@ -101,7 +101,7 @@ class Namespaces:
         self.heal()
         return host
 
-    def _reach(self, senders, receivers, reachable):
+    def reach(self, senders, receivers, reachable):
         for a in senders:
             lines = [f"neigh replace {b.address} lladdr {b.hardware if reachable else NOBODY} nud permanent dev eth0\n"
                      for b in receivers if b is not a]
@@ -109,14 +109,14 @@ class Namespaces:
 
     def cut_one_way(self, senders, receivers):
         """What any of `senders` sends to any of `receivers` is lost; the other direction works."""
-        self._reach(senders, receivers, False)
+        self.reach(senders, receivers, False)
 
     def cut(self, some, others):
         self.cut_one_way(some, others)
         self.cut_one_way(others, some)
 
     def heal(self):
-        self._reach(self.hosts, self.hosts, True)
+        self.reach(self.hosts, self.hosts, True)
 
     def close(self):
         for host in self.hosts:

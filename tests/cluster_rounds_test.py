@@ -145,7 +145,7 @@ class Stage:
             for a in self.cluster.node_hosts:
                 for b in self.cluster.node_hosts:
                     if a is not b:
-                        self.cluster.network._reach([a], [b], self.chance.random() > 0.3)
+                        self.cluster.network.reach([a], [b], self.chance.random() > 0.3)
             time.sleep(0.03)
 
     def kill(self):

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/jemalloc_arena.h"
 #endif
 
 namespace holdfast {
@@ -32,23 +33,17 @@ void* map_huge(extent_hooks_t*, void* at, std::size_t bytes, std::size_t alignme
 
 // An arena of jemalloc's for these alone: were every allocation on huge pages,
 // each large buffer would hold up to one more of them than it needs.
-unsigned make_arena() {
-  std::size_t size = sizeof(void*);
-  if (mallctl("arena.0.extent_hooks", &usual_hooks, &size, nullptr, 0) != 0) return 0;
+unsigned make_scattered_arena() {
+  usual_hooks = usual_extent_hooks();
+  if (usual_hooks == nullptr) return 0;
   static extent_hooks_t hooks;
   hooks = *usual_hooks;
   hooks.alloc = map_huge;
-  extent_hooks_t* const wanted = &hooks;
-  unsigned arena = 0;
-  size = sizeof(arena);
-  if (mallctl("arenas.create", &arena, &size, const_cast<extent_hooks_t**>(&wanted),
-              sizeof(void*)) != 0)
-    return 0;
-  return arena;
+  return make_arena(hooks);
 }
 
 int flags(std::size_t alignment) {
-  static const unsigned arena = make_arena();
+  static const unsigned arena = make_scattered_arena();
   return MALLOCX_ALIGN(alignment) | MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE;
 }
 

@@ -11,6 +11,7 @@
 #include <atomic>
 
 #include "base/assert.h"
+#include "base/jemalloc_arena.h"
 #include "base/spilling_file.h"
 #include "base/units.h"
 #endif
@@ -101,18 +102,14 @@ void set(const std::string& name, T value) {
   mallctl(name.c_str(), nullptr, nullptr, &value, sizeof(value));
 }
 
-unsigned make_arena() {
-  std::size_t size = sizeof(void*);
-  if (mallctl("arena.0.extent_hooks", &usual_hooks, &size, nullptr, 0) != 0) return 0;
+unsigned make_spilling_arena() {
+  usual_hooks = usual_extent_hooks();
+  if (usual_hooks == nullptr) return 0;
   static extent_hooks_t hooks{map_extent,    unmap_extent,    destroy_extent,
                               commit_extent, decommit_extent, purge_lazily,
                               purge_at_once, split_extent,    merge_extents};
-  extent_hooks_t* const wanted = &hooks;
-  unsigned arena = 0;
-  size = sizeof(arena);
-  if (mallctl("arenas.create", &arena, &size, const_cast<extent_hooks_t**>(&wanted),
-              sizeof(void*)) != 0)
-    return 0;
+  const unsigned arena = make_arena(hooks);
+  if (arena == 0) return 0;
   // Else it takes more with each extent, and it is by extents that memory ends and the file begins.
   const std::string name = "arena." + std::to_string(arena);
   set(name + ".retain_grow_limit", std::size_t{4_MiB});
@@ -122,7 +119,7 @@ unsigned make_arena() {
 }
 
 unsigned arena() {
-  static const unsigned made = make_arena();
+  static const unsigned made = make_spilling_arena();
   return made;
 }
 

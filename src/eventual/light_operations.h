@@ -25,6 +25,10 @@
 
 namespace holdfast::eventual {
 
+template <typename K, typename V>
+using SpillingMap = absl::flat_hash_map<K, V, absl::Hash<K>, std::equal_to<K>,
+                                        SpillingAllocator<std::pair<const K, V>>>;
+
 /// Effects of unstable operations that nothing needs to be known of unless something
 /// concurrent comes to their keys, which is rare: the table has them already, and here they
 /// are kept as bytes, one behind the other, until they are stable. Then they are dropped,
@@ -198,9 +202,7 @@ class LightOperations {
   std::uint64_t first_run_ = 1;  // 0: no place
   // Grows with keys, not with what is written at them, and nearly all of them the table has, too.
   absl::flat_hash_map<std::uint64_t, Key> keys_;
-  absl::flat_hash_map<IdHere, Place, absl::Hash<IdHere>, std::equal_to<IdHere>,
-                      SpillingAllocator<std::pair<const IdHere, Place>>>
-      ids_;
+  SpillingMap<IdHere, Place> ids_;
   absl::flat_hash_map<std::uint32_t, std::size_t> ids_in_;  // live effects with ids, by keyspace
   std::size_t live_ = 0;
   std::string scratch_;

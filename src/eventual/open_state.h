@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -115,9 +114,6 @@ class OpenState {
       return name_of(a) == name_of(b);
     }
   };
-  template <typename K, typename V>
-  using SpillingMap = absl::flat_hash_map<K, V, absl::Hash<K>, std::equal_to<K>,
-                                          SpillingAllocator<std::pair<const K, V>>>;
   struct Space {
     absl::flat_hash_set<std::unique_ptr<OpenKey>, ByName, ByName,
                         SpillingAllocator<std::unique_ptr<OpenKey>>>
