@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/connection.h"
 
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 
 namespace holdfast::server {
 namespace {
@@ -20,33 +18,47 @@ void empty(std::string& text) {
 }  // namespace
 
 void Connection::settle() {
-  if (closed_) return release_if_idle();
+  if (closed_) return owner_.release(*this);
   if (!talk_->cut_off()) send();
   const bool sent_all = !writing_ && !talk_->has_output();
   if (talk_->cut_off() || (talk_->finished() && sent_all)) return close();
-  if (talk_->wants_input() && !reading_ && !must_send_first()) read();
+  if (talk_->wants_input() && !reading_ && !must_send_first()) await_input();
+}
+
+void Connection::on_ready(StreamSocket::Ready ready) {
+  if (ready.to_write) {
+    writing_ = false;
+    send_rest();
+  }
+  if (ready.to_read) {
+    reading_ = false;
+    secured_ == nullptr ? read() : read_secured();
+  }
+  owner_.touch(*this);
+}
+
+void Connection::await_input() {
+  reading_ = true;
+  talk_->room();  // what the last request took is given back while it waits
+  if (secured_ != nullptr && secured_->channel.has_input()) {
+    // It was left there while requests waited: the socket does not tell of it again.
+    socket_.await_turn();
+  } else {
+    socket_.await_input();
+  }
 }
 
 void Connection::read() {
-  if (secured_ != nullptr) return read_secured();
-  const std::span<char> room = talk_->room();
-  reading_ = true;
-  socket_.async_read_some(boost::asio::buffer(room.data(), room.size()),
-                          [this](const error_code& error, std::size_t n) {
-                            reading_ = false;
-                            if (closed_) return release_if_idle();
-                            owner_.count_bytes(n, 0);
-                            if (error == boost::asio::error::operation_aborted) {
-                              // By tick(): reads on, into less.
-                            } else if (!error) {
-                              talk_->received(n);
-                            } else if (error == boost::asio::error::eof) {
-                              talk_->end_of_input();
-                            } else {
-                              talk_->cut({});
-                            }
-                            owner_.touch(*this);
-                          });
+  error_code error;
+  const std::size_t n = socket_.read_some(talk_->room(), error);
+  owner_.count_bytes(n, 0);
+  if (!error) {
+    talk_->received(n);
+  } else if (error == boost::asio::error::eof) {
+    talk_->end_of_input();
+  } else if (error != boost::asio::error::would_block) {
+    talk_->cut({});
+  }
 }
 
 void Connection::send() {
@@ -64,42 +76,36 @@ void Connection::send() {
 /// Gives the kernel what it takes of `bytes`; what it does not take becomes
 /// sending_.
 void Connection::send_now(std::string& bytes) {
-  error_code error;
-  const std::size_t n = socket_.write_some(boost::asio::buffer(bytes), error);
-  if (error && error != boost::asio::error::would_block) return talk_->cut({});
-  owner_.count_bytes(0, n);
-  if (n == bytes.size()) {
-    empty(bytes);
-    talk_->sent(n, 0);
-    return;
-  }
+  const std::size_t n = write(bytes);
+  if (talk_->cut_off()) return;
+  talk_->sent(n, bytes.size() - n);
+  if (n == bytes.size()) return empty(bytes);
   if (&bytes != &sending_) {
     empty(sending_);
     sending_.swap(bytes);
   }
   sent_ = n;
-  talk_->sent(n, sending_.size() - sent_);
-  send_rest();
 }
 
 void Connection::send_rest() {
-  writing_ = true;
-  socket_.async_write_some(boost::asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
-                           [this](const error_code& error, std::size_t n) {
-                             writing_ = false;
-                             if (closed_) return release_if_idle();
-                             owner_.count_bytes(0, n);
-                             sent_ += n;
-                             talk_->sent(n, sending_.size() - sent_);
-                             if (error) {
-                               talk_->cut({});
-                             } else if (sent_ < sending_.size()) {
-                               return send_rest();
-                             } else {
-                               empty(sending_);
-                             }
-                             owner_.touch(*this);
-                           });
+  const std::size_t n = write(std::string_view(sending_).substr(sent_));
+  sent_ += n;
+  talk_->sent(n, sending_.size() - sent_);
+  if (!writing_) empty(sending_);
+}
+
+/// How much the kernel took; where that is less than all, it is waited for, or the end.
+std::size_t Connection::write(std::string_view bytes) {
+  error_code error;
+  const std::size_t n = socket_.write_some(bytes, error);
+  owner_.count_bytes(0, n);
+  if (error == boost::asio::error::would_block) {
+    writing_ = true;
+    socket_.await_room();
+  } else if (error) {
+    talk_->cut({});
+  }
+  return n;
 }
 
 void Connection::close() {
@@ -107,25 +113,13 @@ void Connection::close() {
   closed_ = true;
   talk_->closed();
   if (secured_ != nullptr) say_goodbye();
-  error_code ignored;
-  socket_.shutdown(Socket::shutdown_both, ignored);
-  socket_.close(ignored);
-  release_if_idle();
-}
-
-void Connection::release_if_idle() {
-  if (!reading_ && !writing_) owner_.release(*this);
+  socket_.close();
+  owner_.release(*this);
 }
 
 void Connection::tick() {
   talk_->tick();
-  // Of a read under way the room cannot be had back.
-  if (secured_ == nullptr && reading_ && !writing_ && talk_->holds_spare_room()) {
-    error_code ignored;
-    socket_.cancel(ignored);
-  } else if (secured_ != nullptr && talk_->holds_spare_room()) {
-    talk_->room();
-  }
+  if (talk_->holds_spare_room()) talk_->room();
   if (secured_ == nullptr || secured_->agreed || talk_->cut_off()) return;
   if (++secured_->seconds >= limits::tls_handshake_seconds_max)
     fail("TLS: it took too long to agree");
@@ -137,35 +131,18 @@ bool Connection::must_send_first() const {
   return secured_ != nullptr && writing_ && secured_->channel.has_output();
 }
 
-void Connection::read_secured() {
-  reading_ = true;
-  if (secured_->channel.has_input()) {
-    // It was left there while requests waited: the socket does not tell of it again.
-    boost::asio::post(socket_.get_executor(), [this] {
-      reading_ = false;
-      if (closed_) return release_if_idle();
-      take_in();
-    });
-    return;
-  }
-  socket_.async_read_some(boost::asio::buffer(secured_->wire),
-                          [this](const error_code& error, std::size_t n) {
-                            reading_ = false;
-                            if (closed_) return release_if_idle();
-                            owner_.count_bytes(n, 0);
-                            if (error) {
-                              // No end that TLS tells of: what came last may not be all.
-                              talk_->cut({});
-                              return owner_.touch(*this);
-                            }
-                            secured_->channel.feed({secured_->wire.data(), n});
-                            take_in();
-                          });
-}
-
 /// Gives the conversation what the channel has for it, as far as it wants that.
-void Connection::take_in() {
+void Connection::read_secured() {
   tls::Channel& channel = secured_->channel;
+  if (!channel.has_input()) {
+    error_code error;
+    const std::size_t n = socket_.read_some(secured_->wire, error);
+    owner_.count_bytes(n, 0);
+    if (error == boost::asio::error::would_block) return;
+    // No end that TLS tells of: what came last may not be all.
+    if (error) return talk_->cut({});
+    channel.feed({secured_->wire.data(), n});
+  }
   while (talk_->wants_input()) {
     const auto n = channel.read(talk_->room());
     if (!secured_->agreed && channel.is_open()) {
@@ -173,17 +150,12 @@ void Connection::take_in() {
       talk_->set_certified_name(channel.peer_name());
     }
     if (!n) {
-      if (!channel.has_ended()) {
-        fail(n.error().message);
-        break;
-      }
-      talk_->end_of_input();
-      break;
+      if (!channel.has_ended()) return fail(n.error().message);
+      return talk_->end_of_input();
     }
-    if (*n == 0) break;
+    if (*n == 0) return;
     talk_->received(*n);
   }
-  owner_.touch(*this);
 }
 
 void Connection::send_secured() {
@@ -219,7 +191,7 @@ void Connection::say_goodbye() {
   sending_.clear();
   secured_->channel.seal(sending_);
   error_code ignored;
-  socket_.write_some(boost::asio::buffer(sending_), ignored);
+  socket_.write_some(sending_, ignored);
 }
 
 }  // namespace holdfast::server

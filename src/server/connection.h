@@ -7,7 +7,7 @@
 
 #include "server/conversation.h"
 #include "server/secured.h"
-#include "server/sockets.h"
+#include "server/stream_socket.h"
 
 namespace holdfast::server {
 
@@ -19,7 +19,7 @@ class ConnectionOwner {
   virtual ~ConnectionOwner() = default;
   /// Something happened: settle() is wanted at the end of the turn.
   virtual void touch(Connection& connection) = 0;
-  /// Closed, and no operation of it is under way: it may be destroyed.
+  /// It is closed, and may be destroyed.
   virtual void release(Connection& connection) = 0;
   virtual void count_bytes(std::size_t in, std::size_t out) = 0;
   /// TLS was not agreed; `why` says why.
@@ -28,12 +28,12 @@ class ConnectionOwner {
 
 /// A socket and what is said on it, with TLS between them or nothing. Reads at most once a turn;
 /// what a turn produced is written at its end, at once as far as the kernel takes it.
-class Connection {
+class Connection final : private StreamSocket::Handler {
  public:
-  /// `channel`: accepting.
-  Connection(ConnectionOwner& owner, Socket socket, tls::Channel channel,
-             std::unique_ptr<Conversation> talk)
-      : owner_(owner), socket_(std::move(socket)), talk_(std::move(talk)) {
+  /// `descriptor`: of a connected socket that does not block; taken. `channel`: accepting.
+  Connection(ConnectionOwner& owner, boost::asio::io_context& io, int descriptor,
+             tls::Channel channel, std::unique_ptr<Conversation> talk)
+      : owner_(owner), socket_(io, descriptor, *this), talk_(std::move(talk)) {
     if (!channel.is_plain()) secured_ = std::make_unique<Secured>(std::move(channel));
   }
 
@@ -51,29 +51,29 @@ class Connection {
   bool touched = false;  // the owner's mark
 
  private:
+  void on_ready(StreamSocket::Ready ready) override;
+  void await_input();
   void read();
   void send();
   void send_now(std::string& bytes);
   void send_rest();
+  std::size_t write(std::string_view bytes);
 
   // Over TLS.
   bool must_send_first() const;
   void read_secured();
-  void take_in();
   void send_secured();
   void fail(std::string_view why);
   void say_goodbye();
 
-  void release_if_idle();
-
   ConnectionOwner& owner_;
-  Socket socket_;
+  StreamSocket socket_;
   std::unique_ptr<Conversation> talk_;
   std::unique_ptr<Secured> secured_;  // null: plain
   std::string sending_;               // what the kernel did not take at once
   std::size_t sent_ = 0;              // of it
-  bool reading_ = false;
-  bool writing_ = false;
+  bool reading_ = false;              // waits for input
+  bool writing_ = false;              // waits for room
   bool closed_ = false;
 };
 

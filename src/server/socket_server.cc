@@ -115,7 +115,7 @@ void SocketServer::add(Socket socket, const Endpoint& peer) {
            .local_address = text_of(socket.local_endpoint(ignored)),
            .descriptor = socket.native_handle()};
   slot.connection = std::make_unique<Connection>(
-      *this, std::move(socket), tls::Channel::accepting(options_.tls.get()),
+      *this, io_, socket.release(ignored), tls::Channel::accepting(options_.tls.get()),
       protocol_->converse(std::move(who),
                           std::uint64_t{slot.generation} << 32 | ticket_mark_ | index));
   ++counters_.connections;
