@@ -24,13 +24,18 @@ class RecordingLog final : public DiskLog {
     return log_->replay(after, each);
   }
   Result<std::optional<LogEntry>> next(LogCursor& cursor) override { return log_->next(cursor); }
-  Result<Position> append(std::string_view payload, Durability durability) override {
-    auto position = log_->append(payload, durability);
-    if (position && is_origin_log_)
-      process_.around_.witness.on_origin_entry(process_.host_.name, payload);
+  Result<Position> append_all(std::span<const std::string_view> payloads,
+                              Durability durability) override {
+    const Position before = log_->last();
+    auto position = log_->append_all(payloads, durability);
+    if (is_origin_log_) {
+      for (const std::string_view payload : payloads.first(log_->last().value - before.value))
+        process_.around_.witness.on_origin_entry(process_.host_.name, payload);
+    }
     return position;
   }
   Status reserve(std::size_t payload_bytes) override { return log_->reserve(payload_bytes); }
+  void claim(std::size_t payload_bytes) override { log_->claim(payload_bytes); }
   bool closed_cleanly() const override { return log_->closed_cleanly(); }
   bool tail_was_cut() const override { return log_->tail_was_cut(); }
   std::uint64_t id() const override { return log_->id(); }

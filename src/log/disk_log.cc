@@ -46,8 +46,14 @@ constexpr std::size_t unsynced_bytes_max = 8_MiB;
 // write, and its syncs write so much that the metadata does not count.
 constexpr Clock::duration quick_segment = std::chrono::seconds(1);
 constexpr Clock::duration quick_sync = std::chrono::microseconds(200);
-// A record up to this size is put together and written with one call.
+// Records up to this size are put together and written with one call.
 constexpr std::size_t one_write_bytes_max = 1_MiB;
+
+std::size_t records_bytes(std::span<const std::string_view> payloads) {
+  std::size_t bytes = 0;
+  for (const std::string_view payload : payloads) bytes += record_bytes(payload.size());
+  return bytes;
+}
 
 std::uint64_t random_log_id() {
   std::random_device random;
@@ -110,11 +116,13 @@ class Impl final : public DiskLog {
     return move_on(cursor, files_, segments_, tail_);
   }
 
-  Result<Position> append(std::string_view payload, Durability durability) override;
+  Result<Position> append_all(std::span<const std::string_view> payloads,
+                              Durability durability) override;
   Status reserve(std::size_t payload_bytes) override {
     if (Status s = refusal(); !s) return s;
-    return ensure_room(record_bytes(payload_bytes) + mark_bytes);
+    return ensure_room(claimed_bytes_ + record_bytes(payload_bytes) + mark_bytes);
   }
+  void claim(std::size_t payload_bytes) override { claimed_bytes_ += record_bytes(payload_bytes); }
 
   bool closed_cleanly() const override { return closed_cleanly_; }
   bool tail_was_cut() const override { return tail_was_cut_; }
@@ -139,7 +147,13 @@ class Impl final : public DiskLog {
   bool fills_fast() const;
   Status rotate(std::size_t bytes);
   log_format::SegmentKeeper::Wanted next_segment(std::size_t record_bytes) const;
-  Status write_record(Kind kind, Position position, Position synced, std::string_view payload);
+  std::size_t together(std::span<const std::string_view> payloads) const;
+  Status append_together(std::span<const std::string_view> payloads, Durability durability);
+  Status write_records(Kind kind, Position first, Position synced,
+                       std::span<const std::string_view> payloads);
+  Status write_record(Kind kind, Position position, Position synced, std::string_view payload) {
+    return write_records(kind, position, synced, {&payload, 1});
+  }
   void remove_trimmed();
   void run();
   bool syncs_are_quick() const;
@@ -166,6 +180,7 @@ class Impl final : public DiskLog {
   Clock::time_point segment_began_ = Clock::now();  // was the active one taken
   std::uint64_t disk_bytes_ = 0;
   std::uint64_t bytes_appended_ = 0;
+  std::size_t claimed_bytes_ = 0;  // records of the next append_all()
   bool appended_ = false;
   std::optional<Status> closed_;
 
@@ -275,26 +290,36 @@ Status Impl::mark_open() {
   return {};
 }
 
-// With the mutex held. An error: kUnavailable, nothing of it is left; kUnknown,
-// it may be found.
-Status Impl::write_record(Kind kind, Position position, Position synced, std::string_view payload) {
+// With the mutex held; more than one only up to one_write_bytes_max. An error: kUnavailable,
+// nothing of it is left; kUnknown, it may be found.
+Status Impl::write_records(Kind kind, Position first, Position synced,
+                           std::span<const std::string_view> payloads) {
   const log_format::Place place{
       .log_id = log_id_, .segment = header_.number, .offset = tail_.load()};
-  const std::size_t bytes = record_bytes(payload.size());
+  const std::size_t bytes = records_bytes(payloads);
   HF_ASSERT(bytes <= room());
   buffer_.clear();
   Status written;
   if (bytes <= one_write_bytes_max) {
-    log_format::put_record(buffer_, kind, position, synced, payload, place);
+    Position position = first;
+    log_format::Place next = place;
+    for (const std::string_view payload : payloads) {
+      log_format::put_record(buffer_, kind, position, synced, payload, next);
+      position = position.next();
+      next.offset = place.offset + buffer_.size();
+    }
+    HF_ASSERT(buffer_.size() == bytes);
     written = active_->write_at(place.offset, buffer_);
   } else {
+    HF_ASSERT(payloads.size() == 1);
+    const std::string_view payload = payloads.front();
     // The header last: until it stands there, there is no record.
     log_format::put_header(buffer_,
                            {.kind = kind,
-                            .position = position,
+                            .position = first,
                             .synced = synced,
                             .payload_bytes = static_cast<std::uint32_t>(payload.size()),
-                            .payload_checksum = log_format::payload_checksum(payload, position)},
+                            .payload_checksum = log_format::payload_checksum(payload, first)},
                            place);
     const std::uint64_t body = place.offset + record_header_bytes;
     const std::string padding(bytes - record_header_bytes - payload.size(), '\0');
@@ -334,26 +359,52 @@ Status Impl::undo(std::uint64_t offset, std::size_t bytes, const Error& error) {
   return fail(Code::unavailable, error.message);
 }
 
-Result<Position> Impl::append(std::string_view payload, Durability durability) {
-  if (payload.size() > limits::entry_bytes_max) {
-    return fail(Code::err, "the entry is larger than a log can hold");
+Result<Position> Impl::append_all(std::span<const std::string_view> payloads,
+                                  Durability durability) {
+  HF_ASSERT(!payloads.empty());
+  claimed_bytes_ = 0;
+  for (const std::string_view payload : payloads) {
+    if (payload.size() > limits::entry_bytes_max)
+      return fail(Code::err, "the entry is larger than a log can hold");
   }
-  if (Status s = refusal(); !s) return tl::unexpected(s.error());
-  const std::size_t bytes = record_bytes(payload.size());
-  const Position position = written_.next();
+  while (!payloads.empty()) {
+    if (Status s = refusal(); !s) return tl::unexpected(s.error());
+    const std::size_t count = together(payloads);
+    const Durability asked = count == payloads.size() ? durability : Durability::everysec;
+    if (Status s = append_together(payloads.first(count), asked); !s)
+      return tl::unexpected(s.error());
+    payloads = payloads.subspan(count);
+  }
+  return written_;
+}
+
+// How many of them one write takes: at least one, and as many more as find room beside it.
+std::size_t Impl::together(std::span<const std::string_view> payloads) const {
+  const std::uint64_t left = room() - std::min<std::uint64_t>(room(), mark_bytes + clean_bytes);
+  const std::size_t bytes_max = std::min<std::uint64_t>(left, one_write_bytes_max);
+  std::size_t bytes = record_bytes(payloads.front().size());
+  std::size_t count = 1;
+  while (count < payloads.size()) {
+    bytes += record_bytes(payloads[count].size());
+    if (bytes > bytes_max) break;
+    ++count;
+  }
+  return count;
+}
+
+Status Impl::append_together(std::span<const std::string_view> payloads, Durability durability) {
+  const std::size_t bytes = records_bytes(payloads);
   bool notify = false;
   {
     Lock lock(mutex_, std::defer_lock);
     while (true) {
-      if (Status s = ensure_room(bytes); !s) return tl::unexpected(s.error());
+      if (Status s = ensure_room(bytes); !s) return s;
       lock.lock();
       if (room() >= bytes + clean_bytes) break;
       lock.unlock();  // a mark took the last of it
     }
-    if (Status s = write_record(Kind::entry, position, synced(), payload); !s) {
-      return tl::unexpected(s.error());
-    }
-    written_ = position;
+    if (Status s = write_records(Kind::entry, written_.next(), synced(), payloads); !s) return s;
+    written_.value += payloads.size();
     unsynced_bytes_ += bytes;
     if (!sync_wanted_ && !syncing_ && unsynced_bytes_ >= unsynced_bytes_max) {
       sync_wanted_ = true;
@@ -375,9 +426,9 @@ Result<Position> Impl::append(std::string_view payload, Durability durability) {
     }
   }
   appended_ = true;
-  bytes_appended_ += payload.size();
+  for (const std::string_view payload : payloads) bytes_appended_ += payload.size();
   if (notify) changed_.notify_one();
-  return position;
+  return {};
 }
 
 void Impl::trim(Position up_to) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -67,12 +68,22 @@ class DiskLog {
   /// the interval. kUnavailable when the disk is full or failed: nothing was
   /// written and no position used. kUnknown: the write failed, and so did
   /// undoing it; the next start may find the entry. kErr: over entry_bytes_max.
-  virtual Result<Position> append(std::string_view payload, Durability durability) = 0;
+  Result<Position> append(std::string_view payload, Durability durability) {
+    return append_all({&payload, 1}, durability);
+  }
+  /// The same for some entries, in their order, small ones with one call to the kernel; gives the
+  /// position of the last. An error: those up to last() were written; of kUnknown the next start
+  /// may find some of the others.
+  virtual Result<Position> append_all(std::span<const std::string_view> payloads,
+                                      Durability durability) = 0;
 
   /// Makes sure that the next append of up to `payload_bytes` finds its room on
-  /// disk. Cheap when there is room already. kUnavailable: an append of that
-  /// size would be refused now. For those who must act before they append.
+  /// disk, behind all that is claimed. Cheap when there is room already. kUnavailable: an append
+  /// of that size would be refused now. For those who must act before they append.
   virtual Status reserve(std::size_t payload_bytes) = 0;
+  /// An entry of so much, for which there was a reserve(), is a part of the next append_all(), but
+  /// not of the next reserve().
+  virtual void claim(std::size_t payload_bytes) = 0;
 
   /// Whether the log, as it was opened, ended with a close(), nothing after it.
   /// True for one just made. If false, a power cut may have taken entries that

@@ -222,6 +222,69 @@ TEST(DiskLog, AnEntryOverTheLimitIsTheCallersFault) {
   EXPECT_TRUE(log->health());
 }
 
+TEST(DiskLog, SomeEntriesAreOneWriteAsFarAsTheirFileTakesThem) {
+  FaultFileSystem files;
+  auto log = open_or_die(files);
+  std::vector<std::string> payloads;
+  for (std::uint64_t i = 1; i <= 9; ++i) payloads.push_back(payload_of(i, 100 * i));
+  const std::vector<std::string_view> views(payloads.begin(), payloads.end());
+  const std::uint64_t before = files.counters().writes;
+  EXPECT_EQ(log->append_all(views, Durability::everysec), Position{9});
+  EXPECT_EQ(files.counters().writes, before + 1);
+  EXPECT_EQ(log->last(), Position{9});
+  // More than is left of the first file: some go there still.
+  payloads.clear();
+  for (std::uint64_t i = 10; i <= 30; ++i) payloads.push_back(payload_of(i, 500));
+  const std::size_t files_before = files.list("/data/log")->size();
+  ASSERT_TRUE(log->append_all(std::vector<std::string_view>(payloads.begin(), payloads.end()),
+                              Durability::always));
+  EXPECT_GT(files.list("/data/log")->size(), files_before);
+  log->sync_now();
+  EXPECT_EQ(log->synced(), Position{30});
+  files.power_cut();
+  log = open_or_die(files);
+  const auto found = entries_of(*log);
+  ASSERT_EQ(found->size(), 30U);
+  for (const auto& entry : *found)
+    EXPECT_EQ(entry.payload,
+              payload_of(entry.position, entry.position <= 9 ? 100 * entry.position : 500));
+}
+
+// Those before the failure are there, as last() says.
+TEST(DiskLog, OfSomeEntriesTheFirstMayBeAllThatThereIsRoomFor) {
+  FaultFileSystem files;
+  auto log = open_or_die(files);
+  files.set_capacity(0);
+  std::vector<std::string> payloads;
+  for (std::uint64_t i = 1; i <= 40; ++i) payloads.push_back(payload_of(i, 1000));
+  const std::vector<std::string_view> views(payloads.begin(), payloads.end());
+  const auto appended = log->append_all(views, Durability::everysec);
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, Code::unavailable);
+  EXPECT_GT(log->last(), Position{0});
+  EXPECT_LT(log->last(), Position{40});
+  const std::uint64_t last = log->last().value;
+  log.reset();
+  EXPECT_EQ(entries_of(*open_or_die(files))->size(), last);
+}
+
+TEST(DiskLog, WhatIsClaimedLeavesItsRoomToNobodyElse) {
+  FaultFileSystem files;
+  const auto log = open_or_die(files);
+  files.set_capacity(0);  // the first file is all there is
+  int claimed = 0;
+  while (log->reserve(1000)) {
+    log->claim(1000);
+    ASSERT_LT(++claimed, 10);
+  }
+  ASSERT_GT(claimed, 2);
+  const std::string payload(1000, 'x');
+  const std::vector<std::string_view> all(static_cast<std::size_t>(claimed), payload);
+  EXPECT_TRUE(log->append_all(all, Durability::everysec));
+  EXPECT_FALSE(log->reserve(1000));
+  EXPECT_TRUE(log->reserve(1)) << "nothing is claimed any more";
+}
+
 TEST(DiskLog, OneWritePerAppend) {
   FaultFileSystem files;
   const auto log = open_or_die(files, options(1_MiB));

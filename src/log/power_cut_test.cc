@@ -110,15 +110,22 @@ class Story {
   }
 
   void append() {
-    const std::size_t bytes = below(20) == 0 ? below(9000) : below(300);
-    std::string payload = payload_of(++appended_, bytes);
+    std::vector<std::string> payloads;
+    const std::uint64_t count = below(3) == 0 ? 1 + below(6) : 1;
+    for (std::uint64_t i = 0; i < count; ++i)
+      payloads.push_back(payload_of(++appended_, below(20) == 0 ? below(9000) : below(300)));
     const auto durability = below(2) == 0 ? Durability::always : Durability::everysec;
-    const auto position = log_->append(payload, durability);
+    const std::uint64_t before = log_->last().value;
+    const auto position = log_->append_all(
+        std::vector<std::string_view>(payloads.begin(), payloads.end()), durability);
+    const auto written = static_cast<std::ptrdiff_t>(log_->last().value - before);
+    model_.insert(model_.end(), payloads.begin(), payloads.begin() + written);
     if (position) {
-      ASSERT_EQ(position->value, model_last() + 1);
-      model_.push_back(std::move(payload));
+      ASSERT_EQ(written, std::ssize(payloads));
+      ASSERT_EQ(position->value, model_last());
     } else if (position.error().code == Code::unknown) {
-      model_.push_back(std::move(payload));  // it may be found
+      // They may be found.
+      model_.insert(model_.end(), payloads.begin() + written, payloads.end());
       disk_failed_ = true;
     } else {
       ASSERT_EQ(position.error().code, Code::unavailable) << position.error().message;

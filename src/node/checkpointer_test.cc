@@ -38,8 +38,11 @@ class CountingLog final : public DiskLog {
     return {};
   }
   Result<std::optional<LogEntry>> next(LogCursor&) override { return std::nullopt; }
-  Result<Position> append(std::string_view, Durability) override { return ++last_.value, last_; }
+  Result<Position> append_all(std::span<const std::string_view> payloads, Durability) override {
+    return last_.value += payloads.size(), last_;
+  }
   Status reserve(std::size_t) override { return {}; }
+  void claim(std::size_t) override {}
   std::uint64_t id() const override { return 1; }
   Position first() const override { return trimmed.next(); }
   Position last() const override { return last_; }

@@ -9,6 +9,9 @@
 namespace holdfast::node {
 namespace {
 
+// Of entries that were merged; more are written at once.
+constexpr std::size_t gathered_bytes_max = 64_KiB;
+
 // What the effects of these calls can take in an entry, at most: every argument
 // once, and the key and an operation's frame again for each.
 std::size_t entry_bytes_bound(const eventual::Replica::Request& request) {
@@ -50,7 +53,7 @@ bool EventualSide::write(const eventual::Replica::Request& request, Durable& key
     hold(ticket, keyspace.last_write, now, Code::unknown, executed.replay, reply);
     return false;
   }
-  const Position position = log_.last().next();
+  const Position position = open_position();
   if (keyspace.durability == Durability::always) {
     open_durability_ = Durability::always;
     keyspace.last_write = position;
@@ -82,25 +85,51 @@ void EventualSide::hold(Ticket ticket, Position position, Monotonic now, Code in
   reply.clear();
 }
 
+// Nothing is merged while it is open.
+Position EventualSide::open_position() const {
+  return {log_.last().value + merged_.size() + 1};
+}
+
 void EventualSide::append_open() {
-  if (replica_.open_bytes() == 0) return;
-  const Position expected = log_.last().next();
+  if (replica_.open_bytes() == 0) {
+    if (!merged_.empty()) append_gathered({});
+    return;
+  }
   taking_ = true;  // what had to wait for the entry's end is merged by that
   const std::string entry = replica_.take_entry();
   taking_ = false;
-  const Result<Position> appended = log_.append(entry, open_durability_);
-  if (appended) {
-    HF_ASSERT(*appended == expected);
-  } else {
+  append_gathered(entry);
+  open_durability_ = Durability::everysec;
+  open_replied_ = false;
+}
+
+/// What was merged before `own`, that, and what was merged behind it. Empty: there is none.
+void EventualSide::append_gathered(std::string_view own) {
+  std::vector<std::string_view> all(merged_.begin(), merged_.end());
+  const std::size_t own_place = all.size();
+  if (!own.empty()) all.push_back(own);
+  all.insert(all.end(), merged_meanwhile_.begin(), merged_meanwhile_.end());
+  const Position before = log_.last();
+  const Result<Position> appended = log_.append_all(all, open_durability_);
+  const std::size_t written = log_.last().value - before.value;
+  HF_ASSERT(!appended || written == all.size());
+  if (!appended && !own.empty() && written <= own_place) {
     // Applied, but not in the log: held replies of it will say UNKNOWN, those
     // already in output buffers must not leave.
     logging::error("origin log: an entry could not be written: {}", appended.error().message);
     has_unlogged_ = true;
     if (open_replied_) options_.on_broken();
   }
-  open_durability_ = Durability::everysec;
-  open_replied_ = false;
-  for (const std::string& merged : std::exchange(merged_meanwhile_, {})) append_merged(merged);
+  const bool lost = written < own_place || (written < all.size() && !merged_meanwhile_.empty());
+  if (lost && !lost_merged_) {
+    logging::error("origin log: what was merged could not be written: {}",
+                   appended.error().message);
+    lost_merged_ = appended.error();
+    has_unlogged_ = true;
+  }
+  merged_.clear();
+  merged_bytes_ = 0;
+  merged_meanwhile_.clear();
 }
 
 void EventualSide::append_merged(std::string_view entry) {
@@ -108,11 +137,10 @@ void EventualSide::append_merged(std::string_view entry) {
     merged_meanwhile_.emplace_back(entry);
     return;
   }
-  const Result<Position> appended = log_.append(entry, Durability::everysec);
-  if (appended || lost_merged_) return;
-  logging::error("origin log: what was merged could not be written: {}", appended.error().message);
-  lost_merged_ = appended.error();
-  has_unlogged_ = true;
+  merged_.emplace_back(entry);
+  merged_bytes_ += entry.size();
+  log_.claim(entry.size());
+  if (!gathers_ || merged_bytes_ >= gathered_bytes_max) append_gathered({});
 }
 
 void EventualSide::release() {
@@ -127,6 +155,7 @@ void EventualSide::release() {
 
 void EventualSide::turn(Monotonic now) {
   append_open();
+  gathers_ = false;
   release();
   // After a failed sync nothing that is held will ever be known to be on disk.
   const bool lost = log_.lost();

@@ -51,6 +51,9 @@ class EventualSide {
   /// Another node's entry was merged: it goes into the log behind whatever was
   /// decided before it.
   void append_merged(std::string_view entry);
+  /// From now on until turn() what was merged goes into the log all together: nobody is told
+  /// meanwhile what this node has, and no checkpoint is begun.
+  void gather_merged() { gathers_ = true; }
   /// An entry that was merged is not in the log: this node must tell nobody that
   /// it has it, and start anew.
   const std::optional<Error>& lost_merged() const { return lost_merged_; }
@@ -78,6 +81,8 @@ class EventualSide {
   void hold(Ticket ticket, Position position, Monotonic now, Code in_doubt, Replay replay,
             Reply& reply);
   void release();
+  Position open_position() const;
+  void append_gathered(std::string_view own);
 
   eventual::Replica& replica_;
   DiskLog& log_;
@@ -85,8 +90,11 @@ class EventualSide {
   Options options_;
   Durability open_durability_ = Durability::everysec;
   bool open_replied_ = false;  // replies of the open entry are in output buffers
-  bool taking_ = false;        // the open entry, which is not in the log yet
-  std::vector<std::string> merged_meanwhile_;
+  bool gathers_ = false;
+  std::vector<std::string> merged_;  // to be appended, before the open entry
+  std::size_t merged_bytes_ = 0;
+  bool taking_ = false;                        // the open entry, which is not in the log yet
+  std::vector<std::string> merged_meanwhile_;  // behind it
   std::optional<Error> lost_merged_;
   bool has_unlogged_ = false;
   std::deque<Held> held_;

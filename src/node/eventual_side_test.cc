@@ -75,6 +75,54 @@ TEST(EventualSide, RepliesWhoseEntryCouldNotBeWrittenMustNotLeave) {
   EXPECT_FALSE(world.side->writable());
 }
 
+// One write for a turn's: what was merged before the own entry was opened, that, and what had to
+// wait for its end. Replayed in that order.
+TEST(EventualSide, AppendsWhatIsMergedInATurnAllTogether) {
+  World world;
+  const std::uint64_t writes = world.files.counters().writes;
+  world.side->gather_merged();
+  world.side->append_merged("first");
+  world.side->append_merged("second");
+  EXPECT_EQ(world.log->last(), Position{0});
+  EXPECT_EQ(world.add(Durability::always), "");
+  EXPECT_EQ(world.keyspace.last_write, Position{3}) << "where its entry will be";
+  world.side->turn(world.at);
+  EXPECT_EQ(world.log->last(), Position{3});
+  EXPECT_EQ(world.files.counters().writes, writes + 1);
+  LogCursor cursor(Position{});
+  EXPECT_EQ((*world.log->next(cursor))->payload, "first");
+  EXPECT_EQ((*world.log->next(cursor))->payload, "second");
+  EXPECT_TRUE(world.answers.empty());
+  world.log->sync_now();
+  world.side->turn(world.at);
+  EXPECT_EQ(world.answers, std::vector<std::string>{":1\r\n"});
+  // Behind the turn nothing is gathered: what is told then must be in the log.
+  world.side->append_merged("third");
+  EXPECT_EQ(world.log->last(), Position{4});
+}
+
+TEST(EventualSide, GathersNoMoreThanIsGoodForOneWrite) {
+  World world;
+  world.side->gather_merged();
+  const std::string entry(10'000, 'x');
+  for (int i = 0; i < 100; ++i) world.side->append_merged(entry);
+  EXPECT_GT(world.log->last(), Position{90});
+  EXPECT_LT(world.log->last(), Position{100});
+}
+
+// The write of one that was merged takes the own one with it.
+TEST(EventualSide, WhatWasGatheredAndCouldNotBeWrittenIsLostWithTheOwnEntry) {
+  World world;
+  world.side->gather_merged();
+  world.side->append_merged("merged");
+  EXPECT_EQ(world.add(Durability::everysec), ":1\r\n");
+  world.files.fail_write_after(0, true);
+  world.side->turn(world.at);
+  EXPECT_EQ(world.broken, 1);
+  EXPECT_TRUE(world.side->lost_merged());
+  EXPECT_TRUE(world.side->has_unlogged());
+}
+
 TEST(EventualSide, WhatTheDiskNeverAnswersIsInDoubt) {
   World world;
   EXPECT_EQ(world.add(Durability::always), "");

@@ -61,6 +61,7 @@ Status Node::run() {
   while (!stopping_) {
     requests_->forget_time();  // a flush may have asked
     const Monotonic gather_until = sequencer_->wanted_at().value_or(Monotonic::max());
+    eventual_->gather_merged();
     environment_->wait(
         std::min({tick_at_, gather_until, send_at_, drive_at_, waits_until_, waits_.next_at()}));
     if (const Monotonic now = environment_->now(); now >= tick_at_) {
