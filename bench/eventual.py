@@ -55,7 +55,7 @@ def run(bench, redis):
     replicas = []
     try:
         replicas += [RedisReplica(redis) for _ in range(NODES - 1)]
-        with Cluster(NODES, flags=["--log-level", "warning"]) as cluster:
+        with Cluster(NODES, etcd=0, flags=["--log-level", "warning"]) as cluster:
             cluster.start()
             cluster.create_keyspace("e", "GUARANTEE", "eventual", "DURABILITY", "everysec")
             Eventual(bench, cluster, redis, replicas).run()

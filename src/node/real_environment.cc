@@ -72,7 +72,8 @@ class RealEnvironment final : public Environment {
   bool has_process() const override { return true; }
 
   void wait(Monotonic until) override {
-    if (alarm_at_ != until) {
+    // One that comes too early costs a turn; to set it anew at each turn would cost more.
+    if (!alarm_at_ || until < *alarm_at_) {
       alarm_at_ = until;
       alarm_.expires_at(until);
       alarm_.async_wait([this](const boost::system::error_code& error) {

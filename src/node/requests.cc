@@ -719,7 +719,7 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
   return done;
 }
 
-bool Requests::expect(std::span<const server::Ahead> ahead, ServiceId caller) {
+bool Requests::expect(std::span<const server::Ahead> ahead) {
   // Strong writes are not touched before their entry is applied, and the
   // machine looks ahead there by itself.
   std::array<Table*, limits::look_ahead_requests> tables{};
@@ -737,7 +737,7 @@ bool Requests::expect(std::span<const server::Ahead> ahead, ServiceId caller) {
     if (state->guarantee == Guarantee::eventual)
       parts_.node.replica().prefetch(state->id, ahead[i].key);
     if (!ahead[i].request_id.empty() && row->access == Access::write) {
-      state->ids.prefetch(make_id_key(caller, ahead[i].request_id));
+      state->ids.prefetch(make_id_key(ahead[i].caller, ahead[i].request_id));
     }
   }
   for (std::size_t i = 0; i < ahead.size(); ++i) {

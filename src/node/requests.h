@@ -47,7 +47,7 @@ class Requests final : public server::Backend {
   Result<server::Path> route(const server::Request& request) override;
   bool submit(const server::Request& request, Ticket ticket, server::Path path,
               Reply& now) override;
-  bool expect(std::span<const server::Ahead> ahead, ServiceId caller) override;
+  bool expect(std::span<const server::Ahead> ahead) override;
   Instant now() const override {
     if (!time_is_fresh_) refresh_time();
     return wall_;

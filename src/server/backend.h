@@ -83,9 +83,8 @@ class Backend {
   /// These requests are about to come, in this order: what they will touch can
   /// be brought towards the processor meanwhile. Changes nothing. False: it was
   /// of no use, such requests need no announcing.
-  virtual bool expect(std::span<const Ahead> ahead, ServiceId caller) {
+  virtual bool expect(std::span<const Ahead> ahead) {
     static_cast<void>(ahead);
-    static_cast<void>(caller);
     return false;
   }
 

@@ -2,6 +2,7 @@
 #include "server/connection.h"
 
 #include <boost/asio/error.hpp>
+#include <utility>
 
 namespace holdfast::server {
 namespace {
@@ -53,12 +54,18 @@ void Connection::read() {
   const std::size_t n = socket_.read_some(talk_->room(), error);
   owner_.count_bytes(n, 0);
   if (!error) {
-    talk_->received(n);
+    arrived_bytes_ = n;
+    owner_.arrived(*this);
   } else if (error == boost::asio::error::eof) {
     talk_->end_of_input();
   } else if (error != boost::asio::error::would_block) {
     talk_->cut({});
   }
+}
+
+void Connection::run_arrived() {
+  talk_->received(std::exchange(arrived_bytes_, 0));
+  owner_.touch(*this);
 }
 
 void Connection::send() {

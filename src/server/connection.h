@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ class ConnectionOwner {
   virtual ~ConnectionOwner() = default;
   /// Something happened: settle() is wanted at the end of the turn.
   virtual void touch(Connection& connection) = 0;
+  /// Bytes have come: run_arrived() is wanted when those of others that came with them are read.
+  virtual void arrived(Connection& connection) = 0;
   /// It is closed, and may be destroyed.
   virtual void release(Connection& connection) = 0;
   virtual void count_bytes(std::size_t in, std::size_t out) = 0;
@@ -41,6 +44,10 @@ class Connection final : private StreamSocket::Handler {
   const Conversation& talk() const { return *talk_; }
   bool closed() const { return closed_; }
 
+  /// What the requests that have arrived will touch, as of look_ahead().
+  std::size_t glance(std::span<Ahead> ahead) const { return talk_->glance(arrived_bytes_, ahead); }
+  /// Runs them.
+  void run_arrived();
   /// The end of a turn: sends, then reads on, or closes. May call release().
   void settle();
   /// Closes without sending more. May call release().
@@ -72,6 +79,7 @@ class Connection final : private StreamSocket::Handler {
   std::unique_ptr<Secured> secured_;  // null: plain
   std::string sending_;               // what the kernel did not take at once
   std::size_t sent_ = 0;              // of it
+  std::size_t arrived_bytes_ = 0;     // read, and not given to the conversation yet
   bool reading_ = false;              // waits for input
   bool writing_ = false;              // waits for room
   bool closed_ = false;

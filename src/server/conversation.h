@@ -12,6 +12,7 @@
 #include "base/latencies.h"
 #include "base/ticket.h"
 #include "base/units.h"
+#include "server/look_ahead.h"
 
 namespace holdfast::server {
 
@@ -42,6 +43,12 @@ class Conversation {
   virtual std::span<char> room() = 0;
   /// Whether room() would be smaller by much if it were asked for now.
   virtual bool holds_spare_room() const { return false; }
+  /// What requests will touch that are whole in the first n bytes of room(), which are new;
+  /// received() is not called yet. How many of `ahead` it filled: a hint.
+  virtual std::size_t glance(std::size_t n, std::span<Ahead> ahead) {
+    static_cast<void>(n), static_cast<void>(ahead);
+    return 0;
+  }
   /// The first n bytes of room() are new: runs what they complete.
   virtual void received(std::size_t n) = 0;
   /// The peer sends nothing more; what it asked is still answered.

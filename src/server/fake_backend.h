@@ -66,8 +66,17 @@ class Backend final : public server::Backend {
 
   Tracking& tracking() override { return tracking_; }
   Result<bool> may_keep_cache(Monotonic) override { return may_keep; }
+  bool expect(std::span<const Ahead> ahead) override {
+    auto& keys = expected.emplace_back();
+    for (const Ahead& one : ahead) keys.emplace_back(one.key);
+    seen_when_expected = seen.size();
+    return expects;
+  }
 
   Result<bool> may_keep = true;
+  bool expects = true;                             // expect() is of use
+  std::vector<std::vector<std::string>> expected;  // the keys of each call
+  std::size_t seen_when_expected = 0;
   bool answers_at_once = true;
   /// The reply to everything; empty: a bulk string of the arguments.
   std::string reply;

@@ -22,6 +22,8 @@ class InputBuffer {
   /// The first n bytes of room() were filled.
   void filled(std::size_t n);
 
+  /// The first n bytes of room(), which have come there, before they are filled().
+  std::string_view coming(std::size_t n) const { return {bytes_.get() + end_, n}; }
   std::string_view unread() const { return {bytes_.get() + begin_, end_ - begin_}; }
   void consume(std::size_t n);
 

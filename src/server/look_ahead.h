@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "catalog/services.h"
+
 namespace holdfast::server {
 
 /// What a request that has arrived whole will touch, as far as a glance tells.
@@ -12,6 +14,7 @@ struct Ahead {
   std::string_view name;        // of the command
   std::string_view request_id;  // under ONCE, else empty
   std::string_view key;         // the first argument of the command
+  ServiceId caller{};           // whose ids it has; not for look_ahead() to know
 };
 
 /// Glances at the requests at the head of `input`, at most as many as `ahead`

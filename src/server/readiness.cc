@@ -4,11 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
+#include <chrono>
+
+#include "base/units.h"
 
 namespace holdfast::server {
 namespace {
 
-constexpr std::size_t events_per_look = 64;
+constexpr std::size_t events_per_look = 32;
+// For so long it looks again before the io_context has its turn with what else there is.
+constexpr Millis telling_max{1};
 
 }  // namespace
 
@@ -45,6 +50,7 @@ void Readiness::remove(int descriptor, Watcher& watcher) {
   }
   std::replace(again_.begin(), again_.end(), &watcher, none);
   std::replace(telling_again_.begin(), telling_again_.end(), &watcher, none);
+  std::replace(last_.begin(), last_.end(), &watcher, none);
 }
 
 void Readiness::call_again(Watcher& watcher) {
@@ -63,22 +69,33 @@ void Readiness::await() {
 
 void Readiness::tell() {
   std::array<epoll_event, events_per_look> events;
-  const int count = epoll_wait(set_.native_handle(), events.data(), events.size(), 0);
-  telling_ = {events.data(), count < 0 ? 0 : static_cast<std::size_t>(count)};
-  while (!telling_.empty()) {
-    const epoll_event event = telling_.front();
-    telling_ = telling_.subspan(1);
-    if (event.data.ptr != nullptr) static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
-  }
+  const auto end = std::chrono::steady_clock::now() + telling_max;
+  // To look again costs less than to be told by the io_context that there is something.
+  do {
+    const int count = epoll_wait(set_.native_handle(), events.data(), events.size(), 0);
+    if (count <= 0) return;
+    telling_ = {events.data(), static_cast<std::size_t>(count)};
+    while (!telling_.empty()) {
+      const epoll_event event = telling_.front();
+      telling_ = telling_.subspan(1);
+      if (event.data.ptr != nullptr) static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
+    }
+    call(last_);
+  } while (std::chrono::steady_clock::now() < end);
 }
 
 void Readiness::tell_again() {
   telling_again_.swap(again_);
+  call(telling_again_);
+  call(last_);
+}
+
+void Readiness::call(std::vector<Watcher*>& watchers) {
   // By places: on_events() may remove some.
-  for (std::size_t i = 0; i < telling_again_.size(); ++i) {
-    if (telling_again_[i] != nullptr) telling_again_[i]->on_events(0);
+  for (std::size_t i = 0; i < watchers.size(); ++i) {
+    if (watchers[i] != nullptr) watchers[i]->on_events(0);
   }
-  telling_again_.clear();
+  watchers.clear();
 }
 
 }  // namespace holdfast::server

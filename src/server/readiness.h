@@ -24,7 +24,8 @@ class Readiness final : public boost::asio::execution_context::service {
   class Watcher {
    public:
     virtual ~Watcher() = default;
-    /// `events`: those of epoll, or 0 for call_again(). It may remove any watcher, itself, too.
+    /// `events`: those of epoll, or 0 for what was asked for. It may remove any watcher, itself,
+    /// too.
     virtual void on_events(std::uint32_t events) = 0;
   };
 
@@ -42,6 +43,9 @@ class Readiness final : public boost::asio::execution_context::service {
   void remove(int descriptor, Watcher& watcher);
   /// Later, from the loop, it is called without an event.
   void call_again(Watcher& watcher);
+  /// It is called without an event when all have heard of what became readable and writable at
+  /// once. Only from within on_events().
+  void call_last(Watcher& watcher) { last_.push_back(&watcher); }
 
  private:
   using Descriptor =
@@ -51,12 +55,14 @@ class Readiness final : public boost::asio::execution_context::service {
   void await();
   void tell();
   void tell_again();
+  static void call(std::vector<Watcher*>& watchers);
 
   boost::asio::io_context& io_;
   Descriptor set_;
   std::span<epoll_event> telling_;  // those of one look that have not been told yet
   std::vector<Watcher*> again_;     // to be called again; null: removed
   std::vector<Watcher*> telling_again_;
+  std::vector<Watcher*> last_;
 };
 
 }  // namespace holdfast::server

@@ -13,6 +13,7 @@ namespace {
 using fake::encoded;
 using loopback::Client;
 using loopback::run_until;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -58,6 +59,51 @@ TEST(RespServer, AnswersOverASocket) {
   EXPECT_EQ(house.server.counters().commands, 2U);
   EXPECT_EQ(house.server.counters().bytes_out, client.heard().size());
   EXPECT_EQ(house.server.counters().bytes_in, 6 + encoded({"GET", "k"}).size());
+}
+
+// Before any of them runs, so that what they will touch is asked for all at once.
+TEST(RespServer, ExpectsTogetherWhatManyClientsHaveSentAtOnce) {
+  House house;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(std::make_unique<Client>(house.server.port()));
+  house.turn_until([&] { return house.server.counters().connections == clients.size(); });
+  const auto all_ask = [&] {
+    house.backend.seen.clear();
+    for (std::size_t i = 0; i < clients.size(); ++i)
+      clients[i]->send(encoded({"GET", "k" + std::to_string(i)}));
+    house.turn_until([&] { return house.backend.seen.size() == clients.size(); });
+  };
+  all_ask();
+  ASSERT_EQ(house.backend.expected.size(), 2U);
+  EXPECT_EQ(house.backend.expected[0].size(), limits::look_ahead_requests);
+  EXPECT_EQ(house.backend.expected[1].size(), clients.size() - limits::look_ahead_requests);
+  EXPECT_EQ(house.backend.seen_when_expected, limits::look_ahead_requests);
+  EXPECT_THAT(house.backend.expected[1], Contains("k19"));
+  for (const auto& client : clients)
+    house.turn_until([&] {
+      client->listen();
+      return !client->heard().empty();
+    });
+  // Of no use: not for the next hundred or so.
+  house.backend.expects = false;
+  house.backend.expected.clear();
+  for (int i = 0; i < 5; ++i) all_ask();
+  EXPECT_EQ(house.backend.expected.size(), 1U);
+}
+
+// What a request does to another connection, whose own have been read, is the same as ever.
+TEST(RespServer, OneThatIsKilledByOneReadWithItRunsNothing) {
+  House house;
+  Client killer(house.server.port()), other(house.server.port());
+  house.turn_until([&] { return house.server.counters().connections == 2; });
+  killer.send(encoded({"CLIENT", "KILL", "ID", "2"}));
+  other.send(encoded({"GET", "k"}));
+  house.turn_until_heard(killer, ":1\r\n");
+  house.turn_until([&] {
+    other.listen();
+    return other.closed();
+  });
+  EXPECT_TRUE(house.backend.seen.empty());
 }
 
 TEST(RespServer, ListensOnLoopbackOnly) {

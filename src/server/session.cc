@@ -103,6 +103,18 @@ bool Session::holds_spare_room() const {
   return idle_seconds_ >= spare_room_seconds && input_.has_spare_room();
 }
 
+std::size_t Session::glance(std::size_t n, std::span<Ahead> ahead) {
+  if (unannounced_in_ > 0 || parsed_ || !input_.unread().empty()) return 0;
+  return glance(input_.coming(n), ahead);
+}
+
+std::size_t Session::glance(std::string_view input, std::span<Ahead> ahead) {
+  const std::size_t met = look_ahead(input, ahead);
+  unannounced_in_ = std::max<std::size_t>(met, 1);
+  for (Ahead& one : ahead.first(met)) one.caller = caller_;
+  return met;
+}
+
 void Session::received(std::size_t n) {
   input_.filled(n);
   idle_seconds_ = 0;
@@ -148,7 +160,7 @@ void Session::resume() {
 
 void Session::run_input() {
   while (end_ == End::none && !stopped_ && !must_wait()) {
-    if (!parsed_ && unannounced_in_ == 0) announce();
+    if (!parsed_ && unannounced_in_ == 0 && !input_.unread().empty()) announce();
     if (!parsed_ && !read_request()) return;
     if (!parsed_) continue;
     skip_ = std::exchange(skip_next_, false);
@@ -174,10 +186,8 @@ void Session::run_input() {
 void Session::announce() {
   constexpr std::size_t pause = 8 * limits::look_ahead_requests;
   std::array<Ahead, limits::look_ahead_requests> ahead;
-  const std::size_t met = look_ahead(input_.unread(), ahead);
-  unannounced_in_ = std::max<std::size_t>(met, 1);
-  if (met > 1 && !context_.backend->expect(std::span(ahead).first(met), caller_))
-    unannounced_in_ = pause;
+  const std::size_t met = glance(input_.unread(), ahead);
+  if (met > 1 && !context_.backend->expect(std::span(ahead).first(met))) unannounced_in_ = pause;
 }
 
 // False: there is none to read now.

@@ -79,6 +79,7 @@ class Session final : public Conversation, public Subscriber {
   bool holds_spare_room() const override;
   /// The next room() of an empty input is no larger than a new session's.
   void give_back_room() { input_.give_back(); }
+  std::size_t glance(std::size_t n, std::span<Ahead> ahead) override;
   void received(std::size_t n) override;
   void end_of_input() override;
   void stop() override { stopped_ = true; }
@@ -227,6 +228,7 @@ class Session final : public Conversation, public Subscriber {
   void run_input();
   void run_arrived();
   void announce();
+  std::size_t glance(std::string_view input, std::span<Ahead> ahead);
   bool read_request();
   bool must_wait();
   // These answer true when the request is dealt with, false when it must wait.

@@ -2,12 +2,14 @@
 #include "server/socket_server.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
 #include "base/assert.h"
 #include "base/logging.h"
+#include "server/backend.h"
 
 namespace holdfast::server {
 namespace {
@@ -27,7 +29,8 @@ SocketServer::SocketServer(boost::asio::io_context& io, std::unique_ptr<Protocol
       protocol_(std::move(protocol)),
       ticket_mark_(protocol_->ticket_mark()),
       acceptor_(io.get_executor()),
-      timer_(io.get_executor()) {
+      timer_(io.get_executor()),
+      readiness_(Readiness::of(io)) {
   protocol_->set_host(*this);
   if (options_.last_id == nullptr) options_.last_id = std::make_shared<std::uint64_t>(0);
   set_idle_timeout(options_.idle_timeout);
@@ -38,7 +41,7 @@ SocketServer::~SocketServer() {
 }
 
 void SocketServer::set_backend(Backend& backend) {
-  has_backend_ = true;
+  backend_ = &backend;
   protocol_->set_backend(backend);
 }
 
@@ -54,7 +57,7 @@ bool SocketServer::is_beyond_loopback(std::string_view address) const {
 }
 
 Status SocketServer::listen(std::string_view address, Reach reach) {
-  HF_ASSERT(has_backend_);
+  HF_ASSERT(backend_ != nullptr);
   const auto endpoint = endpoint_of(address, reach);
   if (!endpoint) return tl::unexpected(endpoint.error());
   if (Status s = listen_on(acceptor_, *endpoint); !s) return s;
@@ -196,6 +199,40 @@ void SocketServer::touch(Connection& connection) {
   if (connection.touched) return;
   connection.touched = true;
   touched_.push_back(&connection);
+}
+
+void SocketServer::arrived(Connection& connection) {
+  if (arrived_.empty()) readiness_.call_last(*this);
+  arrived_.push_back(connection.talk().ticket_connection());
+}
+
+// Memory answers late: what the requests of many clients will touch is asked for all at once
+// before the first of them runs.
+void SocketServer::on_events(std::uint32_t) {
+  std::array<Ahead, limits::look_ahead_requests> ahead;
+  std::size_t met = 0, from = 0;
+  for (std::size_t i = 0; i < arrived_.size(); ++i) {
+    if (glances_left_out_ > 0) {
+      --glances_left_out_;
+    } else if (const Connection* const connection = find(arrived_[i])) {
+      met += connection->glance(std::span(ahead).subspan(met));
+    }
+    if (met < ahead.size() && i + 1 < arrived_.size()) continue;
+    run_arrived(std::span(arrived_).subspan(from, i + 1 - from), std::span(ahead).first(met));
+    from = i + 1;
+    met = 0;
+  }
+  arrived_.clear();
+}
+
+void SocketServer::run_arrived(std::span<const std::uint64_t> tickets,
+                               std::span<const Ahead> ahead) {
+  // Where the backend has no use for that, not again for a while.
+  constexpr std::size_t pause = 8 * limits::look_ahead_requests;
+  if (ahead.size() > 1 && !backend_->expect(ahead)) glances_left_out_ = pause;
+  for (const std::uint64_t ticket : tickets) {
+    if (Connection* const connection = find(ticket)) connection->run_arrived();
+  }
 }
 
 void SocketServer::release(Connection& connection) {

@@ -23,7 +23,10 @@ namespace holdfast::server {
 ///     while (running) { io.run_one(); io.poll(); backend.end_of_turn(); server.flush(); }
 ///
 /// The io_context outlives the server and does not run after it is gone.
-class SocketServer final : public Front, public ConnectionOwner, public ConversationHost {
+class SocketServer final : public Front,
+                           public ConnectionOwner,
+                           public ConversationHost,
+                           private Readiness::Watcher {
  public:
   SocketServer(boost::asio::io_context& io, std::unique_ptr<Protocol> protocol, Options options);
   ~SocketServer() override;
@@ -58,6 +61,7 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
 
   // ConnectionOwner, for connections.
   void touch(Connection& connection) override;
+  void arrived(Connection& connection) override;
   void release(Connection& connection) override;
   void count_bytes(std::size_t in, std::size_t out) override;
   void note_tls_failed(const Connection& connection, std::string_view why) override;
@@ -68,6 +72,9 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
     std::uint32_t generation = 0;  // of the connection, or of the last
   };
 
+  /// All that came at once has been read.
+  void on_events(std::uint32_t events) override;
+  void run_arrived(std::span<const std::uint64_t> tickets, std::span<const Ahead> ahead);
   void accept_when_ready();
   void accept_some();
   void add(Socket socket, const Endpoint& peer);
@@ -86,16 +93,19 @@ class SocketServer final : public Front, public ConnectionOwner, public Conversa
   Options options_;
   std::unique_ptr<Protocol> protocol_;
   const std::uint32_t ticket_mark_;
-  bool has_backend_ = false;
+  Backend* backend_ = nullptr;
   Acceptor acceptor_;
   Endpoint endpoint_;
   Timer timer_;
+  Readiness& readiness_;
   bool accept_paused_ = false;  // no descriptors: until the next tick
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<Connection*> touched_;
   std::vector<Connection*> settling_;
+  std::vector<std::uint64_t> arrived_;    // tickets' connections that have read something
+  std::size_t glances_left_out_ = 0;      // of how many connections it is still to be
   std::vector<std::uint64_t> first_;      // tickets' connections: before the others
   std::vector<std::uint64_t> resumable_;  // tickets' connections
   std::vector<std::uint64_t> for_node_;   // likewise, of those that wait for the node

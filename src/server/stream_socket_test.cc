@@ -229,6 +229,29 @@ TEST_F(StreamSocketTest, OneThatIsGoneTakesNoTurn) {
   EXPECT_EQ(second.reads, 0);
 }
 
+TEST_F(StreamSocketTest, WhoAsksForItIsCalledWhenAllHaveBeenTold) {
+  struct Last final : Readiness::Watcher {
+    void on_events(std::uint32_t) override { seen = first->reads + second->reads; }
+    End *first = nullptr, *second = nullptr;
+    int seen = 0;
+  } last;
+  End first(io), second(io);
+  last.first = &first;
+  last.second = &second;
+  first.then = [&] { Readiness::of(io).call_last(last); };
+  for (End* const end : {&first, &second}) {
+    end->hear("x");
+    end->socket->await_input();
+  }
+  turn();
+  EXPECT_EQ(last.seen, 2);
+  last.seen = 0;
+  first.socket->await_turn();
+  second.socket->await_turn();
+  turn();
+  EXPECT_EQ(last.seen, 4);
+}
+
 TEST_F(StreamSocketTest, MoreAreToldThanOneLookShows) {
   constexpr int count = 300;
   std::vector<std::unique_ptr<End>> ends;
