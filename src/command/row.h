@@ -176,6 +176,9 @@ struct Row {
   std::string_view on_eventual;  // its meaning there, or why there is none
   /// Of a write: what keyspace events call it; empty: by its name, in lower case.
   std::string_view event;
+
+  /// Its second argument is a field of a hash or a member of a set, mostly: for hints.
+  bool has_items() const { return group == "hash" || group == "set"; }
 };
 
 }  // namespace holdfast

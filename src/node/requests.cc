@@ -720,20 +720,25 @@ bool Requests::submit_eventual(const Request& request, const Keyspace& keyspace,
 }
 
 bool Requests::expect(std::span<const server::Ahead> ahead) {
-  // Strong writes are not touched before their entry is applied, and the
+  // Most strong writes touch nothing before their entry is applied, and the
   // machine looks ahead there by itself.
   std::array<Table*, limits::look_ahead_requests> tables{};
   std::array<std::uint64_t, limits::look_ahead_requests> hashes{};
+  std::array<std::string_view, limits::look_ahead_requests> items{};
   bool any = false;
   HF_ASSERT(ahead.size() <= tables.size());
   for (std::size_t i = 0; i < ahead.size(); ++i) {
     const Row* row = ahead[i].key.empty() ? nullptr : parts_.commands.find(ahead[i].name);
     if (row == nullptr || (row->access != Access::read && row->access != Access::write)) continue;
     KeyspaceState* state = parts_.keyspaces.find(parts_.catalog.of_key(ahead[i].key).id);
-    if (state->guarantee == Guarantee::strong && row->access == Access::write) continue;
+    if (state->guarantee == Guarantee::strong && row->access == Access::write &&
+        row->unchanged == nullptr) {
+      continue;
+    }
     tables[i] = &state->table;
     any = true;
     hashes[i] = state->table.prefetch(ahead[i].key);
+    if (row->has_items()) items[i] = ahead[i].item;
     if (state->guarantee == Guarantee::eventual)
       parts_.node.replica().prefetch(state->id, ahead[i].key);
     if (!ahead[i].request_id.empty() && row->access == Access::write) {
@@ -745,6 +750,9 @@ bool Requests::expect(std::span<const server::Ahead> ahead) {
   }
   for (std::size_t i = 0; i < ahead.size(); ++i) {
     if (tables[i] != nullptr) tables[i]->prefetch_content(hashes[i]);
+  }
+  for (std::size_t i = 0; i < ahead.size(); ++i) {
+    if (!items[i].empty()) tables[i]->prefetch_item(hashes[i], items[i]);
   }
   return any;
 }

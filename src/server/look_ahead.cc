@@ -8,7 +8,7 @@
 namespace holdfast::server {
 namespace {
 
-constexpr std::size_t glanced_arguments = 4;
+constexpr std::size_t glanced_arguments = 5;
 
 /// Walks the bytes of requests; `at` is npos once something is not as expected.
 class Glance {
@@ -28,6 +28,7 @@ class Glance {
     ahead.name = arguments[once ? 2 : 0];
     ahead.request_id = once ? arguments[1] : std::string_view();
     ahead.key = arguments[once ? 3 : 1];
+    ahead.item = arguments[once ? 4 : 2];
     return true;
   }
 

@@ -14,6 +14,7 @@ struct Ahead {
   std::string_view name;        // of the command
   std::string_view request_id;  // under ONCE, else empty
   std::string_view key;         // the first argument of the command
+  std::string_view item;        // the second
   ServiceId caller{};           // whose ids it has; not for look_ahead() to know
 };
 

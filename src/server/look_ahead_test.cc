@@ -23,11 +23,14 @@ TEST(LookAhead, NamesTheKeyAndTheIdOfEachRequestThatIsThereWhole) {
   EXPECT_EQ(ahead[0].name, "GET");
   EXPECT_EQ(ahead[0].key, "a");
   EXPECT_EQ(ahead[0].request_id, "");
+  EXPECT_EQ(ahead[0].item, "");
   EXPECT_EQ(ahead[1].name, "INCRBY");
   EXPECT_EQ(ahead[1].key, "b");
+  EXPECT_EQ(ahead[1].item, "1");
   EXPECT_EQ(ahead[1].request_id, "id");
   EXPECT_EQ(ahead[2].name, "PING");
   EXPECT_EQ(ahead[2].key, "");
+  EXPECT_EQ(ahead[2].item, "");
 }
 
 TEST(LookAhead, StopsWhereThereIsNoRoom) {

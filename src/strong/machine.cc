@@ -45,7 +45,8 @@ constexpr Millis milestone_interval{10'000};
 // for. At millions of keys and ids that is most of an operation's time.
 constexpr std::size_t ahead = 8;
 constexpr std::size_t ahead_near = 5;  // what the first request has brought leads further,
-constexpr std::size_t ahead_next = 2;  // and that further still
+constexpr std::size_t ahead_next = 2;  // and that further still,
+constexpr std::size_t ahead_item = 1;  // in a hash or a set once more
 
 // An operation and what is worked out for it before its turn.
 struct Slot {
@@ -219,6 +220,14 @@ Result<bool> Machine::Impl::apply(Position position, std::string_view payload, O
     if (index + ahead_next < filled) {
       const Slot& next = slots[(index + ahead_next) % slots.size()];
       if (next.state != nullptr && next.ahead) next.state->table.prefetch_content(*next.ahead);
+    }
+    if (index + ahead_item < filled) {
+      const Slot& item = slots[(index + ahead_item) % slots.size()];
+      if (item.state != nullptr && item.ahead && !item.operation.calls.empty()) {
+        const Call& call = item.operation.calls[0];
+        if (call.row->has_items() && call.args.size() > 2)
+          item.state->table.prefetch_item(*item.ahead, call.args[2]);
+      }
     }
     Slot& slot = slots[index % slots.size()];
     reply_bytes.clear();

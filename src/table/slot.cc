@@ -62,6 +62,10 @@ void Slot::prefetch_content(std::uint64_t hash) const {
   entry->value.prefetch();
 }
 
+void Slot::prefetch_item(std::uint64_t hash, std::string_view item) const {
+  if (const Entry* const entry = likely_entry(hash)) entry->value.prefetch_item(item);
+}
+
 std::uint64_t Slot::collect(std::uint64_t from, std::size_t wanted, std::vector<Met>& met) const {
   const std::uint64_t slot_end = from | (~std::uint64_t{0} >> slot_bits);
   if (size_ == 0) return slot_end;

@@ -62,6 +62,7 @@ class Slot {
   /// once that has come, the entry, and once that has come, what hangs on it.
   void prefetch_entry(std::uint64_t hash) const;
   void prefetch_content(std::uint64_t hash) const;
+  void prefetch_item(std::uint64_t hash, std::string_view item) const;
 
   struct Met {
     std::uint64_t hash;

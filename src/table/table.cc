@@ -284,6 +284,10 @@ void Table::prefetch_content(std::uint64_t hash) const {
   if (!impl_->slots.empty()) impl_->slots[Impl::slot_of(hash)].prefetch_content(hash);
 }
 
+void Table::prefetch_item(std::uint64_t hash, std::string_view item) const {
+  if (!impl_->slots.empty()) impl_->slots[Impl::slot_of(hash)].prefetch_item(hash, item);
+}
+
 std::optional<Instant> Table::expiry(std::string_view key, Instant now) {
   const auto found = impl_->expiries.find(key);
   if (found == impl_->expiries.end() || found->second.at <= to_ms(now)) return std::nullopt;

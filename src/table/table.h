@@ -56,6 +56,8 @@ class Table {
   void prefetch_entry(std::uint64_t hash) const;
   /// then what hangs on it: a long key's bytes, and a value that is not short.
   void prefetch_content(std::uint64_t hash) const;
+  /// then, of a hash or a set, what finds this field or member.
+  void prefetch_item(std::uint64_t hash, std::string_view item) const;
   /// The time at which the key goes, if one is set and it is still there.
   std::optional<Instant> expiry(std::string_view key, Instant now);
 

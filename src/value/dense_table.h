@@ -56,6 +56,11 @@ class DenseTable {
     return place ? *place : npos;
   }
 
+  /// As PlaceIndex::prefetch().
+  void prefetch(std::string_view key) const {
+    if (index_ != nullptr) index_->prefetch(key);
+  }
+
   /// The key must not be there.
   void append(Item item) {
     if (first_.size() < piece_items) {

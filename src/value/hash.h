@@ -14,6 +14,8 @@ class Hash {
  public:
   /// The field's value; valid until the next change.
   std::optional<std::string_view> find(std::string_view field) const;
+  /// As Value::prefetch_item().
+  void prefetch(std::string_view field) const { fields_.prefetch(field); }
   /// True when the field was not there. O(1) amortised.
   bool put(std::string_view field, std::string_view value);
   bool erase(std::string_view field);

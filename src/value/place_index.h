@@ -36,6 +36,11 @@ class PlaceIndex {
     return *it;
   }
 
+  /// Brings towards the processor's cache what find() looks at first.
+  void prefetch(std::string_view key) const {
+    (shards_.empty() ? only_ : shards_[shard_of(hash_of(key))]->places).prefetch(key);
+  }
+
   /// The place's key must not be there. O(1) amortised.
   void insert(std::uint32_t place) {
     if (shards_.empty()) {

@@ -92,6 +92,14 @@ void Value::prefetch() const {
       held_);
 }
 
+void Value::prefetch_item(std::string_view item) const {
+  if (const auto* const fields = std::get_if<std::unique_ptr<Hash>>(&held_)) {
+    (*fields)->prefetch(item);
+  } else if (const auto* const members = std::get_if<std::unique_ptr<Set>>(&held_)) {
+    (*members)->prefetch(item);
+  }
+}
+
 Type Value::type() const {
   switch (held_.index()) {
     case 2:

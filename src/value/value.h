@@ -57,6 +57,8 @@ class Value {
 
   /// Brings towards the processor's cache what is not in the value itself.
   void prefetch() const;
+  /// The same for what finds that field of a hash, or that member of a set. Anything else: nothing.
+  void prefetch_item(std::string_view item) const;
 
   // Strings only (asserted).
   std::optional<std::int64_t> as_integer() const;

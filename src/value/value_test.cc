@@ -48,6 +48,27 @@ TEST(Value, ATextEditedInPlaceIsWhatItWouldBeMadeAnew) {
   }
 }
 
+// From none over those without an index to those with shards; whatever is asked for, of whatever
+// type.
+TEST(Value, AHintMayBeAboutAnything) {
+  for (const int count : {0, 1, 9, 400, 2'000}) {
+    auto members = std::make_unique<Set>();
+    auto fields = std::make_unique<Hash>();
+    for (int i = 0; i < count; ++i) {
+      members->insert(std::to_string(i));
+      fields->put(std::to_string(i), "value");
+    }
+    const Value values[] = {Value::string("text"), Value::integer(7),
+                            Value::set(std::move(members)), Value::hash(std::move(fields))};
+    for (const Value& value : values) {
+      const std::string before = stored(value);
+      value.prefetch();
+      for (const char* item : {"", "0", "1999", "not there"}) value.prefetch_item(item);
+      EXPECT_EQ(stored(value), before);
+    }
+  }
+}
+
 TEST(Integers, AreReadAsRedisReadsThem) {
   EXPECT_EQ(parse_integer("0"), 0);
   EXPECT_EQ(parse_integer("-1"), -1);
