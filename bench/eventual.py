@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three replicas of an eventual keyspace, against Redis with two asynchronous replicas, all on one machine.
 
-Same durability (everysec), same client. Redis takes writes at one of the three only; Holdfast at all. Then the lag from
+Same durability (everysec), same client, nothing else beside them. Redis takes writes at one of the three only; Holdfast at all. Then the lag from
 a write's acknowledgement at one replica to its being seen at another, under a steady load; how fast a replica that was
 away catches up; how many bytes an increment takes on its way to one other, here and as between machines; and how long
 replicas that were cut from each other under load take to be equal again.
