@@ -91,9 +91,11 @@ void Readiness::tell_again() {
 }
 
 void Readiness::call(std::vector<Watcher*>& watchers) {
-  // By places: on_events() may remove some.
-  for (std::size_t i = 0; i < watchers.size(); ++i) {
-    if (watchers[i] != nullptr) watchers[i]->on_events(0);
+  // By places: on_events() may remove some, or add.
+  std::size_t place = 0;
+  while (place < watchers.size()) {
+    Watcher* const watcher = watchers[place++];
+    if (watcher != nullptr) watcher->on_events(0);
   }
   watchers.clear();
 }
