@@ -64,8 +64,8 @@ TEST(RespServer, AnswersOverASocket) {
 // Before any of them runs, so that what they will touch is asked for all at once.
 TEST(RespServer, ExpectsTogetherWhatManyClientsHaveSentAtOnce) {
   House house;
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 20; ++i) clients.push_back(std::make_unique<Client>(house.server.port()));
+  std::vector<std::unique_ptr<Client>> clients(20);
+  for (auto& client : clients) client = std::make_unique<Client>(house.server.port());
   house.turn_until([&] { return house.server.counters().connections == clients.size(); });
   const auto all_ask = [&] {
     house.backend.seen.clear();
