@@ -36,6 +36,8 @@ inline constexpr std::size_t output_chunk_bytes =
 inline constexpr std::size_t pipeline_outstanding_max =
     65'536;                                             // commands of one connection under way
 inline constexpr std::size_t look_ahead_requests = 16;  // announced to the backend at once
+// Of so many none is announced after it had no use for some.
+inline constexpr std::size_t look_ahead_pause = 8 * look_ahead_requests;
 inline constexpr std::size_t client_name_bytes_max = 256;
 // From a request's first byte to its last, counted in whole ticks: cut within 10 s, unless it
 // keeps this pace.

@@ -92,36 +92,36 @@ Position EventualSide::open_position() const {
 
 void EventualSide::append_open() {
   if (replica_.open_bytes() == 0) {
-    if (!merged_.empty()) append_gathered({});
+    if (!merged_.empty()) append_gathered({}, 0);
     return;
   }
+  const std::size_t merged_before = merged_.size();
   taking_ = true;  // what had to wait for the entry's end is merged by that
   const std::string entry = replica_.take_entry();
   taking_ = false;
-  append_gathered(entry);
+  append_gathered(entry, merged_before);
   open_durability_ = Durability::everysec;
   open_replied_ = false;
 }
 
-/// What was merged before `own`, that, and what was merged behind it. Empty: there is none.
-void EventualSide::append_gathered(std::string_view own) {
+/// What was merged, and `own` at its place among that. Empty: there is none.
+void EventualSide::append_gathered(std::string_view own, std::size_t own_place) {
   std::vector<std::string_view> all(merged_.begin(), merged_.end());
-  const std::size_t own_place = all.size();
-  if (!own.empty()) all.push_back(own);
-  all.insert(all.end(), merged_meanwhile_.begin(), merged_meanwhile_.end());
+  if (!own.empty()) all.insert(all.begin() + static_cast<std::ptrdiff_t>(own_place), own);
   const Position before = log_.last();
   const Result<Position> appended = log_.append_all(all, open_durability_);
   const std::size_t written = log_.last().value - before.value;
   HF_ASSERT(!appended || written == all.size());
-  if (!appended && !own.empty() && written <= own_place) {
+  const bool own_is_lost = !own.empty() && written <= own_place;
+  if (own_is_lost) {
     // Applied, but not in the log: held replies of it will say UNKNOWN, those
     // already in output buffers must not leave.
     logging::error("origin log: an entry could not be written: {}", appended.error().message);
     has_unlogged_ = true;
     if (open_replied_) options_.on_broken();
   }
-  const bool lost = written < own_place || (written < all.size() && !merged_meanwhile_.empty());
-  if (lost && !lost_merged_) {
+  const std::size_t merged_lost = all.size() - written - (own_is_lost ? 1 : 0);
+  if (merged_lost > 0 && !lost_merged_) {
     logging::error("origin log: what was merged could not be written: {}",
                    appended.error().message);
     lost_merged_ = appended.error();
@@ -129,18 +129,13 @@ void EventualSide::append_gathered(std::string_view own) {
   }
   merged_.clear();
   merged_bytes_ = 0;
-  merged_meanwhile_.clear();
 }
 
 void EventualSide::append_merged(std::string_view entry) {
-  if (taking_) {
-    merged_meanwhile_.emplace_back(entry);
-    return;
-  }
   merged_.emplace_back(entry);
   merged_bytes_ += entry.size();
   log_.claim(entry.size());
-  if (!gathers_ || merged_bytes_ >= gathered_bytes_max) append_gathered({});
+  if (!taking_ && (!gathers_ || merged_bytes_ >= gathered_bytes_max)) append_gathered({}, 0);
 }
 
 void EventualSide::release() {

@@ -82,7 +82,7 @@ class EventualSide {
             Reply& reply);
   void release();
   Position open_position() const;
-  void append_gathered(std::string_view own);
+  void append_gathered(std::string_view own, std::size_t own_place);
 
   eventual::Replica& replica_;
   DiskLog& log_;
@@ -91,10 +91,9 @@ class EventualSide {
   Durability open_durability_ = Durability::everysec;
   bool open_replied_ = false;  // replies of the open entry are in output buffers
   bool gathers_ = false;
-  std::vector<std::string> merged_;  // to be appended, before the open entry
+  std::vector<std::string> merged_;  // to be appended, with the open entry among them
   std::size_t merged_bytes_ = 0;
-  bool taking_ = false;                        // the open entry, which is not in the log yet
-  std::vector<std::string> merged_meanwhile_;  // behind it
+  bool taking_ = false;  // the open entry, which is not in the log yet
   std::optional<Error> lost_merged_;
   bool has_unlogged_ = false;
   std::deque<Held> held_;

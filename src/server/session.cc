@@ -184,10 +184,10 @@ void Session::run_input() {
 // Tells the backend of the next few requests. Where it has no use for that, not
 // again for a while.
 void Session::announce() {
-  constexpr std::size_t pause = 8 * limits::look_ahead_requests;
   std::array<Ahead, limits::look_ahead_requests> ahead;
   const std::size_t met = glance(input_.unread(), ahead);
-  if (met > 1 && !context_.backend->expect(std::span(ahead).first(met))) unannounced_in_ = pause;
+  if (met > 1 && !context_.backend->expect(std::span(ahead).first(met)))
+    unannounced_in_ = limits::look_ahead_pause;
 }
 
 // False: there is none to read now.

@@ -228,8 +228,7 @@ void SocketServer::on_events(std::uint32_t) {
 void SocketServer::run_arrived(std::span<const std::uint64_t> tickets,
                                std::span<const Ahead> ahead) {
   // Where the backend has no use for that, not again for a while.
-  constexpr std::size_t pause = 8 * limits::look_ahead_requests;
-  if (ahead.size() > 1 && !backend_->expect(ahead)) glances_left_out_ = pause;
+  if (ahead.size() > 1 && !backend_->expect(ahead)) glances_left_out_ = limits::look_ahead_pause;
   for (const std::uint64_t ticket : tickets) {
     if (Connection* const connection = find(ticket)) connection->run_arrived();
   }
