@@ -14,7 +14,7 @@ namespace holdfast::mesh {
 namespace {
 
 constexpr Millis report_interval{50};
-constexpr std::chrono::microseconds send_interval{1'000};
+constexpr std::chrono::microseconds send_interval{1'500};
 constexpr Millis silence_max{2'000};  // reports come far more often
 constexpr Millis alive_max{1'000};
 // The kernel repeats a lost SYN only after a second: soon after a partition heals
@@ -53,8 +53,8 @@ struct Mesh::Dialed {
   bool is_self = false;
   bool has_data = false;
   bool says_taken = false;
-  Monotonic since{};  // of the connecting
-  Monotonic sent_log_at{};
+  Monotonic since{};          // of the connecting
+  bool has_more_log = false;  // than one turn sends
   Monotonic not_before{};
   Millis pause{0};
   unsigned attempts = 0;
@@ -608,27 +608,28 @@ Status Mesh::admit(const Hello& hello) {
   return {};
 }
 
-// The first of it at once; what follows in the next moment goes together: each frame wakes its
-// reader, which writes its log for it.
+// The first of it at once; what follows in the next moment goes together, to all peers in one
+// turn: each frame wakes its reader, which writes its log for it, and each pause this node.
 Status Mesh::send_log(Dialed& peer) {
   PeerConnection& connection = *peer.connection;
   if (!peer.begun || connection.unsent_bytes() >= output_bytes) return {};
-  if (now_ < peer.sent_log_at + send_interval) {
-    wanted_at_ = std::min(wanted_at_, peer.sent_log_at + send_interval);
+  if (now_ < send_log_at_ && !peer.has_more_log) {
+    wanted_at_ = send_log_at_;
     return {};
   }
   const std::size_t before = connection.output().size();
   const auto more =
       replication_.outbound(peer.node).pump(connection.frames(), connection.output(), output_bytes);
   if (!more) return tl::unexpected(more.error());
-  if (connection.output().size() != before && !*more) peer.sent_log_at = now_;
+  peer.has_more_log = *more;
+  if (connection.output().size() != before) sent_log_ = true;
   return {};
 }
 
 void Mesh::send_rest() {
   for (auto& [address, peer] : dialed_) {
     if (!peer->connection) continue;
-    peer->sent_log_at = {};
+    peer->has_more_log = true;
     if (send_log(*peer)) peer->connection->send();
   }
 }
@@ -637,6 +638,7 @@ void Mesh::turn(Instant wall, Monotonic now) {
   if (stopped_) return;
   now_ = now;
   wanted_at_ = Monotonic::max();
+  sent_log_ = false;
   const bool tell = now >= report_at_;
   if (tell) {
     report_at_ = now + report_interval;
@@ -667,6 +669,7 @@ void Mesh::turn(Instant wall, Monotonic now) {
     if (tell && peer->signed_in && !peer->probing) report(connection, peer->beat);
     connection.send();
   }
+  if (sent_log_) send_log_at_ = now + send_interval;
   for (const auto& peer : std::vector(accepted_)) {
     if (peer->origin.value != 0 && !(peer->view == replication_.holdings().view())) {
       logging::info("'{}' is to replicate anew: another node began anew", peer->node);

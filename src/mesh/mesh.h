@@ -180,6 +180,8 @@ class Mesh {
   Monotonic now_{};
   Monotonic report_at_{};
   Monotonic wanted_at_ = Monotonic::max();
+  Monotonic send_log_at_{};  // not earlier, but where a turn left some
+  bool sent_log_ = false;    // some of it in this turn
   std::optional<Report> report_;
   Questions questions_;
   std::function<void(const Message&)> heard_;

@@ -186,7 +186,7 @@ TEST(Mesh, WhatIsWrittenWithinAMomentOfTheLastGoesTogether) {
     return cluster.mesh(0).wanted_at();
   };
   EXPECT_EQ(write_at(then), Monotonic::max()) << "the first goes at once";
-  const Monotonic next = then + microseconds(1'000);
+  const Monotonic next = then + microseconds(1'500);
   EXPECT_EQ(write_at(then + microseconds(100)), next);
   EXPECT_EQ(write_at(then + microseconds(400)), next);
   EXPECT_EQ(write_at(next), Monotonic::max());

@@ -15,7 +15,9 @@ namespace {
 
 constexpr Millis tick_interval{100};
 constexpr std::size_t expire_keys_per_tick = 20'000;
-constexpr int tidy_rounds_per_tick = 64;
+// Each takes a fraction of a millisecond: nobody waits for more, and who was away and
+// catches up has most of the time.
+constexpr int tidy_rounds_per_turn = 2;
 constexpr std::uint64_t checkpoint_share_of_memory = 8;
 constexpr std::uint64_t samples_in_limit = 64;
 // About what a checkpoint has in memory for a row of something unstable.
@@ -110,7 +112,14 @@ void Node::turn() {
   // Between ticks a fast writer adds tens of megabytes.
   if (log_bytes() - log_bytes_at_sample_ > memory_.limit() / samples_in_limit) watch_memory();
   if (std::exchange(tick_due_, false)) housekeeping();
+  tidy();
   requests_->forget_time();
+}
+
+void Node::tidy() {
+  for (int round = 0; tidying_ && round < tidy_rounds_per_turn; ++round)
+    tidying_ = replica_->tidy(requests_->now());
+  if (tidying_) environment_->wake();  // the rest in the next
 }
 
 // What was pushed in this turn goes to those who wait for it in the same one.
@@ -146,10 +155,7 @@ void Node::housekeeping() {
       left -= state->table.expire(strong_now, left, [](std::string_view) {});
     }
   }
-  for (int round = 0; round < tidy_rounds_per_tick; ++round) {
-    if (!replica_->tidy(requests_->now())) break;
-  }
-
+  tidying_ = true;
   waiting_->look_at_engine();
   if (!waits_.empty()) {
     const auto open = fronts_->connections();

@@ -211,6 +211,7 @@ class Node {
   void drive_workflows();
   void turn_log();
   void housekeeping();
+  void tidy();
   std::uint64_t log_bytes() const;
   std::uint64_t strong_log_bytes() const;
   void watch_memory();
@@ -229,6 +230,7 @@ class Node {
   Monotonic send_at_ = Monotonic::max();      // the mesh
   Monotonic waits_until_ = Monotonic::max();  // the first whose wait is over then
   bool tick_due_ = false;
+  bool tidying_ = false;  // more of what has become stable is to be folded
   Restart wants_restart_ = Restart::none;
   Status ended_;                // why run() ends by itself
   std::string begun_under_;     // the kernel whose word the origin log was

@@ -2,6 +2,7 @@
 #include "node/real_environment.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -10,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -24,6 +26,7 @@
 #include "mesh/socket_transport.h"
 #include "node/peer_checkpoint.h"
 #include "node/secret_file.h"
+#include "node/wake_preemption.h"
 #include "server/resp_server.h"
 
 namespace holdfast::node {
@@ -82,10 +85,12 @@ class RealEnvironment final : public Environment {
     }
     if (io_.stopped()) io_.restart();
     io_.run_one();
-    const auto end = Clock::now() + turn_max;
+    const Monotonic began = Clock::now();
+    const Monotonic end = began + turn_max;
     for (unsigned handled = 1; io_.poll_one() > 0; ++handled) {
       if (handled % handlers_between_looks == 0 && Clock::now() >= end) break;
     }
+    if (began >= preemption_.next_sample_at()) settle_preemption(began);
   }
   void wake() override {
     // Many wakes before the loop gets to it are one.
@@ -173,10 +178,28 @@ class RealEnvironment final : public Environment {
   }
 
  private:
+  void settle_preemption(Monotonic now) {
+    timespec ran{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+    const auto preempts = preemption_.sample(now, to_duration(ran));
+    if (!preempts) return;
+    // Whoever runs the server may have chosen another policy, which stands.
+    const int from = *preempts ? SCHED_BATCH : SCHED_OTHER;
+    if (sched_getscheduler(0) != from || *preempts != is_batch_) return;
+    const sched_param no_priority{};
+    if (sched_setscheduler(0, *preempts ? SCHED_OTHER : SCHED_BATCH, &no_priority) == 0)
+      is_batch_ = !*preempts;
+  }
+  static std::chrono::nanoseconds to_duration(const timespec& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+
   // One thread runs it and uses its sockets; others only post.
   boost::asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   boost::asio::steady_timer alarm_{io_};
   std::optional<Monotonic> alarm_at_;
+  WakePreemption preemption_;
+  bool is_batch_ = false;  // made so here
   boost::asio::signal_set signals_{io_};
   // From the start on: it must not end a node that is recovering.
   boost::asio::signal_set renewals_{io_, SIGHUP};
