@@ -669,7 +669,8 @@ void Mesh::turn(Instant wall, Monotonic now) {
     if (tell && peer->signed_in && !peer->probing) report(connection, peer->beat);
     connection.send();
   }
-  if (sent_log_) send_log_at_ = now + send_interval;
+  // Not by what a turn had left: who catches up must not put off the others, turn by turn.
+  if (sent_log_ && now >= send_log_at_) send_log_at_ = now + send_interval;
   for (const auto& peer : std::vector(accepted_)) {
     if (peer->origin.value != 0 && !(peer->view == replication_.holdings().view())) {
       logging::info("'{}' is to replicate anew: another node began anew", peer->node);
